@@ -1,0 +1,14 @@
+/** A bug in this program: something that should be impossible has happened. Never caught in domain code. */
+export class InvariantViolation extends Error {
+  override readonly name = "InvariantViolation";
+}
+
+/** Crashes on a programmer's error. Operating outcomes (a full queue, a lost race) are values instead. */
+export function assert(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new InvariantViolation(message);
+}
+
+/** For the `default` of an exhaustive switch: the compiler proves that it is never reached. */
+export function unreachable(value: never): never {
+  throw new InvariantViolation(`unreachable: ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,44 @@
+/** A timer that has been set; opaque to everyone but the clock that made it. */
+export interface Timer {
+  readonly cancel: () => void;
+}
+
+/** The only source of time and timers. Simulation replaces it with virtual time. */
+export interface Clock {
+  /** Monotonic milliseconds since some fixed moment of this process; never goes back. */
+  now(): number;
+  /** Milliseconds since 1970, for what people and other machines read. Never decides safety. */
+  wallNow(): number;
+  /** Runs `fire` once, `delayMs` from now. Timers do not keep the process alive. */
+  after(delayMs: number, fire: () => void): Timer;
+  /** Runs `fire` every `periodMs`, the first time after `firstMs` (default: one period). */
+  every(periodMs: number, fire: () => void, firstMs?: number): Timer;
+}
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  wallNow: () => Date.now(),
+  after(delayMs, fire) {
+    const handle = setTimeout(fire, delayMs);
+    handle.unref?.();
+    return { cancel: () => clearTimeout(handle) };
+  },
+  every(periodMs, fire, firstMs = periodMs) {
+    // Re-armed against the schedule, not against the last firing, so that the period does not drift.
+    let due = performance.now() + firstMs;
+    let handle = setTimeout(tick, firstMs);
+    handle.unref?.();
+    function tick(): void {
+      const now = performance.now();
+      due = Math.max(due + periodMs, now);
+      handle = setTimeout(tick, due - now);
+      handle.unref?.();
+      fire();
+    }
+    return { cancel: () => clearTimeout(handle) };
+  },
+};
+
+/** Resolves after `delayMs` of the clock's time. */
+export const delay = (clock: Clock, delayMs: number): Promise<void> =>
+  new Promise((resolve) => clock.after(delayMs, resolve));
