@@ -1,5 +1,3 @@
-import { randomFillSync } from "node:crypto";
-
 /** The only source of randomness. */
 export interface Random {
   /** Uniform in [0, 1). */
@@ -10,7 +8,7 @@ export interface Random {
 
 export const systemRandom: Random = {
   next: () => (systemRandom.bytes(4).reduce((sum, byte) => sum * 256 + byte, 0) >>> 0) / 2 ** 32,
-  bytes: (count) => randomFillSync(new Uint8Array(count)),
+  bytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
 };
 
 /** mulberry32 (Tommy Ettinger): small, fast, and the same sequence for the same seed everywhere. */
@@ -31,8 +29,11 @@ export const randomBelow = (random: Random, bound: number): number =>
 
 /** `count` random bytes in lower-case hex: 16 digits make an incarnation or a nonce. */
 export const randomHex = (random: Random, count: number): string =>
-  Buffer.from(random.bytes(count)).toString("hex");
+  Array.from(random.bytes(count), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** 128 random bits in base64url: a session id. */
 export const randomId = (random: Random): string =>
-  Buffer.from(random.bytes(16)).toString("base64url");
+  btoa(String.fromCharCode(...random.bytes(16)))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .slice(0, 22);

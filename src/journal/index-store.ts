@@ -1,0 +1,44 @@
+import type { Subscription } from "../bus/bus.ts";
+import type { Epoch } from "../kernel/epoch.ts";
+import type { ProcessId, RoomId, WorldName } from "../kernel/ids.ts";
+import type { Result } from "../kernel/result.ts";
+import type { StoreError } from "./journal.ts";
+
+/**
+ * wanted: exists and should have an owner. closed: refuses members, keeps its journal.
+ * quarantined: crashed on too many nodes; an operator must look at it.
+ */
+export type RoomStatus = "wanted" | "closed" | "quarantined";
+
+/** One room's line in the index: a listing and a hint. The journal's tail settles disagreement. */
+export interface IndexEntry {
+  readonly room: RoomId;
+  readonly world: WorldName;
+  readonly status: RoomStatus;
+  /** EPOCH_NONE before the first claim. */
+  readonly epoch: Epoch;
+  readonly owner: ProcessId | undefined;
+  /** Processes that gave the room up after its restart budget was spent, most recent last. */
+  readonly crashedOn: readonly ProcessId[];
+  /** Never moved for load (a live show). */
+  readonly immovable: boolean;
+  /** Wall time of the last change, ms since 1970. */
+  readonly changedAtMs: number;
+}
+
+/** Entries by compare-and-set; an adapter refuses to lower an epoch. */
+export interface IndexStore {
+  read(room: RoomId): Promise<Result<IndexEntry | undefined, StoreError>>;
+  list(): Promise<Result<readonly IndexEntry[], StoreError>>;
+  /**
+   * Reads, decides and writes, again where another writer was faster (`contended` after 16 tries).
+   * `decide` returns undefined to leave things as they are; an entry with an older epoch than the
+   * stored one is not written either. Answers what is stored in the end.
+   */
+  change(
+    room: RoomId,
+    decide: (entry: IndexEntry | undefined) => IndexEntry | undefined,
+  ): Promise<Result<IndexEntry | undefined, StoreError | "contended">>;
+  /** A hint that an entry changed. It may come late, twice or never: re-read every few seconds. */
+  watch(listener: (entry: IndexEntry) => void): Subscription;
+}

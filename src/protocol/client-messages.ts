@@ -1,0 +1,183 @@
+import { MEMBERSHIP_CODES } from "./close-codes.ts";
+import { PATCHES } from "./patches.ts";
+import {
+  ANY,
+  BOOLEAN,
+  bytes,
+  COUNT,
+  EPOCH,
+  family,
+  list,
+  type MessageOf,
+  NUMBER,
+  nullable,
+  oneOf,
+  PERSON,
+  type Read,
+  SESSION,
+  text,
+  tuple,
+  U8,
+  U16,
+  U32,
+} from "./shape.ts";
+
+/** The protocol versions this code speaks. */
+export const VERSION_MIN = 1;
+export const VERSION_MAX = 1;
+export const SUBPROTOCOL = "roomcluster";
+/** Memberships on one socket. */
+export const CHANNELS_MAX = 8;
+export const COMMAND_BODY_BYTES_MAX = 16 * 1024;
+export const COMMANDS_IN_FLIGHT_MAX = 32;
+export const MESSAGES_PER_PAYLOAD_MAX = 1024;
+
+/** How a person looks. Volatile: never journaled. */
+export const PROFILE = tuple({ name: text(48), color: U32, model: text(32) });
+export type Profile = Read<typeof PROFILE.fields>;
+
+export const ROLES = ["performer", "staff", "audience", "observer"] as const;
+export type Role = (typeof ROLES)[number];
+export const ROLE = oneOf(...ROLES);
+
+export const CURSOR = tuple({ epoch: EPOCH, index: COUNT });
+export type Cursor = Read<typeof CURSOR.fields>;
+
+/** Somebody in the room, as everyone in it sees them. */
+export const MEMBER = tuple({
+  slot: U16,
+  generation: U8,
+  person: PERSON,
+  role: ROLE,
+  profile: nullable(PROFILE),
+});
+export type Member = Read<typeof MEMBER.fields>;
+
+export const SEAT = tuple({ slot: U16, generation: U8 });
+export type Seat = Read<typeof SEAT.fields>;
+
+export const CLIENT_EVENT = tuple({ name: text(64), data: ANY });
+export type ClientEvent = Read<typeof CLIENT_EVENT.fields>;
+
+/** One journal record as a client sees it; the cursor of the client moves to its index. */
+export const CLIENT_RECORD = tuple({
+  index: COUNT,
+  at: NUMBER,
+  joined: list(MEMBER, 1024),
+  left: list(SEAT, 1024),
+  patches: PATCHES,
+  events: list(CLIENT_EVENT, 1024),
+});
+export type ClientRecord = Read<typeof CLIENT_RECORD.fields>;
+
+const MEMBERSHIP_CODE = oneOf(...MEMBERSHIP_CODES);
+
+export const clientToGateway = family({
+  hello: [1, { versionMin: U16, versionMax: U16, token: text(8192), agent: text(128) }],
+  join: [
+    2,
+    {
+      channel: U8,
+      /** The room's name within the token's tenant. */
+      room: text(64),
+      /** Numbers the sockets of a session in the order opened; 1 for a new session. */
+      attach: U32,
+      /** The session token of an earlier join, or null for a new session. */
+      session: nullable(text(2048)),
+      /** The last record this client has, or null for a snapshot. */
+      cursor: nullable(CURSOR),
+      profile: PROFILE,
+      /** The same on a leave and a join: the person travels. */
+      transfer: nullable(text(64)),
+    },
+  ],
+  leave: [3, { channel: U8, transfer: nullable(text(64)) }],
+  command: [
+    4,
+    {
+      channel: U8,
+      /** Consecutive per session, from 1. */
+      seq: COUNT,
+      name: text(64),
+      /** One msgpack value; a resend carries the same bytes. */
+      body: bytes(COMMAND_BODY_BYTES_MAX),
+      /** True where this command was sent before, to an older epoch. */
+      resent: BOOLEAN,
+      traceparent: nullable(text(64)),
+    },
+  ],
+  signal: [5, { channel: U8, name: text(32), body: ANY }],
+  ping: [6, { clientTime: NUMBER, echoes: list(tuple({ channel: U8, tick: U32 }), CHANNELS_MAX) }],
+  profile: [7, { channel: U8, profile: PROFILE }],
+});
+export type ClientMessage = MessageOf<typeof clientToGateway.definitions>;
+
+/** What a client starts from: everything public in the room at one index. */
+const SNAPSHOT_FIELDS = {
+  epoch: EPOCH,
+  index: COUNT,
+  at: NUMBER,
+  state: ANY,
+  members: list(MEMBER, 65536),
+  /** Rows of everybody, 16 bytes each. */
+  rows: bytes(65536 * 16),
+};
+
+export const gatewayToClient = family({
+  welcome: [
+    1,
+    {
+      version: U16,
+      gateway: text(80),
+      serverTime: NUMBER,
+      /** A client sends something at least this often. */
+      pingMs: U32,
+      payloadBytesMax: U32,
+    },
+  ],
+  joined: [
+    2,
+    {
+      channel: U8,
+      session: SESSION,
+      /** Secret; resumes this session on any gateway until it expires. */
+      token: text(2048),
+      attach: U32,
+      slot: U16,
+      generation: U8,
+      /** The last command of this session that the room has an outcome for. */
+      seq: COUNT,
+      tickHz: NUMBER,
+      world: text(64),
+      /** Followed by `snapshot` (false) or by `record`s from the cursor on (true). */
+      replayed: BOOLEAN,
+    },
+  ],
+  refused: [
+    3,
+    { channel: U8, code: MEMBERSHIP_CODE, message: text(256), retryAfterMs: nullable(U32) },
+  ],
+  reply: [4, { channel: U8, seq: COUNT, status: text(48), data: ANY, index: COUNT }],
+  expect: [5, { channel: U8, seq: COUNT }],
+  busy: [6, { channel: U8, seq: COUNT, retryAfterMs: U32 }],
+  /** A new owner serves the room: resend what has no reply yet, marked. */
+  epoch: [7, { channel: U8, epoch: EPOCH }],
+  /** The room has had no reachable owner for a while; commands wait, the membership stays. */
+  suspended: [8, { channel: U8, forMs: U32 }],
+  signal: [9, { channel: U8, slot: U16, generation: U8, name: text(32), body: ANY }],
+  pong: [10, { clientTime: NUMBER, serverTime: NUMBER }],
+  error: [11, { channel: nullable(U8), code: text(48), message: text(256) }],
+  left: [
+    12,
+    { channel: U8, code: MEMBERSHIP_CODE, reason: text(256), transfer: nullable(text(64)) },
+  ],
+  snapshot: [13, { channel: U8, ...SNAPSHOT_FIELDS }],
+  record: [14, { channel: U8, epoch: EPOCH, record: CLIENT_RECORD }],
+  profile: [15, { channel: U8, slot: U16, generation: U8, profile: PROFILE }],
+  /** The socket will close; come back, here or elsewhere, after the delay. */
+  retryAfter: [16, { afterMs: U32 }],
+});
+export type GatewayMessage = MessageOf<typeof gatewayToClient.definitions>;
+
+/** A snapshot's fields without its channel. */
+export type RoomSnapshot = Read<typeof SNAPSHOT_FIELDS>;

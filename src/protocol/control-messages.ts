@@ -1,0 +1,118 @@
+import {
+  BOOLEAN,
+  COUNT,
+  EPOCH,
+  family,
+  list,
+  type MessageOf,
+  NUMBER,
+  nullable,
+  oneOf,
+  PROCESS,
+  type Read,
+  ROOM,
+  text,
+  tuple,
+  U32,
+  WORLD,
+} from "./shape.ts";
+
+export const ROUTES_PER_MESSAGE_MAX = 256;
+const ID = text(64);
+
+/** Something a node can host: a room type and the newest state version it understands. */
+export const HOSTED_WORLD = tuple({ world: WORLD, stateVersion: U32 });
+
+/** A placement's wish; the target obeys only while the tail still shows `replaces`. */
+export const PROPOSAL = tuple({
+  room: ROOM,
+  world: WORLD,
+  replaces: EPOCH,
+  reason: oneOf("new", "owner_down", "owner_stalled", "crashes", "orphan", "operator"),
+});
+export type Proposal = Read<typeof PROPOSAL.fields>;
+
+export const ROUTE = tuple({ room: ROOM, epoch: EPOCH });
+
+/** Everything that processes tell each other over the control account. */
+export const control = family({
+  /** From the node's liveness thread, every 250 ms on its own connection. */
+  nodeBeat: [
+    1,
+    {
+      process: PROCESS,
+      sequence: COUNT,
+      /** Age of the main loop's last turn, in the liveness thread's own running time. */
+      loopAgeMs: NUMBER,
+      /** Oldest unanswered self-addressed echo over the other connections. */
+      echoAgeMs: NUMBER,
+      rooms: U32,
+      sessions: U32,
+      /** Share of the main loop's time spent running, 0 to 1. */
+      load: NUMBER,
+      egressBytesPerS: NUMBER,
+      /** Relative to the reference node, which is 1. */
+      capacity: NUMBER,
+      arch: ID,
+      zone: ID,
+      version: ID,
+      pricePerHour: NUMBER,
+      draining: BOOLEAN,
+      host: text(128),
+      pid: U32,
+      worlds: list(HOSTED_WORLD, 256),
+      /** The room whose turn runs now: what a stalled loop is stuck in. */
+      running: nullable(ROOM),
+    },
+  ],
+  gatewayBeat: [
+    2,
+    {
+      process: PROCESS,
+      sequence: COUNT,
+      url: text(256),
+      sessions: U32,
+      sessionsMax: U32,
+      draining: BOOLEAN,
+      zone: ID,
+      version: ID,
+      host: text(128),
+      pid: U32,
+    },
+  ],
+  placementBeat: [
+    3,
+    { process: PROCESS, sequence: COUNT, url: text(256), host: text(128), pid: U32 },
+  ],
+  /** An owner's rooms: at 0, 50, 100, 200, 500 ms after a takeover, then at 1 Hz. */
+  route: [4, { owner: PROCESS, routes: list(ROUTE, ROUTES_PER_MESSAGE_MAX) }],
+  propose: [5, { proposals: list(PROPOSAL, ROUTES_PER_MESSAGE_MAX) }],
+  /** Asks placement where a room is; a known room without an owner is placed. */
+  locate: [6, { room: ROOM }],
+  located: [
+    7,
+    {
+      status: oneOf("placed", "placing", "unknown", "closed", "quarantined", "no_capacity"),
+      epoch: EPOCH,
+      owner: nullable(PROCESS),
+      retryAfterMs: U32,
+    },
+  ],
+  probe: [8, { from: PROCESS }],
+  alive: [9, { process: PROCESS, loopAgeMs: NUMBER }],
+  /** Ends a room for good: members are told, the journal keeps what happened. */
+  closeRoom: [10, { room: ROOM, epoch: EPOCH }],
+  drain: [11, { deadlineMs: U32 }],
+  echo: [12, { stamp: NUMBER }],
+});
+export type ControlMessage = MessageOf<typeof control.definitions>;
+export type ControlOf<T extends ControlMessage["type"]> = Extract<ControlMessage, { type: T }>;
+export type NodeBeat = ControlOf<"nodeBeat">;
+export type GatewayBeat = ControlOf<"gatewayBeat">;
+export type PlacementBeat = ControlOf<"placementBeat">;
+
+/** The only message of a payload, or undefined where it is not one of ours. */
+export function decodeControl(data: Uint8Array): ControlMessage | undefined {
+  const messages = control.decode(data, 1);
+  return messages.ok ? messages.value[0] : undefined;
+}

@@ -1,0 +1,110 @@
+import { type Epoch, parseEpoch } from "../kernel/epoch.ts";
+import { err, ok, type Result } from "../kernel/result.ts";
+import {
+  type GatewayMessage,
+  gatewayToClient,
+  MESSAGES_PER_PAYLOAD_MAX,
+} from "./client-messages.ts";
+import type { DecodeError } from "./msgpack.ts";
+import { ROW_BYTES, ROW_WORDS } from "./pose-row.ts";
+
+/** First bytes of the two binary payloads; anything from 0x90 on is a run of msgpack messages. */
+export const POSE_KIND = 0x02;
+export const FRAME_KIND = 0x03;
+export const FRAME_HEADER_BYTES = 32;
+export const POSE_BYTES = 4 + ROW_BYTES;
+
+/**
+ * One tick of one room as a group of clients sees it: rows, then the same messages that also travel
+ * on their own (shared news first, a private tail last). Layout in SPEC.md, section Frames.
+ */
+export interface FrameHead {
+  readonly channel: number;
+  readonly tick: number;
+  /** Room time of the tick in ms; it goes on across owners. */
+  readonly at: number;
+  readonly epoch: Epoch;
+  /** Index of the last record that this frame, or something before it, has told. */
+  readonly index: number;
+}
+
+export interface Frame extends FrameHead {
+  /** `ROW_WORDS` words for each row. */
+  readonly rows: Uint32Array;
+  readonly messages: readonly GatewayMessage[];
+}
+
+/** Head and rows; messages are appended by the caller as their encoded bytes. */
+export function encodeFrame(
+  head: FrameHead,
+  rows: Uint32Array,
+  rowCount: number,
+  messages: readonly Uint8Array[],
+): Uint8Array {
+  let length = FRAME_HEADER_BYTES + rowCount * ROW_BYTES;
+  for (const message of messages) length += message.length;
+  const data = new Uint8Array(length);
+  const view = new DataView(data.buffer);
+  data[0] = FRAME_KIND;
+  data[1] = head.channel;
+  view.setUint16(2, rowCount, true);
+  view.setUint32(4, head.tick, true);
+  view.setFloat64(8, head.at, true);
+  view.setFloat64(16, head.epoch, true);
+  view.setFloat64(24, head.index, true);
+  data.set(new Uint8Array(rows.buffer, rows.byteOffset, rowCount * ROW_BYTES), FRAME_HEADER_BYTES);
+  let at = FRAME_HEADER_BYTES + rowCount * ROW_BYTES;
+  for (const message of messages) {
+    data.set(message, at);
+    at += message.length;
+  }
+  return data;
+}
+
+export function decodeFrame(data: Uint8Array): Result<Frame, DecodeError> {
+  if (data.length < FRAME_HEADER_BYTES || data[0] !== FRAME_KIND) return err("malformed");
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const rowCount = view.getUint16(2, true);
+  const rowsEnd = FRAME_HEADER_BYTES + rowCount * ROW_BYTES;
+  const epoch = parseEpoch(view.getFloat64(16, true));
+  const index = view.getFloat64(24, true);
+  const at = view.getFloat64(8, true);
+  if (rowsEnd > data.length || epoch === undefined) return err("malformed");
+  if (!Number.isSafeInteger(index) || index < 0 || !Number.isFinite(at)) return err("malformed");
+  const rows = new Uint32Array(rowCount * ROW_WORDS);
+  new Uint8Array(rows.buffer).set(data.subarray(FRAME_HEADER_BYTES, rowsEnd));
+  const messages = gatewayToClient.decode(data.subarray(rowsEnd), MESSAGES_PER_PAYLOAD_MAX);
+  if (!messages.ok) return messages;
+  return ok({
+    channel: data[1] as number,
+    tick: view.getUint32(4, true),
+    at,
+    epoch,
+    index,
+    rows,
+    messages: messages.value,
+  });
+}
+
+/**
+ * A pose from a client: kind, channel, a counter that wraps, then a row whose slot and generation
+ * the gateway fills in.
+ */
+export function encodePose(channel: number, counter: number, row: Uint32Array): Uint8Array {
+  const data = new Uint8Array(POSE_BYTES);
+  data[0] = POSE_KIND;
+  data[1] = channel;
+  new DataView(data.buffer).setUint16(2, counter & 0xffff, true);
+  data.set(new Uint8Array(row.buffer, row.byteOffset, ROW_BYTES), 4);
+  return data;
+}
+
+export function decodePose(
+  data: Uint8Array,
+): { readonly channel: number; readonly counter: number; readonly row: Uint32Array } | undefined {
+  if (data.length !== POSE_BYTES || data[0] !== POSE_KIND) return undefined;
+  const row = new Uint32Array(ROW_WORDS);
+  new Uint8Array(row.buffer).set(data.subarray(4));
+  const counter = (data[2] as number) | ((data[3] as number) << 8);
+  return { channel: data[1] as number, counter, row };
+}

@@ -1,0 +1,161 @@
+import { assert } from "../kernel/assert.ts";
+import { EPOCH_NONE, type Epoch, parseEpoch } from "../kernel/epoch.ts";
+import {
+  parsePersonId,
+  parseProcessId,
+  parseRoomId,
+  parseSessionId,
+  parseWorldName,
+} from "../kernel/ids.ts";
+import { err, ok, type Result } from "../kernel/result.ts";
+import { type DecodeError, decodeRun, encode } from "./msgpack.ts";
+
+/** Reads one field from outside: the value, or undefined where it is not one. */
+export type Field<T> = (value: unknown) => T | undefined;
+type Fields = Record<string, Field<unknown>>;
+export type Read<F extends Fields> = {
+  readonly [K in keyof F]: F[K] extends Field<infer T> ? T : never;
+};
+
+export const uint =
+  (max: number): Field<number> =>
+  (value) =>
+    Number.isInteger(value) && (value as number) >= 0 && (value as number) <= max
+      ? (value as number)
+      : undefined;
+export const U8 = uint(0xff);
+export const U16 = uint(0xffff);
+export const U32 = uint(0xffff_ffff);
+/** Up to 2^53 - 1: sequences, indexes, milliseconds since 1970. */
+export const COUNT = uint(Number.MAX_SAFE_INTEGER);
+export const NUMBER: Field<number> = (value) =>
+  typeof value === "number" && Number.isFinite(value) ? value : undefined;
+export const BOOLEAN: Field<boolean> = (value) => (typeof value === "boolean" ? value : undefined);
+/** At most `max` UTF-16 units. */
+export const text =
+  (max: number): Field<string> =>
+  (value) =>
+    typeof value === "string" && value.length <= max ? value : undefined;
+export const bytes =
+  (max: number): Field<Uint8Array> =>
+  (value) =>
+    value instanceof Uint8Array && value.length <= max ? value : undefined;
+/** Anything msgpack can carry, null included. Wrapped, because undefined means "invalid" here. */
+export const ANY: Field<unknown> = (value) => (value === undefined ? null : value);
+export const nullable = <T>(field: Field<T>): Field<T | null> =>
+  Object.assign((value: unknown) => (value === null || value === undefined ? null : field(value)), {
+    item: field,
+  });
+export const list = <T>(field: Field<T>, max: number): Field<readonly T[]> => {
+  const read = (value: unknown): readonly T[] | undefined => {
+    if (!Array.isArray(value) || value.length > max) return undefined;
+    const items = value.map((item) => field(item));
+    return items.includes(undefined) ? undefined : (items as T[]);
+  };
+  return Object.assign(read, { item: field });
+};
+export const oneOf =
+  <const T extends string>(...choices: readonly T[]): Field<T> =>
+  (value) =>
+    choices.includes(value as T) ? (value as T) : undefined;
+/** A positional array with these fields in order. Further elements are ignored: newer minors add. */
+export const tuple = <F extends Fields>(fields: F): Field<Read<F>> & { readonly fields: F } => {
+  const read = (value: unknown): Read<F> | undefined =>
+    Array.isArray(value) ? (readFields(fields, value, 0, {}) as Read<F> | undefined) : undefined;
+  return Object.assign(read, { fields });
+};
+
+function readFields(
+  fields: Fields,
+  values: unknown[],
+  first: number,
+  into: Record<string, unknown>,
+) {
+  let at = first;
+  for (const name in fields) {
+    const value = (fields[name] as Field<unknown>)(values[at++]);
+    if (value === undefined) return undefined;
+    into[name] = value;
+  }
+  return into;
+}
+
+export const ROOM = parseRoomId;
+export const PROCESS = parseProcessId;
+export const SESSION = parseSessionId;
+export const PERSON = parsePersonId;
+export const WORLD = parseWorldName;
+export const EPOCH: Field<Epoch> = (value) => (value === 0 ? EPOCH_NONE : parseEpoch(value));
+
+type Definitions = Record<string, readonly [tag: number, fields: Fields]>;
+/** The union of a family's messages, told apart by `type`. */
+export type MessageOf<D extends Definitions> = {
+  [K in keyof D]: { readonly type: K } & Read<D[K][1]>;
+}[keyof D];
+
+/** All messages of one direction: `[tag, field, field, …]` in msgpack, several may follow each other. */
+export interface Family<D extends Definitions> {
+  readonly definitions: D;
+  encode(message: MessageOf<D>): Uint8Array;
+  /** The positional array, for embedding in something larger. */
+  toArray(message: MessageOf<D>): unknown[];
+  fromArray(value: unknown): MessageOf<D> | undefined;
+  /** A run of messages. A tag this version does not know is skipped, a bad field is malformed. */
+  decode(data: Uint8Array, messagesMax: number): Result<MessageOf<D>[], DecodeError>;
+}
+
+export function family<const D extends Definitions>(definitions: D): Family<D> {
+  const byTag = new Map<number, { type: string; read: (values: unknown[]) => unknown }>();
+  for (const [type, [tag, fields]] of Object.entries(definitions)) {
+    assert(!byTag.has(tag), `tag ${tag} is taken`);
+    byTag.set(tag, { type, read: (value) => readFields(fields, value, 1, { type }) });
+  }
+  const toArray = (message: MessageOf<D>): unknown[] => {
+    const [tag, fields] = definitions[message.type as string] as [number, Fields];
+    const array: unknown[] = [tag];
+    const values = message as Record<string, unknown>;
+    for (const name in fields)
+      array.push(toPositions(fields[name] as Field<unknown>, values[name]));
+    return array;
+  };
+  const fromArray = (value: unknown): MessageOf<D> | undefined => {
+    if (!Array.isArray(value)) return undefined;
+    return byTag.get(value[0] as number)?.read(value) as MessageOf<D> | undefined;
+  };
+  return {
+    definitions,
+    toArray,
+    fromArray,
+    encode: (message) => encode(toArray(message)),
+    decode(data, messagesMax) {
+      const values = decodeRun(data, messagesMax);
+      if (!values.ok) return values;
+      const messages: MessageOf<D>[] = [];
+      for (const value of values.value) {
+        const known = Array.isArray(value) && Number.isInteger(value[0]);
+        if (!known) return err("malformed");
+        if (!byTag.has(value[0] as number)) continue;
+        const message = fromArray(value);
+        if (message === undefined) return err("malformed");
+        messages.push(message);
+      }
+      return ok(messages);
+    },
+  };
+}
+
+/** Objects made by `tuple` go back to positions; everything else is as msgpack carries it. */
+function toPositions(field: Field<unknown>, value: unknown): unknown {
+  if (value === null || value === undefined) return null;
+  const nested = (field as { fields?: Fields; item?: Field<unknown> }).fields;
+  if (nested) {
+    const item = value as Record<string, unknown>;
+    return Object.keys(nested).map((name) =>
+      toPositions(nested[name] as Field<unknown>, item[name]),
+    );
+  }
+  const of = (field as { item?: Field<unknown> }).item;
+  if (of && Array.isArray(value)) return value.map((item) => toPositions(of, item));
+  if (of) return toPositions(of, value);
+  return value;
+}
