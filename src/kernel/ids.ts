@@ -17,7 +17,7 @@ export type PersonId = Branded<"PersonId">;
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
 const ROOM = /^[A-Za-z0-9_-]{1,48}\/[A-Za-z0-9_-]{1,64}$/;
 const PROCESS = /^[A-Za-z0-9_-]{1,48}\.[a-f0-9]{16}$/;
-const PERSON = /^[^\u0000-\u001f\u007f]{1,128}$/u;
+const PERSON = /^\P{Cc}{1,128}$/u;
 const SESSION = /^[A-Za-z0-9_-]{22}$/;
 
 const matching =
