@@ -44,8 +44,8 @@ export const journalEntry = family({
     {
       session: SESSION,
       attach: U32,
+      /** `<gateway process>#<number>`: the socket. */
       connection: text(96),
-      gateway: PROCESS,
       person: PERSON,
       role: ROLE,
       slot: U16,
@@ -78,13 +78,15 @@ const HEAD = {
   nonce: text(16),
   /** Room time, ms since 1970, never falling. */
   at: NUMBER,
+  /** State version of the writer's room type; a type with a lower one may not claim. */
+  stateVersion: U32,
 };
 
 const ENTRY = (value: unknown): JournalEntry | undefined => journalEntry.fromArray(value);
 
 const journalRecord = family({
   /** A claim (`owner` is the writer) or a hand-over (`owner` is the target). */
-  owner: [1, { ...HEAD, owner: PROCESS, world: WORLD, stateVersion: U32 }],
+  owner: [1, { ...HEAD, owner: PROCESS, world: WORLD }],
   batch: [2, { ...HEAD, entries: list(ENTRY, 4096) }],
   /** From here on the snapshot counts. `sequence` is that of the record with its index. */
   named: [3, { ...HEAD, snapshotIndex: COUNT, sequence: COUNT, digest: text(64), bytes: COUNT }],
