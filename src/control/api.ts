@@ -1,0 +1,208 @@
+import type { IndexEntry } from "../journal/index-store.ts";
+import { parseRoomId, type RoomId } from "../kernel/ids.ts";
+import type { Result } from "../kernel/result.ts";
+import {
+  failure,
+  type HttpAnswer,
+  type HttpHandler,
+  type HttpRequest,
+  json,
+  methodNotAllowed,
+  notFound,
+} from "../observe/http.ts";
+import type { Metrics } from "../observe/observer.ts";
+import { type AccessPolicy, authorize } from "./authorize.ts";
+import type { ControlPort, NodeView, StoreFailure } from "./port.ts";
+import { createRoomBody, parseWith, roomsQuery } from "./schema.ts";
+import { type StaticFiles, serveStatic } from "./static-files.ts";
+
+/** What a kill did. `not_here`: another host, this very process, or gone already. */
+export type KillOutcome = "killed" | "not_here";
+
+/** What exists in dev mode only. */
+export interface DevTools {
+  readonly kill: (node: NodeView) => KillOutcome;
+  readonly files: StaticFiles;
+  /** The room that the demo page joins, without its tenant. */
+  readonly demoRoom: string;
+  /** Where that page gets a token; null where the cluster issues none. */
+  readonly tokenUrl: () => string | null;
+}
+
+export interface ControlOptions {
+  readonly port: ControlPort;
+  readonly access: AccessPolicy;
+  readonly health: (request: HttpRequest) => Promise<HttpAnswer> | undefined;
+  readonly metrics: Pick<Metrics, "add">;
+  /** Undefined outside dev mode: what is not there cannot be reached by mistake. */
+  readonly devTools: DevTools | undefined;
+}
+
+type Handler = (request: HttpRequest, segments: readonly string[]) => Promise<HttpAnswer>;
+
+interface Route {
+  readonly path: RegExp;
+  readonly methods: Readonly<Record<string, Handler>>;
+}
+
+/** The operator API: the rules are in SPEC.md. */
+export function controlHandler(options: ControlOptions): HttpHandler {
+  const routes = routesOf(options);
+  const answer = async (request: HttpRequest): Promise<HttpAnswer> => {
+    const health = options.health(request);
+    if (health !== undefined) return health;
+    if (request.path.startsWith("/v1/")) {
+      return authorize(options.access, request) ?? dispatch(routes, request);
+    }
+    return (options.devTools && demo(options.port, options.devTools, request)) ?? notFound();
+  };
+  return async (request) => {
+    const given = await answer(request);
+    options.metrics.add("roomcluster_control_requests_total", 1, { status: String(given.status) });
+    return given;
+  };
+}
+
+async function dispatch(routes: readonly Route[], request: HttpRequest): Promise<HttpAnswer> {
+  for (const { path, methods } of routes) {
+    const match = path.exec(request.path);
+    if (match === null) continue;
+    const method = request.method === "HEAD" ? "GET" : request.method;
+    const handler = Object.hasOwn(methods, method) ? methods[method] : undefined;
+    if (handler === undefined) return methodNotAllowed(Object.keys(methods));
+    return handler(request, match.slice(1));
+  }
+  return notFound();
+}
+
+// Ids are made of characters that need no percent-encoding, so an encoded segment names nothing.
+const ROOM_PATH = /^\/v1\/rooms\/([\w-]+)\/([\w-]+)$/;
+const KILL_PATH = /^\/v1\/nodes\/([\w-]+)\/kill$/;
+
+function routesOf({ port, devTools }: ControlOptions): Route[] {
+  const routes: Route[] = [
+    { path: /^\/v1\/nodes$/, methods: { GET: async () => json(200, port.view()) } },
+    {
+      path: /^\/v1\/rooms$/,
+      methods: {
+        GET: (request) => listRooms(port, request),
+        POST: (request) => createRoom(port, request),
+      },
+    },
+    {
+      path: ROOM_PATH,
+      methods: {
+        GET: (_, segments) => withRoom(segments, (room) => oneRoom(port.room(room))),
+        DELETE: (_, segments) => withRoom(segments, (room) => oneRoom(port.closeRoom(room))),
+      },
+    },
+  ];
+  if (devTools !== undefined) {
+    routes.push({
+      path: KILL_PATH,
+      methods: { POST: async (_, [name]) => killNode(port, devTools, name as string) },
+    });
+  }
+  return routes;
+}
+
+async function listRooms(port: ControlPort, request: HttpRequest): Promise<HttpAnswer> {
+  const query = parseWith(roomsQuery, Object.fromEntries(request.query));
+  if (!query.ok) return failure(400, "invalid_query", query.error);
+  const { limit, after } = query.value;
+  const entries = await port.rooms();
+  if (!entries.ok) return unavailable(entries.error);
+  const sorted = entries.value
+    .filter((entry) => after === undefined || entry.room > after)
+    .sort((a, b) => (a.room < b.room ? -1 : 1));
+  const page = sorted.slice(0, limit);
+  const next = sorted.length > limit ? (page.at(-1)?.room ?? null) : null;
+  return json(200, { rooms: page.map(viewOfRoom), next });
+}
+
+async function createRoom(port: ControlPort, request: HttpRequest): Promise<HttpAnswer> {
+  if (!/^application\/json\b/i.test(request.headers["content-type"] ?? "")) {
+    return failure(415, "unsupported_media_type", "Send application/json.");
+  }
+  const value = parseJson(request.body);
+  if (value === undefined) return failure(400, "invalid_body", "The body is no JSON.");
+  const body = parseWith(createRoomBody, value);
+  if (!body.ok) return failure(400, "invalid_body", body.error);
+  const { room, world } = body.value;
+  const outcome = await port.createRoom(room, world);
+  if (!outcome.ok) return unavailable(outcome.error);
+  const { created, entry } = outcome.value;
+  if (entry.status === "closed") return failure(409, "room_closed", `${room} was closed for good.`);
+  if (entry.world !== world) {
+    return failure(409, "room_exists", `${room} exists already, with world ${entry.world}.`);
+  }
+  return json(created ? 201 : 200, viewOfRoom(entry));
+}
+
+async function withRoom(
+  segments: readonly string[],
+  handle: (room: RoomId) => Promise<HttpAnswer>,
+): Promise<HttpAnswer> {
+  const room = parseRoomId(segments.join("/"));
+  return room === undefined ? roomUnknown() : handle(room);
+}
+
+async function oneRoom(
+  reading: Promise<Result<IndexEntry | undefined, StoreFailure>>,
+): Promise<HttpAnswer> {
+  const entry = await reading;
+  if (!entry.ok) return unavailable(entry.error);
+  return entry.value === undefined ? roomUnknown() : json(200, viewOfRoom(entry.value));
+}
+
+function killNode(port: ControlPort, devTools: DevTools, name: string): HttpAnswer {
+  const node = port.view().nodes.find((one) => one.name === name && one.state !== "down");
+  if (node === undefined) return failure(404, "node_unknown", `No live node is called ${name}.`);
+  if (devTools.kill(node) === "killed") return json(202, { killed: node.id, pid: node.pid });
+  return failure(409, "not_here", `${name} is no process of its own on this host.`);
+}
+
+function demo(port: ControlPort, devTools: DevTools, request: HttpRequest): HttpAnswer | undefined {
+  const { gateways } = port.view();
+  if (request.path === "/demo/config.json") {
+    if (request.method !== "GET") return methodNotAllowed(["GET"]);
+    const tokenUrl = devTools.tokenUrl();
+    const open = gateways.filter((gateway) => !gateway.draining).map((gateway) => gateway.url);
+    return json(200, { gateways: open, tokenUrl, room: devTools.demoRoom, dev: true });
+  }
+  return serveStatic(devTools.files, request, connectSources(gateways.map(({ url }) => url)));
+}
+
+/** Gateways of this machine come and go while a page is open; others are named one by one. */
+function connectSources(urls: readonly string[]): string[] {
+  const sources = new Set(LOOPBACK_SOURCES);
+  for (const text of urls) {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url === undefined || /^(127\.|localhost$)/.test(url.hostname)) continue;
+    const secure = url.protocol === "wss:" || url.protocol === "https:";
+    sources.add(`${secure ? "wss" : "ws"}://${url.host}`);
+    sources.add(`${secure ? "https" : "http"}://${url.host}`);
+  }
+  return [...sources];
+}
+const LOOPBACK_SOURCES = ["127.0.0.1:*", "localhost:*"].flatMap((host) => [
+  `ws://${host}`,
+  `http://${host}`,
+]);
+
+function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch {
+    return undefined;
+  }
+}
+
+const viewOfRoom = (entry: IndexEntry) => ({ ...entry, owner: entry.owner ?? null });
+
+const roomUnknown = (): HttpAnswer => failure(404, "room_unknown", "There is no such room.");
+
+const unavailable = (error: StoreFailure): HttpAnswer =>
+  failure(503, error, "The store did not settle this in time; nothing is known. Ask again.", {
+    "retry-after": "1",
+  });

@@ -1,0 +1,66 @@
+import type { IndexEntry } from "../journal/index-store.ts";
+import type { StoreError } from "../journal/journal.ts";
+import type { RoomId, WorldName } from "../kernel/ids.ts";
+import type { Result } from "../kernel/result.ts";
+
+/** A node as its last heartbeat describes it. */
+export interface NodeView {
+  readonly id: string;
+  readonly name: string;
+  /** What placement believes about it. */
+  readonly state: string;
+  readonly rooms: number;
+  readonly sessions: number;
+  /** Share of the main loop's time spent running, 0 to 1. */
+  readonly load: number;
+  readonly capacity: number;
+  readonly arch: string;
+  readonly zone: string;
+  readonly version: string;
+  readonly pid: number;
+  readonly host: string;
+  readonly draining: boolean;
+}
+
+export interface GatewayView {
+  readonly id: string;
+  /** Where clients connect. */
+  readonly url: string;
+  readonly sessions: number;
+  readonly sessionsMax: number;
+  readonly draining: boolean;
+  readonly zone: string;
+  readonly version: string;
+  readonly host: string;
+  readonly pid: number;
+}
+
+export interface PlacementView {
+  readonly id: string;
+  /** Of its operator API. */
+  readonly url: string;
+  readonly host: string;
+  readonly pid: number;
+}
+
+export interface ClusterView {
+  readonly nodes: readonly NodeView[];
+  readonly gateways: readonly GatewayView[];
+  readonly placements: readonly PlacementView[];
+}
+
+export type StoreFailure = StoreError | "contended";
+
+/** What the operator API needs to know and to do: given by the placement role. */
+export interface ControlPort {
+  view(): ClusterView;
+  rooms(): Promise<Result<readonly IndexEntry[], StoreFailure>>;
+  room(room: RoomId): Promise<Result<IndexEntry | undefined, StoreFailure>>;
+  /** Answers the room that is there, which an earlier call may have made otherwise. */
+  createRoom(
+    room: RoomId,
+    world: WorldName,
+  ): Promise<Result<{ readonly created: boolean; readonly entry: IndexEntry }, StoreFailure>>;
+  /** Answers undefined where the room was never created. */
+  closeRoom(room: RoomId): Promise<Result<IndexEntry | undefined, StoreFailure>>;
+}
