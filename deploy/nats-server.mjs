@@ -441,7 +441,7 @@ export async function provisionNatsServer(options) {
   /** @param {string} file @param {string} from @returns {Promise<Provisioned | undefined>} */
   const consider = async (file, from) => {
     const version = await versionOf(file);
-    const refused = version === undefined ? `${from} does not run` : refusal(version);
+    const refused = version === undefined ? "It does not run." : refusal(version);
     if (version !== undefined && refused === undefined) {
       return { path: file, version: version.join("."), from };
     }
@@ -469,9 +469,7 @@ export async function provisionNatsServer(options) {
     if (fetched !== undefined) return fetched;
   }
   const min = VERSION_MIN.slice(0, 2).join(".");
-  const why = reasons.length > 0 ? ` (${reasons.join("; ")})` : "";
-  log(`no nats-server ${min} or newer was found${why}`);
-  return { reason: `No nats-server ${min} or newer could be had${why}.` };
+  return { reason: [`No nats-server ${min} or newer could be had.`, ...reasons].join(" ") };
 }
 
 /**
@@ -498,7 +496,7 @@ async function fetchServer(options, name, cacheDir, reasons) {
         log(`nats-server ${version.join(".")} from ${from}, archive's sha256 ${sha256}`);
         return { path: file, version: version.join("."), from };
       } catch (error) {
-        reasons.push(`${from}: ${/** @type {Error} */ (error).message}`);
+        reasons.push(`${from}: ${/** @type {Error} */ (error).message}.`);
       }
     }
     return undefined;

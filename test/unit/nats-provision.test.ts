@@ -217,8 +217,7 @@ deb cdrom:[Debian_12]/ bookworm main
 });
 
 describe("the order", () => {
-  const lines: string[] = [];
-  const log = (line: string) => void lines.push(line);
+  const log = () => undefined;
   /** A stand-in that answers `-v` as a nats-server does. */
   async function fakeServer(folder: string, version: string): Promise<string> {
     await mkdir(folder, { recursive: true });
@@ -257,6 +256,5 @@ describe("the order", () => {
   test("with nothing usable the reason names what was refused", async () => {
     const found = await provision({ PATH: path.join(dir, "old") });
     expect(found).toHaveProperty("reason", expect.stringContaining("PATH: nats-server 2.9.10"));
-    expect(lines.at(-1)).toContain("no nats-server 2.12 or newer");
   });
 });
