@@ -1,0 +1,195 @@
+import { createHash } from "node:crypto";
+import type { ProcessId, SessionId } from "../../src/kernel/ids.ts";
+import { decode, encode } from "../../src/protocol/msgpack.ts";
+import type { ToRoom } from "../../src/protocol/room-messages.ts";
+import type { RoomParts } from "./core.ts";
+import { isRefusal, type Room, refuse, type Who } from "./define-room.ts";
+import { gatewayOf, type Reply } from "./fold.ts";
+import { type HookOutcome, whoOf } from "./hooks.ts";
+
+type CommandMessage = Extract<ToRoom, { type: "command" }>;
+
+const NO_DIGEST = new Uint8Array(8);
+
+/** A resent command goes alone, in two journal writes: one that says so, one with its outcome. */
+interface Alone {
+  readonly from: ProcessId;
+  readonly message: CommandMessage;
+  stage: "waiting" | "attempting";
+}
+
+/** First 8 bytes of SHA-256 over name and body: tells a resend from another command. */
+function digestOf(name: string, body: Uint8Array): Uint8Array {
+  const hash = createHash("sha256").update(name).update("\0").update(body).digest();
+  return new Uint8Array(hash.subarray(0, 8));
+}
+
+/**
+ * Exactly once: a session's commands are admitted in sequence, each outcome is journaled with its
+ * reply, and a duplicate is answered from the journal.
+ */
+export class Commands {
+  readonly #parts: RoomParts;
+  #alone: Alone | undefined;
+  /** Outcomes of the record that has just settled. */
+  #durable: { readonly session: SessionId; readonly seq: number }[] = [];
+  /** Bytes of the document when last measured, and of the patches since. */
+  #measured: number;
+  #grown = 0;
+
+  constructor(parts: RoomParts) {
+    this.#parts = parts;
+    this.#measured = encode(parts.ledger.acked.document).length;
+  }
+
+  get alone(): boolean {
+    return this.#alone !== undefined;
+  }
+
+  command(from: ProcessId, message: CommandMessage, at: number): void {
+    const { ledger, outlet, effects, config } = this.#parts;
+    const { session, seq } = message;
+    const row = ledger.decided.sessions.get(session);
+    // A superseded or unknown socket can not speak for the person.
+    if (!row?.here || row.attach !== message.attach || row.connection !== message.connection)
+      return;
+    if (seq <= row.last) return this.#duplicate(from, message);
+    if (seq !== row.last + 1)
+      return outlet.send(from, { type: "expect", session, seq: row.last + 1 });
+    if (ledger.full || this.#alone) {
+      effects.push({ type: "count", what: "busy" });
+      return outlet.send(from, { type: "busy", session, seq, retryAfterMs: config.busyRetryMs });
+    }
+    if (!message.resent) return this.#run(message, at);
+    this.#alone = { from, message, stage: "waiting" };
+    this.proceed(at);
+  }
+
+  /** Moves a command that runs alone on, whenever the journal has come to rest. */
+  proceed(at: number): void {
+    const alone = this.#alone;
+    const { ledger } = this.#parts;
+    if (!alone || !ledger.idle) return;
+    const { session, seq } = alone.message;
+    if (alone.stage === "waiting") {
+      alone.stage = "attempting";
+      ledger.push({ type: "attempt", session, seq });
+      return;
+    }
+    this.#alone = undefined;
+    this.#run(alone.message, at);
+  }
+
+  /** At recovery: the command that was running when the last owner died gets an error instead. */
+  deadLetter({ session, seq }: { readonly session: SessionId; readonly seq: number }): void {
+    const { ledger, effects } = this.#parts;
+    if (ledger.decided.sessions.get(session)?.last !== seq - 1) return;
+    effects.push({ type: "count", what: "dead_letter" });
+    const entry = { session, seq, digest: NO_DIGEST, status: "dead_letter", data: null } as const;
+    const settled = (): void => void this.#durable.push({ session, seq });
+    this.#parts.record({ type: "command", ...entry, patches: [], events: [] }, undefined, settled);
+  }
+
+  /** The room's own command: slow work that came back. */
+  internal(name: string, body: unknown, at: number): void {
+    const outcome = this.#execute(name, body, undefined, at);
+    const { patches, events, later } = outcome;
+    if (patches.length === 0 && events.length === 0 && later.length === 0) return;
+    const cause = `later:${name}`.slice(0, 48);
+    this.#parts.record({ type: "system", cause, patches, events }, outcome);
+  }
+
+  /** Replies of what has become durable, after the record itself went out. */
+  confirmAll(): void {
+    const durable = this.#durable;
+    this.#durable = [];
+    for (const { session, seq } of durable) {
+      const reply = this.#replyTo(session, seq);
+      if (reply) this.#answer(session, reply);
+    }
+  }
+
+  #run(message: CommandMessage, at: number): void {
+    const { session, seq, name, body } = message;
+    const { ledger } = this.#parts;
+    const row = ledger.decided.sessions.get(session);
+    if (row?.last !== seq - 1 || row.connection !== message.connection) return;
+    const value = decode(body);
+    const who = whoOf(session, row);
+    const outcome = value.ok
+      ? this.#execute(name, value.value, who, at)
+      : this.#refused("invalid_body");
+    const { patches, events } = outcome;
+    const [status, data] = isRefusal(outcome.value)
+      ? [outcome.value.status, outcome.value.data]
+      : ["ok", outcome.value ?? null];
+    const digest = digestOf(name, body);
+    const reply = { session, seq, digest, status, data };
+    const settled = (): void => void this.#durable.push({ session, seq });
+    this.#parts.record({ type: "command", ...reply, patches, events }, outcome, settled);
+  }
+
+  #execute(name: string, value: unknown, who: Who | undefined, at: number): HookOutcome {
+    const { definition } = this.#parts.world;
+    const command = Object.hasOwn(definition.commands, name)
+      ? definition.commands[name]
+      : undefined;
+    if (!command) return this.#refused("unknown_command");
+    const checked = command.body["~standard"].validate(value);
+    if (checked instanceof Promise || checked.issues || !("value" in checked))
+      return this.#refused("invalid_body");
+    const body = checked.value;
+    const run = (room: Room<object, object>): unknown =>
+      (who && definition.onCommand?.(room, name, who)) || command.run(room, body, who);
+    const outcome = this.#parts.hook(at, run);
+    if (!this.#fits(outcome)) return this.#refused("state_full");
+    return outcome;
+  }
+
+  #refused(status: string): HookOutcome {
+    const { document } = this.#parts.ledger.decided;
+    return { document, patches: [], events: [], later: [], value: refuse(status) };
+  }
+
+  /** State is measured exactly only when what was added since could have filled it. */
+  #fits(outcome: HookOutcome): boolean {
+    const { config } = this.#parts;
+    const added = encode(outcome.patches).length;
+    if (added > config.recordBytesMax) return false;
+    this.#grown += added;
+    if (this.#measured + this.#grown <= config.stateBytesMax) return true;
+    this.#measured = encode(outcome.document).length;
+    this.#grown = 0;
+    return this.#measured <= config.stateBytesMax;
+  }
+
+  #duplicate(from: ProcessId, message: CommandMessage): void {
+    const { outlet, effects, ledger } = this.#parts;
+    const { session, seq } = message;
+    effects.push({ type: "count", what: "duplicate" });
+    const reply = this.#replyTo(session, seq);
+    if (!reply) {
+      // Pending: its own append will answer. Older than the kept replies: it was answered long ago.
+      const last = ledger.acked.sessions.get(session)?.last ?? 0;
+      if (seq <= last) outlet.send(from, { type: "expect", session, seq: last + 1 });
+      return;
+    }
+    const digest = digestOf(message.name, message.body);
+    const same = reply.status === "dead_letter" || Buffer.compare(reply.digest, digest) === 0;
+    if (same) return this.#answer(session, reply);
+    const { index } = reply;
+    outlet.send(from, { type: "reply", session, seq, status: "body_mismatch", data: null, index });
+  }
+
+  #replyTo(session: SessionId, seq: number): Reply | undefined {
+    const row = this.#parts.ledger.acked.sessions.get(session);
+    return row?.replies.find((reply) => reply.seq === seq);
+  }
+
+  #answer(session: SessionId, { seq, status, data, index }: Reply): void {
+    const row = this.#parts.ledger.acked.sessions.get(session);
+    if (!row) return;
+    const to = gatewayOf(row.connection);
+    this.#parts.outlet.send(to, { type: "reply", session, seq, status, data, index });
+  }
+}

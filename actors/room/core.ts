@@ -1,0 +1,422 @@
+import type { AppendOutcome, StoredRecord } from "../../src/journal/journal.ts";
+import type { SnapshotName } from "../../src/journal/snapshot-store.ts";
+import { type Epoch, epochCompare } from "../../src/kernel/epoch.ts";
+import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
+import { type Random, randomHex } from "../../src/kernel/random.ts";
+import type { JournalEntry } from "../../src/protocol/journal-record.ts";
+import { encode } from "../../src/protocol/msgpack.ts";
+import type { Patch } from "../../src/protocol/patches.ts";
+import { ROW_WORDS, rowGeneration, rowSlot, rowsFromBytes } from "../../src/protocol/pose-row.ts";
+import type { RoomRecord, ToRoom } from "../../src/protocol/room-messages.ts";
+import { Commands } from "./commands.ts";
+import type { World } from "./define-room.ts";
+import { CREATED, gatewayOf, type RoomFold, type SessionRow } from "./fold.ts";
+import { type HookContext, type HookOutcome, runHook, whoOf } from "./hooks.ts";
+import { Ledger } from "./ledger.ts";
+import { Membership } from "./membership.ts";
+import { Outlet, publicRecord } from "./outlet.ts";
+import { Presence } from "./presence.ts";
+import { RecordRing } from "./record-ring.ts";
+import type { Register, RegisterEffect } from "./register.ts";
+import type { RoomConfig } from "./room-config.ts";
+import { type EncodedSnapshot, encodeSnapshot } from "./snapshot.ts";
+
+/** The time of a decision: monotonic for durations, wall time for what is recorded. */
+export interface Moment {
+  readonly now: number;
+  readonly wallNow: number;
+}
+
+export type RoomMessage =
+  | { readonly type: "gateway"; readonly from: ProcessId; readonly message: ToRoom }
+  | { readonly type: "appended"; readonly nonce: string; readonly outcome: AppendOutcome }
+  | {
+      readonly type: "readAfter";
+      readonly nonce: string;
+      readonly stored: StoredRecord | undefined;
+    }
+  /** The room's tick: rows, hooks and expiries. */
+  | { readonly type: "tick" }
+  /** Slow work came back. */
+  | { readonly type: "later"; readonly command: string; readonly body: unknown }
+  | { readonly type: "stored"; readonly name: SnapshotName; readonly sequence: number }
+  | { readonly type: "storeFailed" }
+  | { readonly type: "close" };
+
+export type RoomEffect =
+  | {
+      readonly type: "append" | "repeat";
+      readonly nonce: string;
+      readonly expected: number;
+      readonly data: Uint8Array;
+    }
+  | { readonly type: "readAfter"; readonly nonce: string; readonly sequence: number }
+  | { readonly type: "send"; readonly gateway: ProcessId; readonly data: Uint8Array }
+  | { readonly type: "store"; readonly snapshot: EncodedSnapshot }
+  /** The snapshot counts: what it covers may go. */
+  | { readonly type: "trim"; readonly sequence: number; readonly index: number }
+  | { readonly type: "later"; readonly command: string; readonly work: () => Promise<unknown> }
+  /** Somebody claims a higher epoch: read the tail, now. */
+  | { readonly type: "verify" }
+  | { readonly type: "fenced"; readonly reason: string }
+  | { readonly type: "closed" }
+  | {
+      readonly type: "count";
+      readonly what: "stale_message" | "busy" | "dead_letter" | "duplicate";
+    };
+
+/** What the parts of a room share. */
+export interface RoomParts {
+  readonly world: World;
+  readonly config: RoomConfig;
+  readonly ledger: Ledger;
+  readonly presence: Presence;
+  readonly outlet: Outlet;
+  readonly effects: { push(effect: RoomEffect): void };
+  /** Runs a hook on the decided room at room time `at`. */
+  readonly hook: (at: number, run: Parameters<typeof runHook>[1]) => HookOutcome;
+  /** Decides an entry, with what its hook wrote; `settled` runs when it is durable. */
+  readonly record: (entry: JournalEntry, outcome?: HookOutcome, settled?: () => void) => void;
+}
+
+/**
+ * An owned room: takes a message and the time, changes its own state, answers with effects. No
+ * I/O, no clock; randomness only through the port. Author's code that throws goes up as it is, and
+ * whoever drives this starts the room again from its journal.
+ */
+export class RoomCore {
+  readonly epoch: Epoch;
+  readonly #room: RoomId;
+  readonly #parts: RoomParts;
+  readonly #membership: Membership;
+  readonly #commands: Commands;
+  readonly #ring: RecordRing;
+  #effects: RoomEffect[] = [];
+  #tick = 0;
+  #signals = 0;
+  #hookedAt: number | undefined;
+  #snapshotting = false;
+  #recordsSinceSnapshot: number;
+  #bytesSinceSnapshot = 0;
+  #nonceInFlight = "";
+
+  constructor(options: {
+    readonly room: RoomId;
+    readonly self: ProcessId;
+    readonly epoch: Epoch;
+    readonly world: World;
+    readonly config: RoomConfig;
+    readonly random: Random;
+    readonly fold: RoomFold;
+    readonly register: Register;
+    readonly records: readonly RoomRecord[];
+    readonly moment: Moment;
+  }) {
+    const { room, self, epoch, world, config, random, fold, register, records, moment } = options;
+    this.epoch = epoch;
+    this.#room = room;
+    const nonce = (): string => randomHex(random, 8);
+    const ledger = new Ledger({ self, epoch, fold, register, limits: config, nonce });
+    const presence = new Presence();
+    const send = (gateway: ProcessId, data: Uint8Array): void => {
+      this.#effects.push({ type: "send", gateway, data });
+    };
+    const outlet = new Outlet(room, epoch, send);
+    const effects = { push: (effect: RoomEffect) => void this.#effects.push(effect) };
+    const hook: RoomParts["hook"] = (at, run) => runHook(this.#context(at, random), run);
+    const record: RoomParts["record"] = (entry, outcome, done) => {
+      const settled = (): void => {
+        done?.();
+        for (const { command, work } of outcome?.later ?? [])
+          this.#effects.push({ type: "later", command, work });
+      };
+      ledger.push(entry, outcome ? { written: outcome.document, settled } : { settled });
+    };
+    this.#parts = { world, config, ledger, presence, outlet, effects, hook, record };
+    this.#membership = new Membership(this.#parts, moment);
+    this.#commands = new Commands(this.#parts);
+    this.#ring = new RecordRing({
+      recordsMax: config.ringRecordsMax,
+      bytesMax: config.ringBytesMax,
+    });
+    for (const record of records) this.#ring.push(record, encode(record.patches).length + 64);
+    this.#recordsSinceSnapshot = records.length;
+    if (!fold.created) this.#create();
+    if (fold.attempt) this.#commands.deadLetter(fold.attempt);
+  }
+
+  /** A resent command is on its way alone: commands, joins and ticks wait. */
+  get alone(): boolean {
+    return this.#commands.alone;
+  }
+
+  get sessions(): number {
+    return this.#parts.ledger.acked.here;
+  }
+
+  get index(): number {
+    return this.#parts.ledger.acked.index;
+  }
+
+  decide(message: RoomMessage, moment: Moment): RoomEffect[] {
+    this.#effects = [];
+    this.#take(message, moment);
+    return this.#effects;
+  }
+
+  /** To be called when the turn's messages are decided: starts the next append. */
+  flush(moment: Moment): RoomEffect[] {
+    this.#effects = [];
+    this.#flush(moment);
+    return this.#effects;
+  }
+
+  #take(message: RoomMessage, moment: Moment): void {
+    switch (message.type) {
+      case "gateway":
+        if (this.#admits(message.from, message.message))
+          this.#fromGateway(message.from, message.message, moment);
+        return;
+      case "appended":
+        return this.#register(this.#parts.ledger.outcome(message.nonce, message.outcome), moment);
+      case "readAfter":
+        return this.#register(this.#parts.ledger.after(message.nonce, message.stored), moment);
+      case "tick":
+        return this.#onTick(moment);
+      case "later":
+        return this.#commands.internal(message.command, message.body, this.#at(moment));
+      case "stored":
+        return this.#parts.ledger.name(message.name, message.sequence);
+      case "storeFailed":
+        this.#snapshotting = false;
+        return;
+      case "close":
+        return this.#close();
+    }
+  }
+
+  /** Every receiver fences by the sender's ownership epoch. */
+  #admits(from: ProcessId, message: ToRoom): boolean {
+    const order = epochCompare(message.epoch, this.epoch);
+    if (order === 0) return true;
+    this.#effects.push({ type: "count", what: "stale_message" });
+    if (order > 0) this.#effects.push({ type: "verify" });
+    else this.#parts.outlet.send(from, { type: "stale" });
+    return false;
+  }
+
+  #fromGateway(from: ProcessId, message: ToRoom, moment: Moment): void {
+    const at = this.#at(moment);
+    const { outlet } = this.#parts;
+    switch (message.type) {
+      case "watch":
+        outlet.heard(from, moment.now);
+        return outlet.catchUp(from, message.index, this.#ring, () => this.#source());
+      case "attach":
+        outlet.heard(from, moment.now);
+        return this.#membership.attach(from, message, at);
+      case "away":
+        return this.#membership.away(message, moment.now);
+      case "leave":
+        return this.#membership.leave(message, at);
+      case "profile":
+        return this.#membership.profile(message);
+      case "command":
+        return this.#commands.command(from, message, at);
+      case "signal":
+        return this.#signal(from, message);
+      case "poses":
+        return this.#poses(from, message.rows);
+      case "fetch": {
+        const records = this.#ring.after(message.after) ?? null;
+        const { request } = message;
+        if (message.after === this.index)
+          return outlet.send(from, { type: "records", request, records: [] });
+        return outlet.send(from, { type: "records", request, records });
+      }
+    }
+  }
+
+  #signal(from: ProcessId, message: Extract<ToRoom, { type: "signal" }>): void {
+    const { world, config, outlet } = this.#parts;
+    if (!this.#seated(from, message.slot, message.generation)) return;
+    if (++this.#signals > config.signalsPerTickMax) return;
+    const schema = world.definition.signals?.[message.name];
+    const checked = schema?.["~standard"].validate(message.body);
+    if (!checked || checked instanceof Promise || checked.issues) return;
+    const { slot, generation, name } = message;
+    outlet.broadcast({ type: "signal", slot, generation, name, body: checked.value });
+  }
+
+  #poses(from: ProcessId, data: Uint8Array): void {
+    const words = rowsFromBytes(data);
+    if (!words) return;
+    const { presence, world } = this.#parts;
+    const { onPose } = world.definition;
+    for (let at = 0; at < words.length; at += ROW_WORDS) {
+      const seat = this.#seated(from, rowSlot(words, at), rowGeneration(words, at));
+      if (!seat) continue;
+      presence.setRow(words, at);
+      if (!onPose) continue;
+      const { slot, generation } = seat.row;
+      const pose = presence.pose(slot, generation);
+      if (pose) presence.setPose(slot, generation, onPose(pose, whoOf(seat.session, seat.row)));
+    }
+  }
+
+  /** The member at a slot, where this gateway may speak for it. */
+  #seated(from: ProcessId, slot: number, generation: number) {
+    const { acked } = this.#parts.ledger;
+    const session = acked.slots[slot];
+    const row: SessionRow | undefined = session ? acked.sessions.get(session) : undefined;
+    if (!session || !row || row.generation !== generation) return undefined;
+    return gatewayOf(row.connection) === from ? { session, row } : undefined;
+  }
+
+  #onTick(moment: Moment): void {
+    const { world, config, ledger, outlet, presence } = this.#parts;
+    this.#signals = 0;
+    this.#tick = (this.#tick + 1) >>> 0;
+    if (!this.alone) {
+      this.#membership.sweep(outlet.dropSilent(moment.now, config.gatewaySilentMs), moment);
+      this.#runOnTick(moment);
+    }
+    if (!outlet.watched) return;
+    outlet.broadcast({
+      type: "tick",
+      tick: this.#tick,
+      at: this.#at(moment),
+      index: ledger.acked.index,
+      rows: presence.tickRows(world.tickHz),
+    });
+  }
+
+  #runOnTick(moment: Moment): void {
+    const { onTick } = this.#parts.world.definition;
+    const since = moment.now - (this.#hookedAt ?? moment.now);
+    if (!onTick || this.#parts.ledger.decided.closed) return;
+    if (this.#hookedAt !== undefined && since < 100) return;
+    this.#hookedAt = moment.now;
+    const outcome = this.#parts.hook(this.#at(moment), (room) => onTick(room, since));
+    const { patches, events, later } = outcome;
+    if (patches.length === 0 && events.length === 0 && later.length === 0) return;
+    this.#parts.record({ type: "system", cause: "tick", patches, events }, outcome);
+  }
+
+  /** The first owner journals the initial state: a later version of the type could not make it. */
+  #create(): void {
+    const { definition } = this.#parts.world;
+    const patches: Patch[] = [];
+    const document = { state: definition.state(), secret: definition.secret?.() ?? {} };
+    for (const [part, values] of Object.entries(document))
+      for (const [key, value] of Object.entries(values)) patches.push([0, [part, key], value]);
+    this.#parts.record({ type: "system", cause: CREATED, patches, events: [] });
+  }
+
+  #close(): void {
+    if (this.#parts.ledger.decided.closed) return;
+    const settled = (): void => {
+      this.#membership.endAll("room_closed", "the room was closed");
+      this.#effects.push({ type: "closed" });
+    };
+    this.#parts.record({ type: "close" }, undefined, settled);
+  }
+
+  #register(effect: RegisterEffect | undefined, moment: Moment): void {
+    if (!effect) return;
+    const nonce = this.#nonceInFlight;
+    switch (effect.type) {
+      case "append":
+      case "repeat":
+        this.#effects.push({
+          type: effect.type,
+          nonce,
+          expected: effect.expected,
+          data: effect.data,
+        });
+        return;
+      case "readAfter":
+        this.#effects.push({ type: "readAfter", nonce, sequence: effect.sequence });
+        return;
+      case "fenced":
+        this.#effects.push({ type: "fenced", reason: effect.reason });
+        return;
+      case "settled":
+        this.#settled(effect.record, effect.sequence, moment);
+    }
+  }
+
+  /** A record is durable: fold it, tell the gateways, then everyone whom an entry concerns. */
+  #settled(record: Parameters<typeof publicRecord>[1], sequence: number, moment: Moment): void {
+    const { ledger, outlet, presence } = this.#parts;
+    const told = publicRecord(ledger.acked, record);
+    const settled = ledger.settle(record, sequence);
+    for (const { entry, written } of settled.entries)
+      ledger.acked.apply(entry, record.index, written);
+    for (const { entry, settled: done } of settled.entries) {
+      if (entry.type === "attach") this.#membership.settledAttach(entry, moment.now);
+      if (entry.type === "leave") this.#membership.settledLeave(entry);
+      done?.(record.index);
+    }
+    const joined = told.joined.map((member) => ({
+      ...member,
+      profile: presence.profile(member.slot) ?? null,
+    }));
+    const full = { ...told, joined };
+    this.#ring.push(full, settled.bytes + 64);
+    outlet.broadcast({ type: "record", record: full });
+    this.#membership.confirmAll();
+    this.#commands.confirmAll();
+    if (record.type === "named") {
+      this.#effects.push({ type: "trim", sequence: record.sequence, index: record.snapshotIndex });
+      this.#snapshotting = false;
+    }
+    this.#recordsSinceSnapshot++;
+    this.#bytesSinceSnapshot += settled.bytes;
+    this.#commands.proceed(this.#at(moment));
+    this.#maybeSnapshot();
+    this.#flush(moment);
+  }
+
+  #maybeSnapshot(): void {
+    const { config, ledger } = this.#parts;
+    const due =
+      this.#recordsSinceSnapshot >= config.snapshotRecords ||
+      this.#bytesSinceSnapshot >= config.snapshotBytes;
+    if (!due || this.#snapshotting) return;
+    this.#snapshotting = true;
+    this.#recordsSinceSnapshot = 0;
+    this.#bytesSinceSnapshot = 0;
+    this.#effects.push({ type: "store", snapshot: encodeSnapshot(ledger.acked, ledger.tail) });
+  }
+
+  #flush(moment: Moment): void {
+    const started = this.#parts.ledger.flush(moment.wallNow);
+    if (!started) return;
+    this.#nonceInFlight = started.nonce;
+    this.#register(started.effect, moment);
+  }
+
+  #source() {
+    const { world, ledger, presence } = this.#parts;
+    return { world, fold: ledger.acked, presence };
+  }
+
+  #at = (moment: Moment): number => Math.max(moment.wallNow, this.#parts.ledger.acked.at);
+
+  #context(at: number, random: Random): HookContext {
+    const fold = this.#parts.ledger.decided;
+    const { presence } = this.#parts;
+    return {
+      id: this.#room,
+      fold,
+      now: at,
+      random: () => random.next(),
+      pose: (slot) => {
+        const session = fold.slots[slot];
+        const row = session ? fold.sessions.get(session) : undefined;
+        return row && presence.pose(slot, row.generation);
+      },
+    };
+  }
+}

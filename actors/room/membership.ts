@@ -1,0 +1,267 @@
+import type { ProcessId, SessionId } from "../../src/kernel/ids.ts";
+import type { MembershipCode } from "../../src/protocol/close-codes.ts";
+import type { EntryOf } from "../../src/protocol/journal-record.ts";
+import { rowsFromBytes } from "../../src/protocol/pose-row.ts";
+import type { ToRoom } from "../../src/protocol/room-messages.ts";
+import type { Moment, RoomParts } from "./core.ts";
+import { gatewayOf, type SessionRow } from "./fold.ts";
+import { whoOf } from "./hooks.ts";
+
+type MessageOf<T extends ToRoom["type"]> = Extract<ToRoom, { type: T }>;
+type Attach = MessageOf<"attach">;
+const ORIGIN = { x: 0, y: 0, z: 0, yaw: 0, pitch: 0, reach: [0, 0, 0], animation: 0 } as const;
+
+/**
+ * Who is in the room and by which socket they speak. An attach or a leave is journaled before it
+ * takes effect; a lower attach number, or an equal one of another socket, never does.
+ */
+export class Membership {
+  readonly #parts: RoomParts;
+  /** What the newest attach of a session brought that is not journaled. */
+  readonly #brought = new Map<SessionId, Attach>();
+  /** Sockets that lose their session when the attach over them is durable. */
+  readonly #losers = new Map<SessionId, SessionRow>();
+  #confirm: SessionId[] = [];
+
+  constructor(parts: RoomParts, moment: Moment) {
+    this.#parts = parts;
+    // After a takeover nobody is attached yet; whoever does not come back loses the seat.
+    for (const [session, row] of parts.ledger.acked.sessions)
+      if (row.here) parts.presence.setAway(session, row.slot, moment.now, false);
+  }
+
+  attach(from: ProcessId, message: Attach, at: number): void {
+    const { decided, acked } = this.#parts.ledger;
+    const { session, attach, connection } = message;
+    if (gatewayOf(connection) !== from) return;
+    const row = decided.sessions.get(session);
+    if (row && (attach < row.attach || (attach === row.attach && connection !== row.connection)))
+      return this.#supersede(from, message, row.attach);
+    if (row && attach === row.attach) {
+      if (!row.here) return this.#refuse(from, message, "session_expired");
+      if (acked.sessions.get(session)?.connection !== connection) return;
+      this.#bring(message);
+      this.#confirmed(session);
+      return;
+    }
+    const code = this.#refusal(message, row);
+    if (code) return this.#refuse(from, message, code);
+    this.#admit(message, row, at);
+  }
+
+  #refusal(message: Attach, row: SessionRow | undefined): MembershipCode | undefined {
+    const { ledger, world } = this.#parts;
+    const { decided } = ledger;
+    if (decided.closed) return "room_closed";
+    if (!row && message.resumed) return "session_expired";
+    if (row && row.person !== message.person) return "wrong_room";
+    if (!row?.here && decided.here >= world.capacity) return "room_full";
+    if (ledger.full) return "room_unavailable";
+    return undefined;
+  }
+
+  #admit(message: Attach, row: SessionRow | undefined, at: number): void {
+    const { ledger, world } = this.#parts;
+    const { session, attach, connection, person, role } = message;
+    const seat = row?.here
+      ? { slot: row.slot, generation: row.generation }
+      : { slot: ledger.decided.freeSlot(), generation: ledger.decided.admissions & 0xff };
+    const { onJoin } = world.definition;
+    const who = { session, person, role, slot: seat.slot };
+    const joins = !row?.here && onJoin ? onJoin : undefined;
+    const outcome = joins && this.#parts.hook(at, (room) => joins(room, who));
+    const { patches, events } = outcome ?? { patches: [], events: [] };
+    if (row?.here && !this.#losers.has(session)) this.#losers.set(session, row);
+    this.#brought.set(session, message);
+    this.#parts.record(
+      { type: "attach", session, attach, connection, person, role, ...seat, patches, events },
+      outcome,
+    );
+  }
+
+  /** The attach is durable: the seat gets its row and profile, an older socket is told. */
+  settledAttach(entry: EntryOf<"attach">, now: number): void {
+    const { ledger, presence } = this.#parts;
+    const row = ledger.acked.sessions.get(entry.session);
+    if (!row || row.connection !== entry.connection) return;
+    const loser = this.#losers.get(entry.session);
+    this.#losers.delete(entry.session);
+    if (loser && loser.connection !== entry.connection) {
+      const { attach } = entry;
+      const { connection } = loser;
+      this.#parts.outlet.send(gatewayOf(connection), {
+        type: "superseded",
+        session: entry.session,
+        attach,
+        connection,
+      });
+    }
+    this.#parts.outlet.heard(gatewayOf(entry.connection), now);
+    const brought = this.#brought.get(entry.session);
+    if (brought?.connection === entry.connection) this.#bring(brought);
+    this.#brought.delete(entry.session);
+    if (row.here && !presence.hasRow(row.slot, row.generation)) this.#spawn(entry.session, row);
+    this.#confirm.push(entry.session);
+  }
+
+  settledLeave(entry: EntryOf<"leave">): void {
+    const row = this.#parts.ledger.acked.sessions.get(entry.session);
+    if (row && !row.here) this.#parts.presence.clear(row.slot, entry.session);
+  }
+
+  /** After the record went out, so that a gateway knows the member it is told about. */
+  confirmAll(): void {
+    const sessions = this.#confirm;
+    this.#confirm = [];
+    for (const session of sessions) this.#confirmed(session);
+  }
+
+  away(message: MessageOf<"away">, now: number): void {
+    const row = this.#current(message);
+    if (row) this.#parts.presence.setAway(message.session, row.slot, now, true);
+  }
+
+  leave(message: MessageOf<"leave">, at: number): void {
+    const row = this.#current(message);
+    if (row) this.#leaves(message.session, row, message.reason, at);
+  }
+
+  profile(message: MessageOf<"profile">): void {
+    const row = this.#current(message);
+    if (row) this.#tellProfile(row, message.profile);
+  }
+
+  /** Gateways that fell silent, people away too long, sessions that can not come back. */
+  sweep(silent: readonly ProcessId[], moment: Moment): void {
+    const { ledger, presence, config } = this.#parts;
+    const { acked, decided } = ledger;
+    for (const gateway of silent)
+      for (const [session, row] of acked.sessions)
+        if (row.here && gatewayOf(row.connection) === gateway)
+          presence.setAway(session, row.slot, moment.now, true);
+    for (const session of presence.awayFor(moment.now, config.awayShownMs)) {
+      const row = acked.sessions.get(session);
+      if (row?.here) presence.setAway(session, row.slot, moment.now, true);
+    }
+    for (const session of presence.expired(moment.now, config.seatHoldMs)) {
+      const row = decided.sessions.get(session);
+      if (!row?.here || acked.sessions.get(session)?.connection !== row.connection) continue;
+      this.#leaves(session, row, "expired", Math.max(moment.wallNow, acked.at));
+    }
+    this.#forget(moment.wallNow);
+  }
+
+  #forgetFrom = 0;
+  /** A few rows a tick: the table may be long, the work stays small. */
+  #forget(wallNow: number): void {
+    if (wallNow - this.#forgetFrom < 5_000) return;
+    this.#forgetFrom = wallNow;
+    const { ledger, config } = this.#parts;
+    let left = 64;
+    for (const [session, row] of ledger.decided.sessions) {
+      if (row.here || wallNow - row.leftAt < config.sessionKeepMs) continue;
+      if (left-- === 0) return;
+      this.#parts.record({ type: "forget", session });
+    }
+  }
+
+  endAll(code: MembershipCode, reason: string): void {
+    for (const [session, row] of this.#parts.ledger.acked.sessions) {
+      if (!row.here) continue;
+      this.#parts.outlet.send(gatewayOf(row.connection), { type: "ended", session, code, reason });
+    }
+  }
+
+  #leaves(session: SessionId, row: SessionRow, reason: string, at: number): void {
+    const { world, outlet } = this.#parts;
+    const { onLeave } = world.definition;
+    const who = whoOf(session, row);
+    const outcome = onLeave && this.#parts.hook(at, (room) => onLeave(room, who, reason));
+    const { patches, events } = outcome ?? { patches: [], events: [] };
+    const settled = (): void => {
+      if (reason !== "expired") return;
+      const ended = { code: "session_expired", reason: "the seat was held long enough" } as const;
+      outlet.send(gatewayOf(row.connection), { type: "ended", session, ...ended });
+    };
+    const { attach } = row;
+    this.#parts.record(
+      { type: "leave", session, attach, reason, patches, events },
+      outcome,
+      settled,
+    );
+  }
+
+  /** The row of a session, where this very socket is its newest one. */
+  #current(message: { session: SessionId; attach: number; connection: string }) {
+    const row = this.#parts.ledger.decided.sessions.get(message.session);
+    if (!row?.here || row.attach !== message.attach) return undefined;
+    return row.connection === message.connection ? row : undefined;
+  }
+
+  #bring({ session, profile, row: brought }: Attach): void {
+    const { ledger, presence } = this.#parts;
+    const row = ledger.acked.sessions.get(session);
+    if (!row?.here) return;
+    presence.setHere(session, row.slot);
+    this.#tellProfile(row, profile);
+    const words = brought ? rowsFromBytes(brought) : undefined;
+    if (!words?.length || presence.hasRow(row.slot, row.generation)) return;
+    words[0] = ((words[0] as number) & 0x7f000000) | (row.generation << 16) | row.slot;
+    presence.setRow(words, 0);
+  }
+
+  #tellProfile(row: SessionRow, profile: Attach["profile"]): void {
+    const { presence, outlet } = this.#parts;
+    const known = presence.profile(row.slot);
+    if (known && JSON.stringify(known) === JSON.stringify(profile)) return;
+    presence.setProfile(row.slot, profile);
+    outlet.broadcast({ type: "profile", slot: row.slot, generation: row.generation, profile });
+  }
+
+  #spawn(session: SessionId, row: SessionRow): void {
+    const { world, presence, ledger } = this.#parts;
+    const { spawn } = world.definition;
+    let pose = ORIGIN as ReturnType<NonNullable<typeof spawn>>;
+    if (spawn) {
+      const placed = this.#parts.hook(ledger.acked.at, (room) => {
+        pose = spawn(room, whoOf(session, row));
+      });
+      if (placed.patches.length > 0) throw new Error("spawn may not write");
+    }
+    presence.setPose(row.slot, row.generation, pose);
+  }
+
+  #confirmed(session: SessionId): void {
+    const row = this.#parts.ledger.acked.sessions.get(session);
+    if (!row) return;
+    const { attach, connection, slot, generation, last } = row;
+    this.#parts.outlet.send(gatewayOf(connection), {
+      type: "attached",
+      session,
+      attach,
+      connection,
+      slot,
+      generation,
+      seq: last,
+      index: this.#parts.ledger.acked.index,
+    });
+  }
+
+  #supersede(gateway: ProcessId, message: Attach, current: number): void {
+    const { session, connection } = message;
+    this.#parts.outlet.send(gateway, { type: "superseded", session, attach: current, connection });
+  }
+
+  #refuse(gateway: ProcessId, message: Attach, code: MembershipCode): void {
+    const { session, attach, connection } = message;
+    const retryAfterMs = code === "room_unavailable" ? this.#parts.config.busyRetryMs : null;
+    this.#parts.outlet.send(gateway, {
+      type: "refused",
+      session,
+      attach,
+      connection,
+      code,
+      retryAfterMs,
+    });
+  }
+}

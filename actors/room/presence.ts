@@ -1,0 +1,143 @@
+import type { SessionId } from "../../src/kernel/ids.ts";
+import type { Profile } from "../../src/protocol/client-messages.ts";
+import {
+  AWAY_FLAG,
+  bytesOfRows,
+  type Pose,
+  packRow,
+  ROW_WORDS,
+  rowGeneration,
+  rowSlot,
+  unpackRow,
+} from "../../src/protocol/pose-row.ts";
+
+/**
+ * What is known of members beside the journal: where they are, how they look, whether their socket
+ * is there. Lost with the owner and told again by the gateways. Rows lie in one array by slot.
+ */
+export class Presence {
+  #rows = new Uint32Array(64 * ROW_WORDS);
+  /** 0: no row yet, 1: has a row, 2: has moved since the last tick. */
+  #marks = new Uint8Array(64);
+  #refresh = 0;
+  readonly #profiles = new Map<number, Profile>();
+  readonly #awaySince = new Map<SessionId, number>();
+
+  /** Takes a row as it is; the caller has checked whose it is. */
+  setRow(words: Uint32Array, at: number): void {
+    const slot = rowSlot(words, at);
+    this.#grow(slot);
+    this.#rows.set(words.subarray(at, at + ROW_WORDS), slot * ROW_WORDS);
+    this.#marks[slot] = 2;
+  }
+
+  setPose(slot: number, generation: number, pose: Pose): void {
+    this.#grow(slot);
+    packRow(this.#rows, slot * ROW_WORDS, slot, generation, pose);
+    this.#marks[slot] = 2;
+  }
+
+  /** The last pose of whoever sits at `slot` in this generation. */
+  pose(slot: number, generation: number): Pose | undefined {
+    if (!this.#marks[slot]) return undefined;
+    if (rowGeneration(this.#rows, slot * ROW_WORDS) !== generation) return undefined;
+    return unpackRow(this.#rows, slot * ROW_WORDS);
+  }
+
+  hasRow(slot: number, generation: number): boolean {
+    return this.#marks[slot] !== undefined && this.pose(slot, generation) !== undefined;
+  }
+
+  profile(slot: number): Profile | undefined {
+    return this.#profiles.get(slot);
+  }
+
+  setProfile(slot: number, profile: Profile): void {
+    this.#profiles.set(slot, profile);
+  }
+
+  /** The seat is free: nothing of who sat there remains. */
+  clear(slot: number, session: SessionId): void {
+    if (slot < this.#marks.length) this.#marks[slot] = 0;
+    this.#profiles.delete(slot);
+    this.#awaySince.delete(session);
+  }
+
+  setHere(session: SessionId, slot: number): void {
+    this.#awaySince.delete(session);
+    this.#flag(slot, false);
+  }
+
+  /** Keeps the earlier moment where the person is away already. */
+  setAway(session: SessionId, slot: number, now: number, shown: boolean): void {
+    if (!this.#awaySince.has(session)) this.#awaySince.set(session, now);
+    if (shown) this.#flag(slot, true);
+  }
+
+  /** Sessions that have been away for longer than `holdMs`. */
+  expired(now: number, holdMs: number): SessionId[] {
+    const gone: SessionId[] = [];
+    for (const [session, since] of this.#awaySince) if (now - since >= holdMs) gone.push(session);
+    return gone;
+  }
+
+  /** Those away for longer than `afterMs`: shown as such even where no gateway said so. */
+  awayFor(now: number, afterMs: number): SessionId[] {
+    return this.expired(now, afterMs);
+  }
+
+  /**
+   * The rows of one tick: everyone who moved, and in rotation as many of the others as it takes to
+   * repeat everyone within `refreshTicks`.
+   */
+  tickRows(refreshTicks: number): Uint8Array {
+    const slots = this.#marks.length;
+    const words = new Uint32Array(slots * ROW_WORDS);
+    let count = 0;
+    const share = Math.ceil(slots / refreshTicks);
+    const from = this.#refresh;
+    this.#refresh = (from + share) % slots;
+    for (let slot = 0; slot < slots; slot++) {
+      const mark = this.#marks[slot];
+      const inTurn = (slot - from + slots) % slots < share;
+      if (mark !== 2 && !(mark === 1 && inTurn)) continue;
+      this.#marks[slot] = 1;
+      const at = slot * ROW_WORDS;
+      words.set(this.#rows.subarray(at, at + ROW_WORDS), count * ROW_WORDS);
+      count++;
+    }
+    return bytesOfRows(words, count);
+  }
+
+  /** Every row there is, for a gateway that starts. */
+  allRows(): Uint8Array {
+    const words = new Uint32Array(this.#rows.length);
+    let count = 0;
+    for (let slot = 0; slot < this.#marks.length; slot++) {
+      if (!this.#marks[slot]) continue;
+      const at = slot * ROW_WORDS;
+      words.set(this.#rows.subarray(at, at + ROW_WORDS), count * ROW_WORDS);
+      count++;
+    }
+    return bytesOfRows(words, count);
+  }
+
+  #flag(slot: number, away: boolean): void {
+    if (!this.#marks[slot]) return;
+    const at = slot * ROW_WORDS;
+    const word = this.#rows[at] as number;
+    this.#rows[at] = away ? word | (AWAY_FLAG << 24) : word & ~(AWAY_FLAG << 24);
+    this.#marks[slot] = 2;
+  }
+
+  #grow(slot: number): void {
+    if (slot < this.#marks.length) return;
+    const slots = Math.max(slot + 1, this.#marks.length * 2);
+    const rows = new Uint32Array(slots * ROW_WORDS);
+    rows.set(this.#rows);
+    this.#rows = rows;
+    const marks = new Uint8Array(slots);
+    marks.set(this.#marks);
+    this.#marks = marks;
+  }
+}

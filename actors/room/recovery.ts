@@ -1,0 +1,131 @@
+import type { StoredRecord } from "../../src/journal/journal.ts";
+import { assert } from "../../src/kernel/assert.ts";
+import { EPOCH_NONE, type Epoch, epochAt } from "../../src/kernel/epoch.ts";
+import type { ProcessId } from "../../src/kernel/ids.ts";
+import {
+  decodeRecord,
+  type JournalRecord,
+  type RecordOf,
+} from "../../src/protocol/journal-record.ts";
+import type { RoomRecord } from "../../src/protocol/room-messages.ts";
+import type { World } from "./define-room.ts";
+import { RoomFold } from "./fold.ts";
+import { publicRecord } from "./outlet.ts";
+
+interface Placed {
+  readonly sequence: number;
+  readonly record: JournalRecord;
+}
+
+/** What a claimed journal holds: where to start from and what to replay. */
+export type RecoveryPlan =
+  | {
+      readonly kind: "replay";
+      /** The snapshot to start from; undefined where the journal is whole. */
+      readonly named: RecordOf<"named"> | undefined;
+      readonly records: readonly Placed[];
+    }
+  | { readonly kind: "broken"; readonly why: string };
+
+/**
+ * Checks the chain from the last named snapshot (or the beginning) to the claim at `claimed`:
+ * indexes are consecutive and each record names the sequence of its predecessor. A follower that
+ * lags, a hole or a foreign record shows here, whatever the store promised.
+ */
+export function planRecovery(stored: readonly StoredRecord[], claimed: number): RecoveryPlan {
+  const placed: Placed[] = [];
+  for (const { sequence, data } of stored) {
+    const record = decodeRecord(data);
+    if (!record) return { kind: "broken", why: `no record at sequence ${sequence}` };
+    placed.push({ sequence, record });
+  }
+  let named: RecordOf<"named"> | undefined;
+  for (const { record } of placed) if (record.type === "named") named = record;
+  const covered = named?.snapshotIndex ?? 0;
+  const records = placed.filter(({ record }) => record.index > covered);
+  let previous = { index: covered, sequence: named?.sequence ?? 0 };
+  for (const { sequence, record } of records) {
+    const follows = record.index === previous.index + 1 && record.previous === previous.sequence;
+    if (!follows) return { kind: "broken", why: `hole before index ${record.index}` };
+    previous = { index: record.index, sequence };
+  }
+  if (previous.sequence !== claimed) return { kind: "broken", why: "the claim is not the end" };
+  return { kind: "replay", named, records };
+}
+
+export interface Recovered {
+  readonly fold: RoomFold;
+  /** The replayed records as gateways see them; empty after a migration. */
+  readonly told: readonly RoomRecord[];
+}
+
+/** Folds the records onto `start`. Runs no author's code but migrations. */
+export function replay(
+  world: World,
+  start: RoomFold | undefined,
+  records: readonly Placed[],
+  generation: number,
+): Recovered {
+  const fold = start ?? new RoomFold(world.name, 0, { state: {}, secret: {} });
+  let told: RoomRecord[] = [];
+  for (const { sequence, record } of records) {
+    const seen = publicRecord(fold, record);
+    fold.index = record.index;
+    fold.at = record.at;
+    fold.epoch = record.type === "owner" ? epochAt(generation, sequence) : record.epoch;
+    if (record.type === "batch")
+      for (const entry of record.entries) fold.apply(entry, record.index);
+    if (record.stateVersion > fold.stateVersion) {
+      // Whoever followed the old shape can not follow a migration by patches.
+      if (fold.created) told = [];
+      migrate(world, fold, record.stateVersion);
+      if (fold.created) continue;
+    }
+    told.push(seen);
+  }
+  return { fold, told };
+}
+
+function migrate(world: World, fold: RoomFold, version: number): void {
+  const { migrations = {} } = world.definition;
+  for (let to = fold.stateVersion + 1; to <= version && fold.created; to++) {
+    const step = migrations[to];
+    assert(step, `${world.name} has a migration to version ${to}`);
+    fold.document = structuredClone(step(structuredClone(fold.document)));
+  }
+  fold.stateVersion = version;
+}
+
+/** Who owns a room, as its journal's tail tells it. */
+export interface Ownership {
+  readonly epoch: Epoch;
+  readonly owner: ProcessId | undefined;
+  /** What the next record continues from. */
+  readonly index: number;
+  readonly at: number;
+  readonly stateVersion: number;
+}
+
+const NOBODY: Ownership = {
+  epoch: EPOCH_NONE,
+  owner: undefined,
+  index: 0,
+  at: 0,
+  stateVersion: 0,
+};
+
+/** Undefined where the tail is no record of ours. */
+export function ownershipOf(tail: {
+  readonly generation: number;
+  readonly sequence: number;
+  readonly record: Uint8Array | undefined;
+}): Ownership | undefined {
+  if (!tail.record) return NOBODY;
+  const record = decodeRecord(tail.record);
+  if (!record) return undefined;
+  const { index, at, stateVersion } = record;
+  if (record.type !== "owner")
+    return { epoch: record.epoch, owner: record.by, index, at, stateVersion };
+  const epoch = epochAt(tail.generation, tail.sequence);
+  return { epoch, owner: record.owner, index, at, stateVersion };
+}

@@ -1,0 +1,48 @@
+/** Limits and times of every room on a node. Durations in ms, sizes in bytes. */
+export interface RoomConfig {
+  /** Decisions waiting for the journal; beyond it commands are answered BUSY. */
+  readonly pendingEntriesMax: number;
+  readonly pendingBytesMax: number;
+  /** Records are cut here. Raising it nears NATS's max_payload of 1 MB. */
+  readonly recordBytesMax: number;
+  /** World state a room may hold; commands beyond it are refused with `state_full`. */
+  readonly stateBytesMax: number;
+  /** A snapshot is taken after so many records or bytes: what a takeover has to replay at most. */
+  readonly snapshotRecords: number;
+  readonly snapshotBytes: number;
+  /** Records kept for gateways and clients that resume; beyond it they get a snapshot. */
+  readonly ringRecordsMax: number;
+  readonly ringBytesMax: number;
+  /** How long a seat is held for somebody whose socket, gateway or owner died. */
+  readonly seatHoldMs: number;
+  /** After this long without a socket a person is shown as away. */
+  readonly awayShownMs: number;
+  /**
+   * How long after a leave the session may come back; its replies are kept as long. A session that
+   * is forgotten can not resume, so no resend of its commands can ever be admitted.
+   */
+  readonly sessionKeepMs: number;
+  /** A gateway that did not watch for so long holds nobody any more. */
+  readonly gatewaySilentMs: number;
+  /** What a BUSY client is told to wait. */
+  readonly busyRetryMs: number;
+  /** Signals passed on in one tick; more are dropped. */
+  readonly signalsPerTickMax: number;
+}
+
+export const ROOM_DEFAULTS: RoomConfig = {
+  pendingEntriesMax: 1024,
+  pendingBytesMax: 1024 * 1024,
+  recordBytesMax: 256 * 1024,
+  stateBytesMax: 1024 * 1024,
+  snapshotRecords: 256,
+  snapshotBytes: 512 * 1024,
+  ringRecordsMax: 512,
+  ringBytesMax: 1024 * 1024,
+  seatHoldMs: 60_000,
+  awayShownMs: 5_000,
+  sessionKeepMs: 15 * 60_000,
+  gatewaySilentMs: 5_000,
+  busyRetryMs: 250,
+  signalsPerTickMax: 256,
+};
