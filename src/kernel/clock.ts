@@ -1,3 +1,13 @@
+import { assert } from "./assert.ts";
+
+/** 24.8 days. Beyond it (and at NaN) Node fires after 1 ms instead, which virtual time would hide. */
+export const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/** Every clock checks its delays so. */
+export function assertDelay(delayMs: number): void {
+  assert(delayMs <= TIMER_MS_MAX, `timers wait at most ${TIMER_MS_MAX} ms, not ${delayMs}`);
+}
+
 /** A timer that has been set; opaque to everyone but the clock that made it. */
 export interface Timer {
   readonly cancel: () => void;
@@ -19,11 +29,14 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wallNow: () => Date.now(),
   after(delayMs, fire) {
+    assertDelay(delayMs);
     const handle = setTimeout(fire, delayMs);
     handle.unref?.();
     return { cancel: () => clearTimeout(handle) };
   },
   every(periodMs, fire, firstMs = periodMs) {
+    assertDelay(periodMs);
+    assertDelay(firstMs);
     // Re-armed against the schedule, not against the last firing, so that the period does not drift.
     let due = performance.now() + firstMs;
     let handle = setTimeout(tick, firstMs);

@@ -1,4 +1,5 @@
-import type { Clock, Timer } from "./clock.ts";
+import { assert } from "./assert.ts";
+import { assertDelay, type Clock, type Timer } from "./clock.ts";
 
 interface Scheduled {
   due: number;
@@ -26,12 +27,15 @@ export class ManualClock implements Clock {
   }
 
   after(delayMs: number, fire: () => void): Timer {
+    assertDelay(delayMs);
     const timer: Scheduled = { due: this.#now + Math.max(0, delayMs), order: this.#order++, fire };
     this.#scheduled.add(timer);
     return { cancel: () => this.#scheduled.delete(timer) };
   }
 
   every(periodMs: number, fire: () => void, firstMs = periodMs): Timer {
+    // Virtual time would never get past a period of nothing.
+    assert(periodMs > 0, `a period is positive, not ${periodMs}`);
     let timer = this.after(firstMs, tick.bind(this));
     function tick(this: ManualClock): void {
       timer = this.after(periodMs, tick.bind(this));

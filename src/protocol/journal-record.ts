@@ -84,7 +84,7 @@ const HEAD = {
 
 const ENTRY = (value: unknown): JournalEntry | undefined => journalEntry.fromArray(value);
 
-const journalRecord = family({
+export const journalRecord = family({
   /** A claim (`owner` is the writer) or a hand-over (`owner` is the target). */
   owner: [1, { ...HEAD, owner: PROCESS, world: WORLD }],
   batch: [2, { ...HEAD, entries: list(ENTRY, 4096) }],

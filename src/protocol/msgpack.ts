@@ -1,13 +1,43 @@
 import { Decoder, Encoder } from "@msgpack/msgpack";
+import { assert } from "../kernel/assert.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
 
 export type DecodeError = "malformed" | "too_large";
 
-/** Nesting past this depth is refused before anything is allocated. */
+/** Arrays and maps nest this deep, empty ones not counted; deeper ones are refused unallocated. */
 export const DEPTH_MAX = 24;
 
-const encoder = new Encoder({ ignoreUndefined: true });
-const decoder = new Decoder();
+/**
+ * There are no extension types on the wire. A Date, a Map or an instance of a class would be written
+ * as something no decoder here reads back, a journal record included, so it is a bug to encode one.
+ */
+const noExtensions = {
+  tryToEncode(value: unknown): null {
+    const prototype: unknown = Object.getPrototypeOf(value);
+    const plain = prototype === null || prototype === Object.prototype;
+    assert(
+      plain || Array.isArray(value) || value instanceof Uint8Array,
+      `not plain data: ${Object.prototype.toString.call(value)}`,
+    );
+    return null;
+  },
+  decode: (): never => {
+    throw new TypeError("extension types are not used");
+  },
+};
+
+const encoder = new Encoder({
+  ignoreUndefined: true,
+  extensionCodec: noExtensions,
+  maxDepth: DEPTH_MAX + 1,
+});
+const decoder = new Decoder({
+  extensionCodec: noExtensions,
+  mapKeyConverter(key) {
+    if (typeof key !== "string") throw new TypeError("map keys are strings");
+    return key;
+  },
+});
 
 /** One value in msgpack. The bytes are a copy: they may be kept or handed to an async sink. */
 export const encode = (value: unknown): Uint8Array => encoder.encode(value);
@@ -65,7 +95,7 @@ function scanValue(data: Uint8Array, start: number): number {
     at += head.bytes;
     wanted += head.elements - 1;
     if (wanted > data.length - at) return -1;
-    if (head.elements > 0 && open.push(head.elements) > DEPTH_MAX) return -1;
+    if (head.elements > 0 && open.push(head.elements) > DEPTH_MAX + 1) return -1;
   }
   return at;
 }

@@ -15,9 +15,9 @@ const isKey = (key: unknown): boolean =>
   (Number.isInteger(key) && (key as number) >= 0);
 
 function isPatch(value: unknown): value is Patch {
-  if (!Array.isArray(value) || value.length < 2) return false;
+  if (!Array.isArray(value)) return false;
   const [op, path] = value as unknown[];
-  if (op !== 0 && op !== 1 && op !== 2) return false;
+  if (op !== 2 && ((op !== 0 && op !== 1) || value.length < 3)) return false;
   return Array.isArray(path) && path.length > 0 && path.length <= PATH_MAX && path.every(isKey);
 }
 
@@ -53,12 +53,14 @@ function applyToArray(
   value: unknown,
 ): boolean {
   if (key === "length" && op === 0) {
-    if (!Number.isInteger(value) || (value as number) > array.length) return false;
-    array.length = value as number;
+    const length = value as number;
+    if (!Number.isInteger(length) || length < 0 || length > array.length) return false;
+    array.length = length;
     return true;
   }
-  const at = typeof key === "number" ? key : Number(key);
-  if (!Number.isInteger(at) || at < 0 || at > array.length) return false;
+  const at = Number(key);
+  // One spelling of an index, as for object keys: "", "01" and "1e0" name no element.
+  if (!Number.isInteger(at) || `${at}` !== `${key}` || at < 0 || at > array.length) return false;
   if (op === 0) array[at] = value;
   else if (op === 1) array.splice(at, 0, value);
   else if (at === array.length) return false;

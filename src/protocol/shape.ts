@@ -10,19 +10,34 @@ import {
 import { err, ok, type Result } from "../kernel/result.ts";
 import { type DecodeError, decodeRun, encode } from "./msgpack.ts";
 
+/** What a field accepts, for whoever writes it back, generates it or checks SPEC.md against it. */
+export type Shape =
+  | { readonly kind: "uint" | "text" | "bytes"; readonly max: number }
+  | { readonly kind: "oneOf"; readonly choices: readonly string[] }
+  | { readonly kind: "list"; readonly item: Field<unknown>; readonly max: number }
+  | { readonly kind: "nullable"; readonly item: Field<unknown> }
+  | { readonly kind: "tuple"; readonly fields: Fields };
 /** Reads one field from outside: the value, or undefined where it is not one. */
-export type Field<T> = (value: unknown) => T | undefined;
+export interface Field<T> {
+  (value: unknown): T | undefined;
+  readonly shape?: Shape;
+}
 type Fields = Record<string, Field<unknown>>;
 export type Read<F extends Fields> = {
   readonly [K in keyof F]: F[K] extends Field<infer T> ? T : never;
 };
 
-export const uint =
-  (max: number): Field<number> =>
-  (value) =>
-    Number.isInteger(value) && (value as number) >= 0 && (value as number) <= max
-      ? (value as number)
-      : undefined;
+const shaped = <T>(read: (value: unknown) => T | undefined, shape: Shape): Field<T> =>
+  Object.assign(read, { shape });
+
+export const uint = (max: number): Field<number> =>
+  shaped(
+    (value) =>
+      Number.isInteger(value) && (value as number) >= 0 && (value as number) <= max
+        ? (value as number)
+        : undefined,
+    { kind: "uint", max },
+  );
 export const U8 = uint(0xff);
 export const U16 = uint(0xffff);
 export const U32 = uint(0xffff_ffff);
@@ -32,37 +47,43 @@ export const NUMBER: Field<number> = (value) =>
   typeof value === "number" && Number.isFinite(value) ? value : undefined;
 export const BOOLEAN: Field<boolean> = (value) => (typeof value === "boolean" ? value : undefined);
 /** At most `max` UTF-16 units. */
-export const text =
-  (max: number): Field<string> =>
-  (value) =>
-    typeof value === "string" && value.length <= max ? value : undefined;
-export const bytes =
-  (max: number): Field<Uint8Array> =>
-  (value) =>
-    value instanceof Uint8Array && value.length <= max ? value : undefined;
+export const text = (max: number): Field<string> =>
+  shaped((value) => (typeof value === "string" && value.length <= max ? value : undefined), {
+    kind: "text",
+    max,
+  });
+/** A view of the decoded bytes, not a copy: whoever keeps it copies it. */
+export const bytes = (max: number): Field<Uint8Array> =>
+  shaped((value) => (value instanceof Uint8Array && value.length <= max ? value : undefined), {
+    kind: "bytes",
+    max,
+  });
 /** Anything msgpack can carry, null included. Wrapped, because undefined means "invalid" here. */
 export const ANY: Field<unknown> = (value) => (value === undefined ? null : value);
 export const nullable = <T>(field: Field<T>): Field<T | null> =>
-  Object.assign((value: unknown) => (value === null || value === undefined ? null : field(value)), {
+  shaped((value) => (value === null || value === undefined ? null : field(value)), {
+    kind: "nullable",
     item: field,
   });
-export const list = <T>(field: Field<T>, max: number): Field<readonly T[]> => {
-  const read = (value: unknown): readonly T[] | undefined => {
-    if (!Array.isArray(value) || value.length > max) return undefined;
-    const items = value.map((item) => field(item));
-    return items.includes(undefined) ? undefined : (items as T[]);
-  };
-  return Object.assign(read, { item: field });
-};
-export const oneOf =
-  <const T extends string>(...choices: readonly T[]): Field<T> =>
-  (value) =>
-    choices.includes(value as T) ? (value as T) : undefined;
+export const list = <T>(field: Field<T>, max: number): Field<readonly T[]> =>
+  shaped(
+    (value) => {
+      if (!Array.isArray(value) || value.length > max) return undefined;
+      const items = value.map((item) => field(item));
+      return items.includes(undefined) ? undefined : (items as T[]);
+    },
+    { kind: "list", item: field, max },
+  );
+export const oneOf = <const T extends string>(...choices: readonly T[]): Field<T> =>
+  shaped((value) => (choices.includes(value as T) ? (value as T) : undefined), {
+    kind: "oneOf",
+    choices,
+  });
 /** A positional array with these fields in order. Further elements are ignored: newer minors add. */
 export const tuple = <F extends Fields>(fields: F): Field<Read<F>> & { readonly fields: F } => {
   const read = (value: unknown): Read<F> | undefined =>
     Array.isArray(value) ? (readFields(fields, value, 0, {}) as Read<F> | undefined) : undefined;
-  return Object.assign(read, { fields });
+  return Object.assign(read, { fields, shape: { kind: "tuple", fields } as const });
 };
 
 function readFields(
@@ -145,17 +166,18 @@ export function family<const D extends Definitions>(definitions: D): Family<D> {
 }
 
 /** Objects made by `tuple` go back to positions; everything else is as msgpack carries it. */
-function toPositions(field: Field<unknown>, value: unknown): unknown {
+function toPositions({ shape }: Field<unknown>, value: unknown): unknown {
   if (value === null || value === undefined) return null;
-  const nested = (field as { fields?: Fields; item?: Field<unknown> }).fields;
-  if (nested) {
-    const item = value as Record<string, unknown>;
-    return Object.keys(nested).map((name) =>
-      toPositions(nested[name] as Field<unknown>, item[name]),
-    );
+  switch (shape?.kind) {
+    case "nullable":
+      return toPositions(shape.item, value);
+    case "list":
+      return (value as readonly unknown[]).map((item) => toPositions(shape.item, item));
+    case "tuple":
+      return Object.entries(shape.fields).map(([name, field]) =>
+        toPositions(field, (value as Record<string, unknown>)[name]),
+      );
+    default:
+      return value;
   }
-  const of = (field as { item?: Field<unknown> }).item;
-  if (of && Array.isArray(value)) return value.map((item) => toPositions(of, item));
-  if (of) return toPositions(of, value);
-  return value;
 }
