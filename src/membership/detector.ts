@@ -1,0 +1,245 @@
+import type { ProcessId } from "../kernel/ids.ts";
+import { deviationsAt, Intervals } from "./phi.ts";
+
+export interface DetectorConfig {
+  /** A node beats this often. */
+  readonly beatMs: number;
+  /** No shorter silence makes a node suspect, however regular its beats were. */
+  readonly silenceMsMin: number;
+  /** No longer silence is forgiven, however irregular they were. */
+  readonly silenceMsMax: number;
+  readonly phiThreshold: number;
+  readonly samplesMax: number;
+  /** An age over the first is a stall; ages under the second end it. */
+  readonly stalledAgeMs: number;
+  readonly recoveredAgeMs: number;
+  /** So long suspect is dead. */
+  readonly deadAfterMs: number;
+  /** Bus fault: nodes that fell silent within this time of each other did so at once. */
+  readonly atOnceMs: number;
+  readonly busFaultNodesMin: number;
+  readonly busFaultShare: number;
+  readonly busFaultHoldMs: number;
+  /** Incarnations known to be dead are remembered up to this number. */
+  readonly deadMax: number;
+}
+
+export const detectorDefaults: DetectorConfig = {
+  beatMs: 250,
+  silenceMsMin: 1_250,
+  silenceMsMax: 5_000,
+  phiThreshold: 8,
+  samplesMax: 100,
+  stalledAgeMs: 3_000,
+  recoveredAgeMs: 1_000,
+  deadAfterMs: 60_000,
+  atOnceMs: 1_000,
+  busFaultNodesMin: 4,
+  busFaultShare: 1 / 3,
+  busFaultHoldMs: 3_000,
+  deadMax: 10_000,
+};
+
+export type NodeState = "alive" | "suspect" | "stalled" | "dead";
+export type TransitionReason =
+  | "first_beat"
+  | "beats_again"
+  | "silent"
+  | "loop_age"
+  | "echo_age"
+  | "recovered"
+  | "disconnected"
+  | "superseded";
+
+export interface Transition {
+  readonly type: "transition";
+  readonly process: ProcessId;
+  /** Undefined for a node never heard of before. */
+  readonly from: NodeState | undefined;
+  readonly to: NodeState;
+  readonly reason: TransitionReason;
+}
+
+/** Ask the process whether it is there, and report under the same `attempt`. */
+export interface ProbeEffect {
+  readonly type: "probe";
+  readonly process: ProcessId;
+  readonly attempt: number;
+}
+export type DetectorEffect = Transition | ProbeEffect;
+
+export interface Ages {
+  readonly loopAgeMs: number;
+  readonly echoAgeMs: number;
+}
+
+interface Watched {
+  readonly process: ProcessId;
+  readonly intervals: Intervals;
+  state: Exclude<NodeState, "dead">;
+  heardAt: number;
+  suspectAt: number;
+  /** The open probe that an advisory asked for. */
+  probe: number | undefined;
+}
+
+/** Judges nodes from what one observer hears of them. Pure: time comes in, effects go out. */
+export class Detector {
+  readonly #config: DetectorConfig;
+  readonly #deviations: number;
+  readonly #watched = new Map<ProcessId, Watched>();
+  /** In the order of their deaths. */
+  readonly #dead = new Set<ProcessId>();
+  #attempts = 0;
+
+  constructor(config: DetectorConfig = detectorDefaults) {
+    this.#config = config;
+    this.#deviations = deviationsAt(config.phiThreshold);
+  }
+
+  /** Undefined for a process never heard of. */
+  state(process: ProcessId): NodeState | undefined {
+    return this.#dead.has(process) ? "dead" : this.#watched.get(process)?.state;
+  }
+
+  beat(process: ProcessId, ages: Ages, now: number): DetectorEffect[] {
+    if (this.#dead.has(process)) return [];
+    const node = this.#watched.get(process);
+    if (!node) {
+      const intervals = new Intervals(this.#config.samplesMax);
+      const state = "alive";
+      const first = { process, intervals, state, heardAt: now, suspectAt: 0, probe: undefined };
+      this.#watched.set(process, first as Watched);
+      const born = transition(process, undefined, "alive", "first_beat");
+      return [born, ...this.#judgeAges(first as Watched, ages)];
+    }
+    // One freeze must not teach patience: the silence that made it suspect is no sample.
+    if (node.state !== "suspect") node.intervals.add(now - node.heardAt);
+    node.heardAt = now;
+    if (node.state !== "suspect") return this.#judgeAges(node, ages);
+    node.state = "alive";
+    const back = transition(process, "suspect", "alive", "beats_again");
+    return [back, ...this.#judgeAges(node, ages)];
+  }
+
+  /** The server says that the process's liveness connection ended. */
+  disconnected(process: ProcessId): DetectorEffect[] {
+    const node = this.#watched.get(process);
+    if (!node || node.probe !== undefined) return [];
+    return [this.#probe(node)];
+  }
+
+  /** `unsent`: this observer could not ask, so nothing is known. */
+  probeResult(
+    process: ProcessId,
+    attempt: number,
+    outcome: "alive" | "silent" | "unsent",
+  ): DetectorEffect[] {
+    const node = this.#watched.get(process);
+    if (!node || node.probe !== attempt) return [];
+    node.probe = undefined;
+    return outcome === "silent" ? [this.#bury(node, "disconnected")] : [];
+  }
+
+  /** A newer incarnation of the same name is there. */
+  superseded(process: ProcessId): DetectorEffect[] {
+    const node = this.#watched.get(process);
+    if (node) return [this.#bury(node, "superseded")];
+    this.#remember(process);
+    return [];
+  }
+
+  tick(now: number): DetectorEffect[] {
+    const effects: DetectorEffect[] = [];
+    for (const node of this.#watched.values()) {
+      if (node.state === "suspect") {
+        if (now - node.suspectAt >= this.#config.deadAfterMs)
+          effects.push(this.#bury(node, "silent"));
+        continue;
+      }
+      const over = now - node.heardAt - this.silenceMsMax(node.process);
+      if (over <= 0) continue;
+      if (over <= this.#config.busFaultHoldMs && this.#isBusFault(node, now)) continue;
+      effects.push(transition(node.process, node.state, "suspect", "silent"));
+      node.state = "suspect";
+      node.suspectAt = now;
+    }
+    return effects;
+  }
+
+  /** This observer did not run, or did not hear, for a while: what it measured means nothing. */
+  observerPaused(now: number): DetectorEffect[] {
+    const effects: DetectorEffect[] = [];
+    for (const node of this.#watched.values()) {
+      node.intervals.clear();
+      node.heardAt = now;
+      if (node.state === "suspect") node.suspectAt = now;
+      if (node.probe !== undefined) effects.push(this.#probe(node));
+    }
+    return effects;
+  }
+
+  /** How long this node may be silent without becoming suspect. */
+  silenceMsMax(process: ProcessId): number {
+    const { silenceMsMin, silenceMsMax } = this.#config;
+    const intervals = this.#watched.get(process)?.intervals;
+    if (!intervals) return silenceMsMin;
+    const accrued = intervals.meanMs + this.#deviations * intervals.deviationMs;
+    return Math.min(silenceMsMax, Math.max(silenceMsMin, accrued));
+  }
+
+  /** True where so many fell silent together with this node that it must be the bus. */
+  #isBusFault(node: Watched, now: number): boolean {
+    const { busFaultNodesMin, busFaultShare, atOnceMs, beatMs } = this.#config;
+    if (this.#watched.size < busFaultNodesMin) return false;
+    let together = 0;
+    for (const other of this.#watched.values()) {
+      // The first to cross its limit has company that is up to a beat behind: three missed beats
+      // already make a node quiet, or the guard would always come too late for the first few.
+      const quiet = now - other.heardAt > 3 * beatMs;
+      if (!quiet || Math.abs(other.heardAt - node.heardAt) > atOnceMs) continue;
+      if (other.probe !== undefined) return false;
+      together++;
+    }
+    return together > this.#watched.size * busFaultShare;
+  }
+
+  #judgeAges(node: Watched, { loopAgeMs, echoAgeMs }: Ages): DetectorEffect[] {
+    const { stalledAgeMs, recoveredAgeMs } = this.#config;
+    const stalled = Math.max(loopAgeMs, echoAgeMs);
+    if (node.state === "alive" && stalled > stalledAgeMs) {
+      node.state = "stalled";
+      const reason = loopAgeMs > stalledAgeMs ? "loop_age" : "echo_age";
+      return [transition(node.process, "alive", "stalled", reason)];
+    }
+    if (node.state === "stalled" && stalled < recoveredAgeMs) {
+      node.state = "alive";
+      return [transition(node.process, "stalled", "alive", "recovered")];
+    }
+    return [];
+  }
+
+  #probe(node: Watched): ProbeEffect {
+    node.probe = ++this.#attempts;
+    return { type: "probe", process: node.process, attempt: node.probe };
+  }
+
+  #bury(node: Watched, reason: TransitionReason): Transition {
+    this.#watched.delete(node.process);
+    this.#remember(node.process);
+    return transition(node.process, node.state, "dead", reason);
+  }
+
+  #remember(dead: ProcessId): void {
+    this.#dead.add(dead);
+    const [oldest] = this.#dead;
+    if (this.#dead.size > this.#config.deadMax && oldest) this.#dead.delete(oldest);
+  }
+}
+
+const transition = (
+  process: ProcessId,
+  from: NodeState | undefined,
+  to: NodeState,
+  reason: TransitionReason,
+): Transition => ({ type: "transition", process, from, to, reason });
