@@ -156,7 +156,7 @@ async function oneRoom(
 }
 
 function killNode(port: ControlPort, devTools: DevTools, name: string): HttpAnswer {
-  const node = port.view().nodes.find((one) => one.name === name && one.state !== "down");
+  const node = port.view().nodes.find((one) => one.name === name && one.state !== "dead");
   if (node === undefined) return failure(404, "node_unknown", `No live node is called ${name}.`);
   if (devTools.kill(node) === "killed") return json(202, { killed: node.id, pid: node.pid });
   return failure(409, "not_here", `${name} is no process of its own on this host.`);

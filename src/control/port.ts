@@ -7,8 +7,8 @@ import type { Result } from "../kernel/result.ts";
 export interface NodeView {
   readonly id: string;
   readonly name: string;
-  /** What placement believes about it. */
-  readonly state: string;
+  /** What this placement replica believes about it. */
+  readonly state: "alive" | "suspect" | "stalled" | "dead";
   readonly rooms: number;
   readonly sessions: number;
   /** Share of the main loop's time spent running, 0 to 1. */

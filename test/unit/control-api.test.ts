@@ -374,10 +374,10 @@ describe("dev mode", () => {
     await writeFile(path.join(folder, "web", "app-4F2K9QXZ.js"), "1");
     await writeFile(path.join(folder, "web", "assets", "style.css"), "body{}");
     await writeFile(path.join(folder, "web", "notes.private"), "of no kind that is served");
-    const nodes = [
+    const nodes: NodeView[] = [
       NODE,
       { ...NODE, id: "near.0123456789abcdef", name: "near", host: "here" },
-      { ...NODE, id: "gone.0123456789abcdef", name: "gone", host: "here", state: "down" },
+      { ...NODE, id: "gone.0123456789abcdef", name: "gone", host: "here", state: "dead" },
     ];
     served = await serve({ devTools: await toolsFor(), nodes });
   });

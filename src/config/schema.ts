@@ -1,0 +1,146 @@
+import { z } from "zod";
+
+/**
+ * Every knob an operator may turn. What is missing here is a constant of its part, with the reason
+ * beside it. Unknown keys are errors: a typing mistake must not become a silent default.
+ */
+
+const ms = (min: number, max: number) => z.int().min(min).max(max);
+const bytes = ms;
+const count = ms;
+const token = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, {
+  error: "must be 1 to 64 letters, digits, - and _",
+});
+const listenAt = (port: number) =>
+  z
+    .strictObject({
+      /** Interface to listen on; `0.0.0.0` for all. Wider reach, wider attack surface. */
+      host: z.string().min(1).max(255).default("127.0.0.1"),
+      /** 0 lets the system choose, which only a supervisor that is told can use. */
+      port: z.int().min(0).max(65_535).default(port),
+    })
+    .prefault({});
+
+const logSchema = z
+  .strictObject({
+    /** `debug` writes a line for most control messages: some MB an hour for each process. */
+    level: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
+  })
+  .prefault({});
+
+/** What every role has. */
+const common = {
+  /** Failure domain of this process (a rack, an availability zone). Placement spreads over zones. */
+  zone: token.default("local"),
+  /** Release that runs here. Left out: the package's version. */
+  version: z
+    .string()
+    .regex(/^[\w.+-]{1,64}$/, { error: "must be 1 to 64 letters, digits, ., +, - and _" })
+    .optional(),
+  log: logSchema,
+  /** Health, metrics and, in placement, the operator API. Has to stay inside the network. */
+  http: listenAt(7080),
+  /** How long the orchestrator waits after SIGTERM before SIGKILL; 30 s is Kubernetes' default. */
+  graceMs: ms(1_000, 3_600_000).default(30_000),
+  /**
+   * After SIGTERM a process has so long to hand over what it holds before it exits anyway. Longer:
+   * gentler moves and slower releases. Below graceMs, so that the process itself says what was left.
+   */
+  stopMsMax: ms(100, 3_600_000).default(20_000),
+};
+
+export const nodeSchema = z
+  .strictObject({
+    /**
+     * How much load this node carries relative to the reference node (one core at 2.8 GHz), which
+     * is 1. Too high: rooms are put where ticks come late. Too low: money is spent on idle cores.
+     */
+    capacity: z.number().min(0.01).max(1000).default(1),
+    /** For the report of cost per 1,000 users, in whatever currency. Decides nothing. */
+    pricePerHour: z.number().min(0).max(10_000).default(0),
+    /**
+     * Modules whose default export is a list of worlds made by `defineRoom`; relative to the file
+     * that names them. Left out: the worlds of the demo.
+     */
+    worlds: z.array(z.string().min(1).max(4096)).max(64).optional(),
+    /**
+     * A seat is held so long for somebody whose socket, gateway or owner died. Longer: people come
+     * back to their place after longer outages, and ghosts stand around for longer.
+     */
+    seatHoldMs: ms(1_000, 3_600_000).default(60_000),
+    /**
+     * After a leave the session may come back for so long, with its replies. Costs about 200 bytes
+     * of each room's snapshot for each session that left.
+     */
+    sessionKeepMs: ms(1_000, 86_400_000).default(900_000),
+    /**
+     * A snapshot is taken after so many journal records. More: fewer writes, and a takeover replays
+     * up to so many records (about 20 us each) before the room serves again.
+     */
+    snapshotRecords: count(16, 65_536).default(256),
+    /** State of one room. A takeover moves that much, and so does a join without a cursor. */
+    stateBytesMax: bytes(1024, 4 * 1024 * 1024).default(1024 * 1024),
+  })
+  .prefault({});
+
+export const gatewaySchema = z
+  .strictObject({
+    /** Where clients connect; a proxy in front terminates TLS. */
+    listen: listenAt(7071),
+    /** What clients are told to dial, `wss://host[:port]`. Left out: the address listened on. */
+    publicUrl: z.url({ protocol: /^wss?$/, error: "must be a ws:// or wss:// URL" }).optional(),
+    /**
+     * Origins of web pages that may connect, e.g. `https://world.example`; `*` allows every page,
+     * which lets foreign pages act with a visitor's address but not with their token.
+     */
+    origins: z.array(z.string().min(1).max(255)).max(256).default([]),
+    /** Sockets at once; the limit on open files may lower it. Each costs about 16 KiB. */
+    socketsMax: count(1, 1_000_000).default(17_000),
+    /** One client message. Raising it lets one client make this gateway buffer that much more. */
+    payloadBytesMax: bytes(17 * 1024, 1024 * 1024).default(32 * 1024),
+    /** A socket that has not said hello by then is closed. Longer: slow attackers hold more. */
+    helloMsMax: ms(500, 60_000).default(5_000),
+    /** Silence of three times this closes a socket. Shorter: more pings from mobile devices. */
+    pingMs: ms(500, 60_000).default(5_000),
+    /** Allowance of one connection, all messages together; a burst of 2 s is let through. */
+    messagesPerSecond: count(1, 10_000).default(60),
+    bytesPerSecond: bytes(1024, 16 * 1024 * 1024).default(64 * 1024),
+    commandsPerSecond: count(1, 10_000).default(20),
+    signalsPerSecond: count(1, 10_000).default(10),
+    posesPerSecond: count(1, 120).default(30),
+    /** A session can be resumed so long after its join. Longer: a stolen token works for longer. */
+    sessionTokenMs: ms(60_000, 7 * 86_400_000).default(12 * 3_600_000),
+    /** Rooms with an audience here. Each costs its state plus about 100 bytes a member. */
+    roomsMax: count(1, 100_000).default(4_096),
+    /** A draining gateway sends its clients elsewhere over this time. Shorter: a rush of joins. */
+    drainMs: ms(0, 600_000).default(10_000),
+  })
+  .prefault({});
+
+export const placementSchema = z
+  .strictObject({
+    /**
+     * This replica waits rank × 150 ms before it decides, so that replicas seldom do the same work.
+     * Give each replica another one, from 0. Equal ranks are harmless and cost double writes.
+     */
+    rank: count(0, 15).default(0),
+    /** Base URL under which other replicas and tools reach this operator API. */
+    publicUrl: z.url({ protocol: /^https?$/, error: "must be an http(s) URL" }).optional(),
+    /**
+     * Copies of every stream. 1 needs one NATS server and loses the rooms with its disk; 3 needs
+     * three and survives one. Only creation uses it: change existing streams with NATS's tools.
+     */
+    replicas: z.union([z.literal(1), z.literal(3), z.literal(5)]).default(3),
+    /** Rooms that are listed and kept by this cluster; one more is refused. */
+    roomsMax: count(1, 1_000_000).default(100_000),
+  })
+  .prefault({});
+
+/** The file: one for all roles, so that a cluster has one place to look at. */
+export const fileSchema = z.strictObject({
+  ...common,
+  node: nodeSchema,
+  gateway: gatewaySchema,
+  placement: placementSchema,
+});
+export type FileConfig = z.infer<typeof fileSchema>;
