@@ -260,7 +260,8 @@ export class RoomCore {
       if (!onPose) continue;
       const { slot, generation } = seat.row;
       const pose = presence.pose(slot, generation);
-      if (pose) presence.setPose(slot, generation, onPose(pose, whoOf(seat.session, seat.row)));
+      const corrected = pose && onPose(pose, whoOf(seat.session, seat.row));
+      if (corrected && corrected !== pose) presence.setPose(slot, generation, corrected);
     }
   }
 

@@ -23,11 +23,12 @@ export class Presence {
   readonly #profiles = new Map<number, Profile>();
   readonly #awaySince = new Map<SessionId, number>();
 
-  /** Takes a row as it is; the caller has checked whose it is. */
+  /** Takes a row as it is, but for the away flag; the caller has checked whose it is. */
   setRow(words: Uint32Array, at: number): void {
     const slot = rowSlot(words, at);
     this.#grow(slot);
     this.#rows.set(words.subarray(at, at + ROW_WORDS), slot * ROW_WORDS);
+    this.#flag(slot, false);
     this.#marks[slot] = 2;
   }
 
@@ -65,13 +66,13 @@ export class Presence {
 
   setHere(session: SessionId, slot: number): void {
     this.#awaySince.delete(session);
-    this.#flag(slot, false);
+    this.#show(slot, false);
   }
 
   /** Keeps the earlier moment where the person is away already. */
   setAway(session: SessionId, slot: number, now: number, shown: boolean): void {
     if (!this.#awaySince.has(session)) this.#awaySince.set(session, now);
-    if (shown) this.#flag(slot, true);
+    if (shown) this.#show(slot, true);
   }
 
   /** Sessions that have been away for longer than `holdMs`. */
@@ -122,12 +123,16 @@ export class Presence {
     return bytesOfRows(words, count);
   }
 
-  #flag(slot: number, away: boolean): void {
+  #show(slot: number, away: boolean): void {
     if (!this.#marks[slot]) return;
+    this.#flag(slot, away);
+    this.#marks[slot] = 2;
+  }
+
+  #flag(slot: number, away: boolean): void {
     const at = slot * ROW_WORDS;
     const word = this.#rows[at] as number;
     this.#rows[at] = away ? word | (AWAY_FLAG << 24) : word & ~(AWAY_FLAG << 24);
-    this.#marks[slot] = 2;
   }
 
   #grow(slot: number): void {

@@ -48,6 +48,11 @@ export class Register {
     return this.#inFlight !== undefined;
   }
 
+  /** Of the write in flight, or empty. */
+  get nonce(): string {
+    return this.#inFlight?.record.nonce ?? "";
+  }
+
   get fenced(): boolean {
     return this.#fenced;
   }

@@ -29,4 +29,32 @@ export const METRICS = {
     labels: ["status"],
   },
   roomcluster_rooms: { kind: "gauge", help: "Rooms this node owns." },
+  roomcluster_mailbox_full_total: {
+    kind: "counter",
+    help: "Messages a room's mailbox had no place for, by lane.",
+    labels: ["lane"],
+  },
+  roomcluster_room_crashes_total: {
+    kind: "counter",
+    help: "Rooms that crashed in their author's code and started again or were given up.",
+    labels: ["world"],
+  },
+  roomcluster_commands_total: {
+    kind: "counter",
+    help: "Commands with an unusual outcome: busy, duplicate, dead_letter.",
+    labels: ["outcome"],
+  },
+  roomcluster_append_ms: {
+    kind: "histogram",
+    help: "Time from a journal append to its acknowledgement.",
+  },
+  roomcluster_takeover_ms: {
+    kind: "histogram",
+    help: "Time from a placement's proposal to the room serving again on this node.",
+  },
+  roomcluster_proposals_total: {
+    kind: "counter",
+    help: "Proposals this node received, by what it did with them.",
+    labels: ["outcome"],
+  },
 } as const satisfies Record<string, Metric>;

@@ -1,0 +1,273 @@
+import type { Bus, BusMessage, Subscription } from "../src/bus/bus.ts";
+import { InLinks, OutLink } from "../src/bus/link.ts";
+import type { IndexEntry, IndexStore } from "../src/journal/index-store.ts";
+import type { Journal } from "../src/journal/journal.ts";
+import type { SnapshotStore } from "../src/journal/snapshot-store.ts";
+import { backoffMs } from "../src/kernel/backoff.ts";
+import { type Clock, delay, type Timer } from "../src/kernel/clock.ts";
+import { epochCompare } from "../src/kernel/epoch.ts";
+import type { ProcessId, RoomId, WorldName } from "../src/kernel/ids.ts";
+import type { Random } from "../src/kernel/random.ts";
+import type { Observer } from "../src/observe/observer.ts";
+import { decodeControl, type Proposal } from "../src/protocol/control-messages.ts";
+import { gatewayToRoom, roomToGateway, type ToRoom } from "../src/protocol/room-messages.ts";
+import { gatewayInbox, nodeControl, nodeInbox } from "../src/protocol/subjects.ts";
+import type { World } from "./room/define-room.ts";
+import type { EndReason } from "./room/lifecycle.ts";
+import { ROOM_DEFAULTS, type RoomConfig } from "./room/room-config.ts";
+import { RoomRuntime } from "./room/runtime.ts";
+import { RouteAnnouncer } from "./routes.ts";
+
+export interface NodeConfig {
+  /** Rooms this process may host; proposals beyond it are not obeyed. */
+  readonly roomsMax: number;
+  /** How long a message to a gateway may wait for others: less is faster, more is cheaper. */
+  readonly flushMs: number;
+  readonly room: RoomConfig;
+}
+
+export const NODE_DEFAULTS: NodeConfig = { roomsMax: 2_000, flushMs: 2, room: ROOM_DEFAULTS };
+
+export interface NodePorts {
+  readonly self: ProcessId;
+  readonly controlBus: Bus;
+  readonly dataBus: Bus;
+  readonly journal: Journal;
+  readonly snapshots: SnapshotStore;
+  readonly index: IndexStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: Observer;
+  /** Marks whose turn runs, for the liveness thread. */
+  readonly turn: (room: RoomId | undefined) => void;
+}
+
+export interface NodeStats {
+  readonly rooms: number;
+  readonly sessions: number;
+  readonly egressBytes: number;
+}
+
+const GATEWAY_IDLE_MS = 60_000;
+const STALE_EVERY_MS = 100;
+const INDEX_RETRY = { baseMs: 100, capMs: 2_000 };
+
+/** A process that hosts rooms: claims what placement proposes, and passes messages in and out. */
+export class Node {
+  readonly #ports: NodePorts;
+  readonly #config: NodeConfig;
+  readonly #worlds: ReadonlyMap<WorldName, World>;
+  readonly #rooms = new Map<RoomId, RoomRuntime>();
+  readonly #proposedAt = new Map<RoomId, number>();
+  readonly #inLinks = new InLinks();
+  readonly #outLinks = new Map<ProcessId, { readonly link: OutLink; usedAt: number }>();
+  readonly #toldStale = new Map<string, number>();
+  readonly #announcer: RouteAnnouncer;
+  readonly #subscriptions: Subscription[];
+  readonly #sweep: Timer;
+  #egressBytes = 0;
+  #closed = false;
+
+  constructor(ports: NodePorts, worlds: readonly World[], config: NodeConfig = NODE_DEFAULTS) {
+    this.#ports = ports;
+    this.#config = config;
+    this.#worlds = new Map(worlds.map((world) => [world.name, world]));
+    this.#announcer = new RouteAnnouncer(ports.controlBus, ports.clock, ports.self);
+    this.#subscriptions = [
+      ports.dataBus.subscribe(nodeInbox(ports.self), (message) => this.#fromGateway(message)),
+      ports.controlBus.subscribe(nodeControl(ports.self), (message) => this.#fromControl(message)),
+    ];
+    this.#sweep = ports.clock.every(GATEWAY_IDLE_MS / 4, () => this.#sweepLinks());
+  }
+
+  /** What the liveness thread reports. Serving rooms only. */
+  stats(): NodeStats {
+    let sessions = 0;
+    for (const room of this.#rooms.values()) sessions += room.sessions;
+    return { rooms: this.#rooms.size, sessions, egressBytes: this.#egressBytes };
+  }
+
+  /** Stops serving. Nothing is handed over: others claim, clients keep what is not acked. */
+  close(): void {
+    this.#closed = true;
+    for (const subscription of this.#subscriptions) subscription.close();
+    for (const room of [...this.#rooms.values()]) room.stop();
+    for (const { link } of this.#outLinks.values()) {
+      link.flush();
+      link.close();
+    }
+    this.#announcer.close();
+    this.#sweep.cancel();
+  }
+
+  #fromGateway({ data }: BusMessage): void {
+    const batch = this.#inLinks.receive(data);
+    if (!batch) return;
+    for (const value of batch.messages) {
+      const message = gatewayToRoom.fromArray(value);
+      if (!message) continue;
+      const room = this.#rooms.get(message.room);
+      if (room?.epoch !== undefined) room.receive(batch.from, message);
+      else if (!room) this.#notHere(batch.from, message);
+    }
+  }
+
+  /** The sender's route is old: it re-reads the tail. Told at a bounded rate. */
+  #notHere(from: ProcessId, { room, epoch }: ToRoom): void {
+    const { clock, observer } = this.#ports;
+    const now = clock.now();
+    const key = `${from} ${room}`;
+    if (now - (this.#toldStale.get(key) ?? Number.NEGATIVE_INFINITY) < STALE_EVERY_MS) return;
+    this.#toldStale.set(key, now);
+    observer.metrics.add("roomcluster_fenced_total", 1, { where: "node" });
+    this.#send(from, roomToGateway.encode({ type: "stale", room, epoch }));
+  }
+
+  #fromControl({ data }: BusMessage): void {
+    const message = decodeControl(data);
+    if (message?.type === "propose")
+      for (const proposal of message.proposals) this.#proposed(proposal);
+    if (message?.type === "closeRoom") this.#rooms.get(message.room)?.close();
+  }
+
+  #proposed(proposal: Proposal): void {
+    const outcome = this.#obey(proposal);
+    this.#ports.observer.metrics.add("roomcluster_proposals_total", 1, { outcome });
+  }
+
+  #obey({ room, world, replaces }: Proposal): string {
+    if (this.#closed) return "closed";
+    const hosted = this.#rooms.get(room);
+    if (hosted) {
+      const { epoch } = hosted;
+      // An owner that is told of a newer epoch than its own lost the room without noticing yet.
+      if (epoch === undefined || epochCompare(epoch, replaces) >= 0) return "hosted";
+      hosted.stop();
+    }
+    const type = this.#worlds.get(world);
+    if (!type) return "unknown_world";
+    if (this.#rooms.size >= this.#config.roomsMax) return "full";
+    this.#proposedAt.set(room, this.#ports.clock.now());
+    const runtime = new RoomRuntime(this.#hostOf(), room, type, replaces);
+    this.#rooms.set(room, runtime);
+    runtime.start();
+    return "claiming";
+  }
+
+  #hostOf() {
+    const { self, journal, snapshots, index, clock, random, observer, turn } = this.#ports;
+    return {
+      self,
+      journal,
+      snapshots,
+      index,
+      clock,
+      random,
+      observer,
+      turn,
+      config: this.#config.room,
+      send: (gateway: ProcessId, data: Uint8Array) => this.#send(gateway, data),
+      activated: (room: RoomRuntime) => this.#activated(room),
+      ended: (room: RoomRuntime, reason: EndReason) => this.#ended(room, reason),
+    };
+  }
+
+  #activated(runtime: RoomRuntime): void {
+    const { clock, observer, self } = this.#ports;
+    const { room, epoch, world } = runtime;
+    if (epoch === undefined) return;
+    this.#announcer.serve(room, epoch);
+    const proposedAt = this.#proposedAt.get(room);
+    this.#proposedAt.delete(room);
+    if (proposedAt !== undefined)
+      observer.metrics.observe("roomcluster_takeover_ms", clock.now() - proposedAt);
+    observer.metrics.set("roomcluster_rooms", this.#rooms.size);
+    const changedAtMs = clock.wallNow();
+    const fresh: IndexEntry = {
+      room,
+      world: world.name,
+      status: "wanted",
+      epoch,
+      owner: self,
+      crashedOn: [],
+      immovable: false,
+      changedAtMs,
+    };
+    const current = (): boolean => this.#rooms.get(room) === runtime && runtime.epoch === epoch;
+    void this.#changeIndex(room, current, (entry) =>
+      entry ? { ...entry, epoch, owner: self, changedAtMs } : fresh,
+    );
+  }
+
+  #ended(runtime: RoomRuntime, reason: EndReason): void {
+    const { room } = runtime;
+    if (this.#rooms.get(room) !== runtime) return;
+    const { self, clock, observer } = this.#ports;
+    this.#rooms.delete(room);
+    this.#proposedAt.delete(room);
+    this.#announcer.withdraw(room);
+    observer.metrics.set("roomcluster_rooms", this.#rooms.size);
+    observer.log.info({ room, reason }, "room ended on this node");
+    if (this.#closed) return;
+    const changedAtMs = clock.wallNow();
+    const mine = (entry: IndexEntry): boolean => entry.owner === self;
+    const always = (): boolean => !this.#rooms.has(room);
+    if (reason === "gave_up")
+      void this.#changeIndex(room, always, (entry) =>
+        entry && (mine(entry) || !entry.crashedOn.includes(self))
+          ? { ...entry, owner: undefined, crashedOn: [...entry.crashedOn, self], changedAtMs }
+          : undefined,
+      );
+    if (reason === "closed")
+      void this.#changeIndex(room, always, (entry) =>
+        entry && mine(entry)
+          ? { ...entry, status: "closed", owner: undefined, changedAtMs }
+          : undefined,
+      );
+    if (reason === "journal_broken")
+      void this.#changeIndex(room, always, (entry) =>
+        entry ? { ...entry, status: "quarantined", owner: undefined, changedAtMs } : undefined,
+      );
+  }
+
+  /** The index is only a hint, but one that others wait for: written until it is, while it is true. */
+  async #changeIndex(
+    room: RoomId,
+    stillTrue: () => boolean,
+    change: (entry: IndexEntry | undefined) => IndexEntry | undefined,
+  ): Promise<void> {
+    const { index, clock, random } = this.#ports;
+    for (let attempt = 0; stillTrue() && !this.#closed; attempt++) {
+      const changed = await index.change(room, (entry) =>
+        stillTrue() ? change(entry) : undefined,
+      );
+      if (changed.ok) return;
+      await delay(clock, backoffMs(attempt, INDEX_RETRY, random));
+    }
+  }
+
+  #send(gateway: ProcessId, data: Uint8Array): void {
+    const { clock, dataBus, self } = this.#ports;
+    let out = this.#outLinks.get(gateway);
+    if (!out) {
+      const subject = gatewayInbox(gateway);
+      const { flushMs } = this.#config;
+      out = { link: new OutLink(dataBus, clock, { self, subject, flushMs }), usedAt: 0 };
+      this.#outLinks.set(gateway, out);
+    }
+    out.usedAt = clock.now();
+    this.#egressBytes += data.length;
+    out.link.send(data);
+  }
+
+  #sweepLinks(): void {
+    const now = this.#ports.clock.now();
+    this.#toldStale.clear();
+    for (const [gateway, out] of this.#outLinks) {
+      if (now - out.usedAt < GATEWAY_IDLE_MS) continue;
+      out.link.close();
+      this.#outLinks.delete(gateway);
+      this.#inLinks.forget(gateway);
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import type { AppendOutcome, Journal } from "../../src/journal/journal.ts";
+import { backoffMs } from "../../src/kernel/backoff.ts";
+import { type Clock, delay } from "../../src/kernel/clock.ts";
+import { type Epoch, epochAt, epochCompare } from "../../src/kernel/epoch.ts";
+import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
+import { type Random, randomHex } from "../../src/kernel/random.ts";
+import type { World } from "./define-room.ts";
+import { ownershipOf } from "./recovery.ts";
+import { Register, type RegisterEffect } from "./register.ts";
+
+export interface ClaimPorts {
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly self: ProcessId;
+}
+
+export type ClaimOutcome =
+  | { readonly kind: "claimed"; readonly epoch: Epoch; readonly register: Register }
+  | { readonly kind: "refused"; readonly why: "not_replaced" | "newer_state" | "lost" | "broken" }
+  /** Whoever asked has stopped asking. */
+  | { readonly kind: "abandoned" };
+
+const RETRY = { baseMs: 50, capMs: 500 };
+
+/**
+ * Takes a room by one journal write (DESIGN 6): read the tail from the leader, append an owner
+ * record expecting that tail. Obeys only while the tail still shows the epoch that is to be
+ * replaced. `wanted` is asked after every wait.
+ */
+export async function claimRoom(
+  ports: ClaimPorts,
+  room: RoomId,
+  world: World,
+  replaces: Epoch,
+  wanted: () => boolean,
+): Promise<ClaimOutcome> {
+  const { journal, clock, random, self } = ports;
+  for (let attempt = 0; ; attempt++) {
+    const tail = await journal.readTail(room);
+    if (!wanted()) return { kind: "abandoned" };
+    if (!tail.ok) {
+      await delay(clock, backoffMs(attempt, RETRY, random));
+      if (!wanted()) return { kind: "abandoned" };
+      continue;
+    }
+    const now = ownershipOf(tail.value);
+    if (!now) return { kind: "refused", why: "broken" };
+    if (epochCompare(now.epoch, replaces) !== 0) return { kind: "refused", why: "not_replaced" };
+    if (now.stateVersion > world.version) return { kind: "refused", why: "newer_state" };
+    const { generation, sequence } = tail.value;
+    const register = new Register(sequence);
+    const effect = register.submit({
+      type: "owner",
+      index: now.index + 1,
+      previous: sequence,
+      epoch: now.epoch,
+      by: self,
+      nonce: randomHex(random, 8),
+      at: Math.max(clock.wallNow(), now.at),
+      stateVersion: world.version,
+      owner: self,
+      world: world.name,
+    });
+    return settle(ports, room, register, effect, generation, wanted);
+  }
+}
+
+/** Repeats the claim until it is known to have landed or to have lost. */
+async function settle(
+  ports: ClaimPorts,
+  room: RoomId,
+  register: Register,
+  first: RegisterEffect,
+  generation: number,
+  wanted: () => boolean,
+): Promise<ClaimOutcome> {
+  const { journal, clock, random } = ports;
+  let effect: RegisterEffect | undefined = first;
+  const nonce = register.nonce;
+  for (let attempt = 0; effect; attempt++) {
+    if (effect.type === "settled")
+      return { kind: "claimed", epoch: epochAt(generation, effect.sequence), register };
+    if (effect.type === "fenced") return { kind: "refused", why: "lost" };
+    if (effect.type === "repeat") await delay(clock, backoffMs(attempt, RETRY, random));
+    if (!wanted()) return { kind: "abandoned" };
+    if (effect.type === "readAfter") {
+      const after = await journal.readAfter(room, effect.sequence);
+      if (after.ok) effect = register.after(nonce, after.value);
+      else await delay(clock, backoffMs(attempt, RETRY, random));
+      continue;
+    }
+    const outcome: AppendOutcome = await journal.append(room, effect.expected, effect.data);
+    effect = register.outcome(nonce, outcome);
+  }
+  return { kind: "abandoned" };
+}
