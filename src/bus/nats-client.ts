@@ -1,0 +1,316 @@
+import {
+  DebugEvents,
+  Events,
+  type Msg,
+  headers as makeHeaders,
+  type NatsConnection,
+  type Status,
+} from "nats";
+import { assert } from "../kernel/assert.ts";
+import type { Clock, Timer } from "../kernel/clock.ts";
+import { type Random, randomHex } from "../kernel/random.ts";
+import { err, ok, type Result } from "../kernel/result.ts";
+import type { Observer } from "../observe/observer.ts";
+import type { BusError, Subscription } from "./bus.ts";
+import { PAYLOAD_BYTES_MAX } from "./limits.ts";
+import type { NatsLimits, NatsRuntime, NatsTarget } from "./nats-options.ts";
+
+/** One message as the adapters see it. Everything in it is valid during the call only. */
+export interface NatsMessage {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly reply: string | undefined;
+  /** The status line of its headers; 0 where it has none. */
+  readonly status: number;
+  header(name: string): string | undefined;
+}
+
+export interface RequestOptions {
+  /** For `collect`: how long it may take from one answer to the next. */
+  readonly timeoutMs: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+interface Pending {
+  readonly subject: string;
+  /** True where this was the last answer. */
+  readonly receive: (message: NatsMessage) => boolean;
+  readonly finish: (outcome: Result<void, BusError>) => void;
+  timer: Timer;
+}
+
+/**
+ * One connection of this process, with what both the Bus and the JetStream adapters need: callback
+ * subscriptions, requests whose failures are values, and a word on every loss and return.
+ */
+export class NatsClient {
+  #connected = true;
+  #closing = false;
+  #tokens = 0;
+  #leaving: Timer | undefined;
+  readonly #pending = new Map<string, Pending>();
+  readonly #listeners = new Set<(connected: boolean) => void>();
+  readonly #connection: NatsConnection;
+  readonly #target: NatsTarget;
+  readonly #limits: NatsLimits;
+  readonly #inbox: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: Observer;
+
+  constructor(
+    connection: NatsConnection,
+    target: NatsTarget,
+    runtime: NatsRuntime,
+    limits: NatsLimits,
+  ) {
+    this.#connection = connection;
+    this.#target = target;
+    this.#limits = limits;
+    this.clock = runtime.clock;
+    this.random = runtime.random;
+    this.observer = runtime.observer;
+    this.#inbox = `${target.inboxPrefix}.${randomHex(runtime.random, 8)}`;
+    this.#listen(`${this.#inbox}.*`, (message) => this.#answer(message));
+    void this.#follow();
+  }
+
+  get label(): string {
+    return this.#target.label;
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Host and port of the server this connection leads to. */
+  get server(): string {
+    return this.#connection.getServer();
+  }
+
+  /** False where it was lost because there is no connection. Bytes must not change afterwards. */
+  publish(subject: string, data: Uint8Array, reply?: string): boolean {
+    assert(data.length <= PAYLOAD_BYTES_MAX, `${data.length} bytes on ${subject} are too many`);
+    if (!this.#connected) return false;
+    this.#connection.publish(subject, data, reply === undefined ? {} : { reply });
+    return true;
+  }
+
+  subscribe(
+    subject: string,
+    receive: (message: NatsMessage) => void,
+    queue?: string,
+  ): Subscription {
+    return this.#listen(subject, (message) => receive(new Received(message)), queue);
+  }
+
+  /** The answer's bytes are the caller's own. */
+  async request(
+    subject: string,
+    data: Uint8Array,
+    options: RequestOptions,
+  ): Promise<Result<NatsMessage, BusError>> {
+    let answer: NatsMessage | undefined;
+    const outcome = await this.collect(subject, data, options, (message) => {
+      const bytes = message.data.slice();
+      const header = message.header.bind(message);
+      const { reply, status } = message;
+      answer = { subject: message.subject, data: bytes, reply, status, header };
+      return true;
+    });
+    if (!outcome.ok) return outcome;
+    assert(answer !== undefined, "an answered request has an answer");
+    return ok(answer);
+  }
+
+  /** One request, several answers, until `receive` says that it was the last. */
+  collect(
+    subject: string,
+    data: Uint8Array,
+    options: RequestOptions,
+    receive: (message: NatsMessage) => boolean,
+  ): Promise<Result<void, BusError>> {
+    assert(data.length <= PAYLOAD_BYTES_MAX, `${data.length} bytes on ${subject} are too many`);
+    if (!this.#connected) return Promise.resolve(err("disconnected"));
+    if (this.#pending.size >= this.#limits.requestsMax) return Promise.resolve(err("timeout"));
+    const token = (this.#tokens++).toString(36);
+    return new Promise((resolve) => {
+      const arm = (): Timer => this.clock.after(options.timeoutMs, () => finish(err("timeout")));
+      const finish = (outcome: Result<void, BusError>): void => {
+        pending.timer.cancel();
+        this.#pending.delete(token);
+        resolve(outcome);
+      };
+      const pending: Pending = {
+        subject,
+        receive: (message) => {
+          pending.timer.cancel();
+          if (receive(message)) return true;
+          pending.timer = arm();
+          return false;
+        },
+        finish,
+        timer: arm(),
+      };
+      this.#pending.set(token, pending);
+      const reply = `${this.#inbox}.${token}`;
+      const headers = options.headers && toHeaders(options.headers);
+      this.#connection.publish(subject, data, headers ? { reply, headers } : { reply });
+    });
+  }
+
+  onConnection(listener: (connected: boolean) => void): Subscription {
+    this.#listeners.add(listener);
+    return { close: () => void this.#listeners.delete(listener) };
+  }
+
+  /** Resolves also where the connection was lost meanwhile: what was sent is then gone. */
+  async flush(): Promise<void> {
+    if (!this.#connected) return;
+    const flushed = this.#connection.flush().catch(() => undefined);
+    let timer: Timer | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = this.clock.after(this.#limits.flushMsMax, resolve);
+    });
+    await Promise.race([flushed, late]);
+    timer?.cancel();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    await this.flush();
+    this.#closing = true;
+    this.#leaving?.cancel();
+    await this.#connection.close().catch(() => undefined);
+    this.#lost();
+    this.#listeners.clear();
+  }
+
+  #listen(subject: string, receive: (message: Msg) => void, queue?: string): Subscription {
+    const subscription = this.#connection.subscribe(subject, {
+      ...(queue === undefined ? {} : { queue }),
+      callback: (error, message) => {
+        if (error) {
+          const { observer } = this;
+          observer.log.error({ subject, reason: error.message }, "may not hear a subject");
+          return;
+        }
+        try {
+          receive(message);
+        } catch (bug) {
+          // The client would swallow it and never read from its socket again.
+          queueMicrotask(() => {
+            throw bug;
+          });
+        }
+      },
+    });
+    return {
+      close: () => {
+        if (!subscription.isClosed()) subscription.unsubscribe();
+      },
+    };
+  }
+
+  #answer(message: Msg): void {
+    const pending = this.#pending.get(message.subject.slice(this.#inbox.length + 1));
+    if (!pending) return;
+    const received = new Received(message);
+    if (received.status === 503 && message.data.length === 0) pending.finish(err("no_responders"));
+    else if (pending.receive(received)) pending.finish(ok(undefined));
+  }
+
+  async #follow(): Promise<void> {
+    for await (const status of this.#connection.status()) this.#hear(status);
+    if (this.#closing) return;
+    this.observer.log.error({ bus: this.label }, "the NATS client gave its connection up");
+    this.#lost();
+  }
+
+  #hear(status: Status): void {
+    const { log } = this.observer;
+    const bus = this.label;
+    switch (status.type) {
+      case Events.Disconnect:
+        if (this.#connected) log.warn({ bus, server: status.data }, "lost the NATS server");
+        this.#lost();
+        return;
+      case Events.Reconnect:
+        log.info({ bus, server: status.data }, "found a NATS server again");
+        this.#connected = true;
+        this.#tell(true);
+        return;
+      case Events.LDM:
+        // The client itself does nothing about it and would be cut off at the end.
+        this.#leaving ??= this.clock.after(this.random.next() * this.#limits.leaveMsMax, () => {
+          this.#leaving = undefined;
+          void this.#connection.reconnect();
+        });
+        return;
+      case Events.Error:
+        this.#refused(status);
+        return;
+      case DebugEvents.StaleConnection:
+        log.warn({ bus }, "the NATS server stopped answering");
+        return;
+      default:
+        return;
+    }
+  }
+
+  #refused(status: Status): void {
+    const { permissionContext } = status;
+    const fields = { bus: this.label, reason: status.data, ...permissionContext };
+    this.observer.log.error(fields, "the NATS server refused something");
+    if (permissionContext?.operation !== "publish") return;
+    // What may not be said was heard by nobody.
+    for (const pending of [...this.#pending.values()])
+      if (pending.subject === permissionContext.subject) pending.finish(err("no_responders"));
+  }
+
+  #lost(): void {
+    if (!this.#connected) return;
+    this.#connected = false;
+    for (const pending of [...this.#pending.values()]) pending.finish(err("disconnected"));
+    this.#tell(false);
+  }
+
+  #tell(connected: boolean): void {
+    for (const listener of [...this.#listeners]) listener(connected);
+  }
+}
+
+/** A view on the client's message: headers are parsed only when asked for. */
+class Received implements NatsMessage {
+  readonly #message: Msg;
+
+  constructor(message: Msg) {
+    this.#message = message;
+  }
+
+  get subject(): string {
+    return this.#message.subject;
+  }
+
+  get data(): Uint8Array {
+    return this.#message.data;
+  }
+
+  get reply(): string | undefined {
+    return this.#message.reply || undefined;
+  }
+
+  get status(): number {
+    return this.#message.headers?.code ?? 0;
+  }
+
+  header(name: string): string | undefined {
+    return this.#message.headers?.get(name) || undefined;
+  }
+}
+
+function toHeaders(fields: Readonly<Record<string, string>>) {
+  const headers = makeHeaders();
+  for (const [name, value] of Object.entries(fields)) headers.set(name, value);
+  return headers;
+}

@@ -1,0 +1,127 @@
+import { assert } from "../kernel/assert.ts";
+import type { RoomId } from "../kernel/ids.ts";
+import { err, ok, type Result } from "../kernel/result.ts";
+import { journalShard, journalStream } from "../protocol/subjects.ts";
+import type { AppendOutcome, Journal, StoredRecord, StoreError, Tail } from "./journal.ts";
+import { RECORD_BYTES_MAX } from "./limits.ts";
+import type { MemoryStores, StoreLine } from "./memory-stores.ts";
+
+/** The Journal of one process on the memory stores. */
+export class MemoryJournal implements Journal {
+  readonly #stores: MemoryStores;
+  readonly #line: StoreLine;
+
+  constructor(stores: MemoryStores, line: StoreLine) {
+    this.#stores = stores;
+    this.#line = line;
+  }
+
+  get generation(): number {
+    return this.#stores.generation;
+  }
+
+  readTail(room: RoomId): Promise<Result<Tail, StoreError>> {
+    return this.#ask(room, () => {
+      const last = this.#records(room).at(-1);
+      const { generation } = this.#stores;
+      return { generation, sequence: last?.sequence ?? 0, record: last?.data.slice() };
+    });
+  }
+
+  async append(room: RoomId, expected: number, record: Uint8Array): Promise<AppendOutcome> {
+    assert(record.length <= RECORD_BYTES_MAX, `a record of ${record.length} bytes is too large`);
+    // Whoever changes the bytes after this call must not change what is stored.
+    const data = record.slice();
+    const land = (): AppendOutcome => this.#land(room, expected, data);
+    const { fired } = this.#stores;
+    const fault = this.#line.appendFault();
+    if (fault === "late") {
+      fired.late++;
+      await this.#line.timeOut();
+      void this.#landLate(land);
+      return { kind: "undecided", reason: "timeout" };
+    }
+    if (fault === "lost") {
+      fired.lost++;
+      await this.#line.timeOut();
+      return { kind: "undecided", reason: "timeout" };
+    }
+    const outcome = await this.#line.call(streamOf(room), land);
+    if (fault === "ack_lost" && outcome) {
+      fired.ackLost++;
+      await this.#line.timeOut();
+      return { kind: "undecided", reason: "timeout" };
+    }
+    return outcome ?? { kind: "undecided", reason: "timeout" };
+  }
+
+  readAfter(room: RoomId, sequence: number): Promise<Result<StoredRecord | undefined, StoreError>> {
+    return this.#ask(room, () => {
+      const next = this.#records(room).find((record) => record.sequence > sequence);
+      return next && copyOf(next);
+    });
+  }
+
+  readThrough(
+    room: RoomId,
+    until: number,
+    options?: { readonly leader?: boolean },
+  ): Promise<Result<readonly StoredRecord[], StoreError>> {
+    return this.#ask(room, () => {
+      const all = this.#records(room);
+      const lacking = options?.leader ? 0 : this.#line.staleRecords();
+      const known = lacking === 0 ? all : all.slice(0, -lacking);
+      return known.filter((record) => record.sequence <= until).map(copyOf);
+    });
+  }
+
+  trim(room: RoomId, upTo: number): Promise<Result<void, StoreError>> {
+    return this.#ask(room, () => {
+      const records = this.#records(room);
+      const kept = records.findIndex((record) => record.sequence > upTo);
+      const removed = kept < 0 ? records.length - 1 : Math.min(kept, records.length - 1);
+      if (removed > 0) records.splice(0, removed);
+    });
+  }
+
+  /** All streams are asked; one that is frozen makes the whole unknown. */
+  async rooms(): Promise<Result<readonly RoomId[], StoreError>> {
+    for (const stream of this.#stores.frozen)
+      if (stream.startsWith("JRN")) {
+        await this.#line.timeOut();
+        return err("unavailable");
+      }
+    const rooms = await this.#line.call("", () => [...this.#stores.logs.keys()]);
+    return rooms ? ok(rooms) : err("unavailable");
+  }
+
+  #land(room: RoomId, expected: number, data: Uint8Array): AppendOutcome {
+    const records = this.#records(room);
+    if ((records.at(-1)?.sequence ?? 0) !== expected) return { kind: "refused" };
+    const sequence = this.#stores.nextSequence(streamOf(room));
+    if (records.length === 0) this.#stores.logs.set(room, { records });
+    records.push({ sequence, data });
+    return { kind: "accepted", sequence };
+  }
+
+  async #landLate(land: () => AppendOutcome): Promise<void> {
+    await this.#line.wait(this.#line.lateMs());
+    if (land().kind === "accepted") this.#stores.fired.lateLanded++;
+  }
+
+  #records(room: RoomId): StoredRecord[] {
+    return this.#stores.logs.get(room)?.records ?? [];
+  }
+
+  async #ask<T>(room: RoomId, work: () => T): Promise<Result<T, StoreError>> {
+    const answer = await this.#line.call(streamOf(room), () => ({ value: work() }));
+    return answer ? ok(answer.value) : err("unavailable");
+  }
+}
+
+const streamOf = (room: RoomId): string => journalStream(journalShard(room));
+
+const copyOf = (record: StoredRecord): StoredRecord => ({
+  sequence: record.sequence,
+  data: record.data.slice(),
+});

@@ -1,0 +1,125 @@
+import type { Subscription } from "../bus/bus.ts";
+import type { NatsClient } from "../bus/nats-client.ts";
+import type { RoomId } from "../kernel/ids.ts";
+import { err, ok, type Result } from "../kernel/result.ts";
+import { INDEX_HINTS, indexKey } from "../protocol/subjects.ts";
+import { decodeIndexEntry, encodeIndexEntry, mayReplace } from "./index-entry.ts";
+import type { IndexEntry, IndexStore } from "./index-store.ts";
+import type { StoreError } from "./journal.ts";
+import { INDEX_TRIES_MAX } from "./limits.ts";
+import { getMessage, publishExpecting } from "./nats-api.ts";
+import { type ScanLimits, scan } from "./nats-scan.ts";
+import { INDEX_STREAM, indexSubject, streamInfo } from "./nats-streams.ts";
+
+export interface NatsIndexLimits {
+  readonly requestMsMax: number;
+  /** Entries read at once while listing. */
+  readonly listParallelMax: number;
+  /** A longer index is answered `unavailable`. */
+  readonly entriesMax: number;
+}
+
+export const NATS_INDEX_LIMITS: NatsIndexLimits = {
+  requestMsMax: 1_500,
+  listParallelMax: 32,
+  entriesMax: 200_000,
+};
+
+/**
+ * The index on a key-value bucket. Entries are listed by reading the stream's leader message by
+ * message, many at once: a batched direct read would be answered by a follower (and the bucket has
+ * no direct reads, because a read may decide), and a consumer would need rights to make consumers,
+ * leaks at every reconnect and goes blind when its host dies.
+ */
+export class NatsIndexStore implements IndexStore {
+  readonly #client: NatsClient;
+  readonly #limits: NatsIndexLimits;
+
+  constructor(client: NatsClient, limits: NatsIndexLimits = NATS_INDEX_LIMITS) {
+    this.#client = client;
+    this.#limits = limits;
+  }
+
+  async read(room: RoomId): Promise<Result<IndexEntry | undefined, StoreError>> {
+    const stored = await this.#get(room);
+    return stored.ok ? ok(stored.value.entry) : stored;
+  }
+
+  async list(): Promise<Result<readonly IndexEntry[], StoreError>> {
+    const { requestMsMax, listParallelMax, entriesMax } = this.#limits;
+    const info = await streamInfo(this.#client, INDEX_STREAM, requestMsMax);
+    if (!info.ok) return err("unavailable");
+    const subject = indexSubject(">");
+    const limits: ScanLimits = {
+      parallelMax: listParallelMax,
+      messagesMax: entriesMax,
+      requestMsMax,
+    };
+    const first = Math.max(1, info.value.firstSequence);
+    const last = info.value.lastSequence;
+    const found = await scan(this.#client, INDEX_STREAM, { subject, first, last }, limits);
+    if (!found.ok) return found;
+    const bySubject = new Map(found.value.map((message) => [message.subject, message.data]));
+    // A write moves its entry to the end, maybe past a worker that had been there already: what was
+    // written meanwhile is read last, by one reader that stops only where there is nothing more.
+    for (let from = last + 1, reads = 0; ; reads++) {
+      if (reads > entriesMax) return err("unavailable");
+      const query = { next: subject, from };
+      const late = await getMessage(this.#client, INDEX_STREAM, query, requestMsMax);
+      if (!late.ok) return late;
+      if (!late.value) break;
+      bySubject.set(late.value.subject, late.value.data);
+      from = late.value.sequence + 1;
+    }
+    return ok([...bySubject.values()].flatMap((data) => this.#decode(data) ?? []));
+  }
+
+  async change(
+    room: RoomId,
+    decide: (entry: IndexEntry | undefined) => IndexEntry | undefined,
+  ): Promise<Result<IndexEntry | undefined, StoreError | "contended">> {
+    for (let tries = 0; tries < INDEX_TRIES_MAX; tries++) {
+      const stored = await this.#get(room);
+      if (!stored.ok) return stored;
+      const { entry, sequence: expected } = stored.value;
+      const next = decide(entry);
+      if (!next || !mayReplace(entry, next)) return ok(entry);
+      const timeoutMs = this.#limits.requestMsMax;
+      const subject = indexSubject(indexKey(room));
+      const data = encodeIndexEntry(next);
+      const written = await publishExpecting(this.#client, subject, data, { expected, timeoutMs });
+      if (written.kind === "stored") return ok(next);
+      if (written.kind === "undecided") return err("unavailable");
+    }
+    return err("contended");
+  }
+
+  watch(listener: (entry: IndexEntry) => void): Subscription {
+    return this.#client.subscribe(`${INDEX_HINTS}.>`, (message) => {
+      const entry = this.#decode(message.data);
+      if (entry) listener(entry);
+    });
+  }
+
+  async #get(
+    room: RoomId,
+  ): Promise<Result<{ entry: IndexEntry | undefined; sequence: number }, StoreError>> {
+    const subject = indexSubject(indexKey(room));
+    const { requestMsMax } = this.#limits;
+    const message = await getMessage(this.#client, INDEX_STREAM, { last: subject }, requestMsMax);
+    if (!message.ok) return message;
+    if (!message.value) return ok({ entry: undefined, sequence: 0 });
+    const { sequence, data } = message.value;
+    return ok({ entry: this.#decode(data), sequence });
+  }
+
+  /** An unreadable entry counts as none: the journals are the truth and it is written anew. */
+  #decode(data: Uint8Array): IndexEntry | undefined {
+    const entry = decodeIndexEntry(data);
+    if (!entry) {
+      const fields = { bytes: data.length };
+      this.#client.observer.log.error(fields, "an index entry is unreadable");
+    }
+    return entry;
+  }
+}
