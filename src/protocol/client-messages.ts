@@ -1,5 +1,5 @@
 import { MEMBERSHIP_CODES } from "./close-codes.ts";
-import { PATCHES } from "./patches.ts";
+import { PATCH } from "./patches.ts";
 import {
   ANY,
   BOOLEAN,
@@ -31,6 +31,8 @@ export const CHANNELS_MAX = 8;
 export const COMMAND_BODY_BYTES_MAX = 16 * 1024;
 export const COMMANDS_IN_FLIGHT_MAX = 32;
 export const MESSAGES_PER_PAYLOAD_MAX = 1024;
+/** A record gathers the writes of many commands; its bytes are bounded where it is cut. */
+export const RECORD_ITEMS_MAX = 65536;
 
 /** How a person looks. Volatile: never journaled. */
 export const PROFILE = tuple({ name: text(48), color: U32, model: text(32) });
@@ -63,10 +65,10 @@ export type ClientEvent = Read<typeof CLIENT_EVENT.fields>;
 export const CLIENT_RECORD = tuple({
   index: COUNT,
   at: NUMBER,
-  joined: list(MEMBER, 1024),
-  left: list(SEAT, 1024),
-  patches: PATCHES,
-  events: list(CLIENT_EVENT, 1024),
+  joined: list(MEMBER, RECORD_ITEMS_MAX),
+  left: list(SEAT, RECORD_ITEMS_MAX),
+  patches: list(PATCH, RECORD_ITEMS_MAX),
+  events: list(CLIENT_EVENT, RECORD_ITEMS_MAX),
 });
 export type ClientRecord = Read<typeof CLIENT_RECORD.fields>;
 

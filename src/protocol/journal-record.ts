@@ -1,4 +1,4 @@
-import { ROLE } from "./client-messages.ts";
+import { RECORD_ITEMS_MAX, ROLE } from "./client-messages.ts";
 import { decode, encode } from "./msgpack.ts";
 import { PATCHES } from "./patches.ts";
 import { ROOM_EVENT } from "./room-messages.ts";
@@ -87,7 +87,7 @@ const ENTRY = (value: unknown): JournalEntry | undefined => journalEntry.fromArr
 export const journalRecord = family({
   /** A claim (`owner` is the writer) or a hand-over (`owner` is the target). */
   owner: [1, { ...HEAD, owner: PROCESS, world: WORLD }],
-  batch: [2, { ...HEAD, entries: list(ENTRY, 4096) }],
+  batch: [2, { ...HEAD, entries: list(ENTRY, RECORD_ITEMS_MAX) }],
   /** From here on the snapshot counts. `sequence` is that of the record with its index. */
   named: [3, { ...HEAD, snapshotIndex: COUNT, sequence: COUNT, digest: text(64), bytes: COUNT }],
 });

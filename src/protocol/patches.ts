@@ -1,4 +1,4 @@
-import type { Field } from "./shape.ts";
+import { type Field, list } from "./shape.ts";
 
 /** 0 sets a key or an array element, 1 inserts into an array, 2 removes a key or an element. */
 export type PatchOp = 0 | 1 | 2;
@@ -6,6 +6,7 @@ export type PatchPath = readonly (string | number)[];
 /** One change of a plain JSON value. `[0, ["list", "length"], n]` truncates an array. */
 export type Patch = readonly [op: PatchOp, path: PatchPath, value: unknown];
 
+/** Of one hook's writes. */
 export const PATCHES_MAX = 4096;
 const PATH_MAX = 16;
 const FORBIDDEN = new Set<unknown>(["__proto__", "constructor", "prototype"]);
@@ -21,8 +22,8 @@ function isPatch(value: unknown): value is Patch {
   return Array.isArray(path) && path.length > 0 && path.length <= PATH_MAX && path.every(isKey);
 }
 
-export const PATCHES: Field<readonly Patch[]> = (value) =>
-  Array.isArray(value) && value.length <= PATCHES_MAX && value.every(isPatch) ? value : undefined;
+export const PATCH: Field<Patch> = (value) => (isPatch(value) ? value : undefined);
+export const PATCHES = list(PATCH, PATCHES_MAX);
 
 /**
  * Applies patches in place, in order. Answers false, and leaves the rest undone, where a path leads

@@ -1,6 +1,13 @@
-import { COMMAND_BODY_BYTES_MAX, MEMBER, PROFILE, ROLE, SEAT } from "./client-messages.ts";
+import {
+  COMMAND_BODY_BYTES_MAX,
+  MEMBER,
+  PROFILE,
+  RECORD_ITEMS_MAX,
+  ROLE,
+  SEAT,
+} from "./client-messages.ts";
 import { MEMBERSHIP_CODES } from "./close-codes.ts";
-import { PATCHES } from "./patches.ts";
+import { PATCH } from "./patches.ts";
 import { ROW_BYTES } from "./pose-row.ts";
 import {
   ANY,
@@ -50,10 +57,10 @@ export type RoomEvent = Read<typeof ROOM_EVENT.fields>;
 export const ROOM_RECORD = tuple({
   index: COUNT,
   at: NUMBER,
-  joined: list(MEMBER, 1024),
-  left: list(SEAT, 1024),
-  patches: PATCHES,
-  events: list(ROOM_EVENT, 1024),
+  joined: list(MEMBER, RECORD_ITEMS_MAX),
+  left: list(SEAT, RECORD_ITEMS_MAX),
+  patches: list(PATCH, RECORD_ITEMS_MAX),
+  events: list(ROOM_EVENT, RECORD_ITEMS_MAX),
 });
 export type RoomRecord = Read<typeof ROOM_RECORD.fields>;
 
