@@ -25,32 +25,40 @@ export interface Clock {
   every(periodMs: number, fire: () => void, firstMs?: number): Timer;
 }
 
-export const systemClock: Clock = {
-  now: () => performance.now(),
-  wallNow: () => Date.now(),
-  after(delayMs, fire) {
-    assertDelay(delayMs);
-    const handle = setTimeout(fire, delayMs);
-    handle.unref?.();
-    return { cancel: () => clearTimeout(handle) };
-  },
-  every(periodMs, fire, firstMs = periodMs) {
-    assertDelay(periodMs);
-    assertDelay(firstMs);
-    // Re-armed against the schedule, not against the last firing, so that the period does not drift.
-    let due = performance.now() + firstMs;
-    let handle = setTimeout(tick, firstMs);
-    handle.unref?.();
-    function tick(): void {
-      const now = performance.now();
-      due = Math.max(due + periodMs, now);
-      handle = setTimeout(tick, due - now);
-      handle.unref?.();
-      fire();
-    }
-    return { cancel: () => clearTimeout(handle) };
-  },
-};
+export const systemClock: Clock = timersOf((fire, delayMs) => {
+  const handle = setTimeout(fire, delayMs);
+  handle.unref?.();
+  return handle;
+});
+
+/** Like `systemClock`, but a timer that is set keeps the process alive. */
+export const holdingClock: Clock = timersOf((fire, delayMs) => setTimeout(fire, delayMs));
+
+function timersOf(set: (fire: () => void, delayMs: number) => NodeJS.Timeout): Clock {
+  return {
+    now: () => performance.now(),
+    wallNow: () => Date.now(),
+    after(delayMs, fire) {
+      assertDelay(delayMs);
+      const handle = set(fire, delayMs);
+      return { cancel: () => clearTimeout(handle) };
+    },
+    every(periodMs, fire, firstMs = periodMs) {
+      assertDelay(periodMs);
+      assertDelay(firstMs);
+      // Re-armed against the schedule, not the last firing, so that the period does not drift.
+      let due = performance.now() + firstMs;
+      let handle = set(tick, firstMs);
+      function tick(): void {
+        const now = performance.now();
+        due = Math.max(due + periodMs, now);
+        handle = set(tick, due - now);
+        fire();
+      }
+      return { cancel: () => clearTimeout(handle) };
+    },
+  };
+}
 
 /** Resolves after `delayMs` of the clock's time. */
 export const delay = (clock: Clock, delayMs: number): Promise<void> =>

@@ -26,6 +26,9 @@ export function epochAt(generation: number, sequence: number): Epoch {
   return (generation * SEQUENCE_SPAN + sequence) as Epoch;
 }
 
+/** The stream generation in an epoch: it differs where a journal was restored or rebuilt. */
+export const epochGeneration = (epoch: Epoch): number => Math.floor(epoch / SEQUENCE_SPAN);
+
 /** Negative where `a` is the older ownership, 0 where they are the same, positive where newer. */
 export const epochCompare = (a: Epoch, b: Epoch): number => a - b;
 

@@ -1,0 +1,65 @@
+import type { Member } from "../protocol/client-messages.ts";
+import { type Pose, ROW_WORDS, rowGeneration, rowSlot } from "../protocol/pose-row.ts";
+import { RoomTimeline } from "./clock-sync.ts";
+import type { ClientLimits } from "./limits.ts";
+import { PoseBuffer } from "./pose-buffer.ts";
+
+export interface PoseOfMember {
+  readonly member: Member;
+  readonly pose: Pose;
+  /** Their connection is gone; the seat is held for a while. */
+  readonly away: boolean;
+}
+
+/** Everybody's movement in room time: rows go in, poses to draw come out. */
+export class Avatars {
+  readonly #timeline = new RoomTimeline();
+  readonly #buffer: PoseBuffer;
+  /** Half of the shortest round trip: how late even the fastest frame is. */
+  readonly #wayMs: () => number;
+  #tickMs = 100;
+
+  constructor(limits: ClientLimits, wayMs: () => number) {
+    this.#buffer = new PoseBuffer(limits);
+    this.#wayMs = wayMs;
+  }
+
+  get jitterMs(): number {
+    return this.#timeline.jitterMs;
+  }
+
+  roomTime(nowMs: number): number {
+    return this.#timeline.now(nowMs, this.#wayMs());
+  }
+
+  joined(tickHz: number): void {
+    if (tickHz > 0) this.#tickMs = 1000 / tickHz;
+  }
+
+  frame(atMs: number, nowMs: number): void {
+    this.#timeline.note(atMs, nowMs);
+    this.#buffer.frame(atMs);
+  }
+
+  /** Rows of somebody who is not seated there are of a member that is gone or not yet told. */
+  rows(words: Uint32Array, atMs: number, seated: (slot: number, generation: number) => boolean) {
+    for (let at = 0; at + ROW_WORDS <= words.length; at += ROW_WORDS) {
+      const slot = rowSlot(words, at);
+      const generation = rowGeneration(words, at);
+      if (seated(slot, generation)) this.#buffer.add(slot, generation, atMs, words, at);
+    }
+  }
+
+  remove(slot: number, generation: number): void {
+    this.#buffer.remove(slot, generation);
+  }
+
+  *poses(members: Iterable<Member>, atMs: number): Iterable<PoseOfMember> {
+    const delayMs = this.#buffer.delayMs(this.#tickMs, this.#timeline.jitterMs);
+    const drawnMs = atMs - this.#wayMs() - delayMs;
+    for (const member of members) {
+      const shown = this.#buffer.show(member.slot, member.generation, drawnMs);
+      if (shown) yield { member, ...shown };
+    }
+  }
+}

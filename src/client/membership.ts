@@ -1,0 +1,326 @@
+import { backoffMs } from "../kernel/backoff.ts";
+import type { Clock, Timer } from "../kernel/clock.ts";
+import type { Random } from "../kernel/random.ts";
+import type { Cursor, GatewayMessage, Profile } from "../protocol/client-messages.ts";
+import type { MembershipCode } from "../protocol/close-codes.ts";
+import type { Frame } from "../protocol/frame.ts";
+import type { ChannelOwner, Connection } from "./connection.ts";
+import { type EndCode, JoinRefused } from "./errors.ts";
+import type { ClientLimits } from "./limits.ts";
+import { CLOSED_ABNORMALLY } from "./transport.ts";
+
+/** What a page keeps, so that the same person can go on in this room after a reload. */
+export interface SavedSession {
+  readonly room: string;
+  /** Secret: whoever holds it can resume the session. */
+  readonly token: string;
+  /** The highest attach number used; the next attach is numbered one higher. */
+  readonly attach: number;
+}
+
+export type Joined = Extract<GatewayMessage, { type: "joined" }>;
+
+/** What a membership needs of its client. */
+export interface MembershipHost {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: ClientLimits;
+  /** The connection to attach through; undefined while there is none. */
+  readonly connection: () => Connection | undefined;
+  /** False where this client is closed or has as many rooms as a socket carries. */
+  readonly register: (membership: Membership) => boolean;
+  /** The membership now lives on another connection than before, or on none. */
+  readonly moved: (membership: Membership) => void;
+}
+
+export interface MembershipHandlers {
+  readonly cursor: () => Cursor | null;
+  readonly profile: () => Profile;
+  readonly lastTick: () => number | undefined;
+  readonly joined: (joined: Joined) => void;
+  readonly message: (message: GatewayMessage) => void;
+  readonly frame: (frame: Frame) => void;
+  readonly detached: () => void;
+  readonly ended: (code: EndCode, reason: string, refusal: JoinRefused | undefined) => void;
+}
+
+interface Binding {
+  readonly connection: Connection;
+  readonly channel: number;
+}
+
+/** Refusals that asking again cannot change. */
+const FINAL: ReadonlySet<MembershipCode> = new Set<MembershipCode>([
+  "room_unknown",
+  "room_closed",
+  "room_quarantined",
+  "wrong_room",
+  "session_expired",
+  "superseded",
+  "kicked",
+  "left",
+]);
+
+/**
+ * One session's attachment to whatever gateway serves this client. There are up to two bindings:
+ * the live one, and one on which a join has been sent. The live one serves until the other's
+ * `joined` comes, so changing gateways interrupts nothing.
+ */
+export class Membership implements ChannelOwner {
+  readonly room: string;
+  readonly #host: MembershipHost;
+  readonly #handlers: MembershipHandlers;
+  readonly #onSession: ((saved: SavedSession) => void) | undefined;
+  readonly #transfer: string | null;
+  readonly #deadlineMs: number;
+  #live: Binding | undefined;
+  #joining: Binding | undefined;
+  #token: string | null;
+  #attach: number;
+  #phase: "joining" | "joined" | "leaving" | "ended" = "joining";
+  #attempt = 0;
+  #resyncs = 0;
+  #resyncStreak = 0;
+  #resyncAtMs = Number.NEGATIVE_INFINITY;
+  #deadline: Timer | undefined;
+  #answerTimer: Timer | undefined;
+  #retryTimer: Timer | undefined;
+  #leaveTimer: Timer | undefined;
+
+  constructor(
+    host: MembershipHost,
+    room: string,
+    handlers: MembershipHandlers,
+    options: {
+      readonly resume?: SavedSession | undefined;
+      readonly onSession?: ((saved: SavedSession) => void) | undefined;
+      readonly transfer: string | null;
+    },
+  ) {
+    this.room = room;
+    this.#host = host;
+    this.#handlers = handlers;
+    this.#onSession = options.onSession;
+    this.#transfer = options.transfer;
+    this.#token = options.resume?.token ?? null;
+    this.#attach = options.resume?.attach ?? 0;
+    this.#deadlineMs = host.clock.now() + host.limits.joinMsMax;
+  }
+
+  /** Joins, through whatever connection there is or will be. */
+  start(): void {
+    const { clock, limits, register, connection } = this.#host;
+    this.#deadline = clock.after(limits.joinMsMax, () =>
+      this.#refuseJoin("timeout", "no answer in time", null),
+    );
+    if (!register(this)) return this.#refuseJoin("too_many_rooms", "", null);
+    const open = connection();
+    if (open) this.attachTo(open);
+  }
+
+  /** The replica is loaded: from now on refusals are met with patience. */
+  ready(): void {
+    this.#deadline?.cancel();
+  }
+
+  /** The binding messages go out on; undefined while detached. */
+  get live(): Binding | undefined {
+    return this.#live;
+  }
+
+  /** How often the replica had to be fetched again. */
+  get resyncs(): number {
+    return this.#resyncs;
+  }
+
+  isOn(connection: Connection): boolean {
+    return this.#live?.connection === connection || this.#joining?.connection === connection;
+  }
+
+  readonly lastTick = (): number | undefined => this.#handlers.lastTick();
+
+  /** Sends a join through `connection`, as the next attach of this session. */
+  attachTo(connection: Connection): void {
+    if (this.#phase === "ended" || this.#phase === "leaving") return;
+    this.#retryTimer?.cancel();
+    this.#retryTimer = undefined;
+    this.#abandonJoin("elsewhere");
+    const channel = connection.claim(this);
+    if (channel === undefined) {
+      // Only when eight rooms are open and one of them must attach twice. A new socket has room.
+      connection.close(CLOSED_ABNORMALLY, "no free channel");
+      return;
+    }
+    const binding = { connection, channel };
+    this.#joining = binding;
+    if (this.#token === null) this.#attach = 1;
+    else {
+      this.#attach++;
+      // Kept before it is used: after a crash, a number that was never kept could be used twice.
+      this.#onSession?.({ room: this.room, token: this.#token, attach: this.#attach });
+      if (this.#joining !== binding) return;
+    }
+    connection.send({
+      type: "join",
+      channel,
+      room: this.room,
+      attach: this.#attach,
+      session: this.#token,
+      cursor: this.#token === null ? null : this.#handlers.cursor(),
+      profile: this.#handlers.profile(),
+      transfer: this.#transfer,
+    });
+    this.#answerTimer = this.#host.clock.after(this.#host.limits.joinAnswerMsMax, () =>
+      connection.close(CLOSED_ABNORMALLY, "no answer to a join"),
+    );
+  }
+
+  /** That connection is gone. The client attaches again once it has another. */
+  connectionClosed(connection: Connection): void {
+    if (this.#joining?.connection === connection) this.#abandonJoin("elsewhere");
+    if (this.#live?.connection !== connection) return;
+    this.#live = undefined;
+    this.#handlers.detached();
+    if (this.#phase === "leaving") this.end("left", "the connection closed");
+  }
+
+  /** Attaches anew to be sent what is missing: a replica that has a hole must not go on. */
+  resync(): void {
+    if (this.#phase !== "joined" || this.#joining || this.#retryTimer) return;
+    const { clock, random, limits } = this.#host;
+    const now = clock.now();
+    if (now - this.#resyncAtMs > limits.stableMs) this.#resyncStreak = 0;
+    this.#resyncs++;
+    this.#resyncAtMs = now;
+    // The first at once; a gateway that leaves a hole every time is not asked in a tight loop.
+    const streak = this.#resyncStreak++;
+    this.#attachLater(streak === 0 ? 0 : backoffMs(streak - 1, limits.backoff, random));
+  }
+
+  leave(transfer: string | null): void {
+    if (this.#phase === "ended" || this.#phase === "leaving") return;
+    const { clock, limits } = this.#host;
+    const live = this.#live;
+    this.#phase = "leaving";
+    this.#retryTimer?.cancel();
+    this.#abandonJoin("leave");
+    // Nobody to tell: the room lets go of the seat by itself once the session has been away long.
+    if (!live) return this.end("left", "left while away");
+    live.connection.send({ type: "leave", channel: live.channel, transfer });
+    this.#leaveTimer = clock.after(limits.leaveMsMax, () => this.end("left", "no answer"));
+  }
+
+  readonly receive = (connection: Connection, channel: number, message: GatewayMessage): void => {
+    const at = (binding: Binding | undefined): boolean =>
+      binding?.connection === connection && binding.channel === channel;
+    if (at(this.#joining)) {
+      if (message.type === "joined") this.#promote(message);
+      else if (message.type === "refused")
+        this.#refused(message.code, message.message, message.retryAfterMs);
+      else if (message.type === "left") this.#refused(message.code, message.reason, null);
+    } else if (at(this.#live)) {
+      if (message.type === "left") this.#left(message.code, message.reason);
+      else this.#handlers.message(message);
+    }
+  };
+
+  readonly frame = (connection: Connection, channel: number, frame: Frame): void => {
+    if (this.#live?.connection === connection && this.#live.channel === channel)
+      this.#handlers.frame(frame);
+  };
+
+  /** Over, for whatever reason; nothing more comes or goes. */
+  end(code: EndCode, reason: string, refusal?: JoinRefused): void {
+    if (this.#phase === "ended") return;
+    this.#phase = "ended";
+    this.#deadline?.cancel();
+    this.#retryTimer?.cancel();
+    this.#leaveTimer?.cancel();
+    this.#abandonJoin("leave");
+    this.#live?.connection.release(this.#live.channel, "when_left");
+    this.#live = undefined;
+    this.#host.moved(this);
+    this.#handlers.ended(code, reason, refusal);
+  }
+
+  get ended(): boolean {
+    return this.#phase === "ended";
+  }
+
+  #promote(joined: Joined): void {
+    const before = this.#live;
+    this.#live = this.#joining;
+    this.#joining = undefined;
+    this.#answerTimer?.cancel();
+    if (before) {
+      // On the same socket, what the gateway still says on the old channel must find nobody there.
+      const same = before.connection === this.#live?.connection;
+      before.connection.release(before.channel, same ? "when_left" : "now");
+    }
+    this.#phase = "joined";
+    this.#attempt = 0;
+    this.#token = joined.token;
+    this.#onSession?.({ room: this.room, token: joined.token, attach: this.#attach });
+    this.#host.moved(this);
+    if (this.#live) this.#handlers.joined(joined);
+  }
+
+  #left(code: MembershipCode, reason: string): void {
+    const live = this.#live as Binding;
+    if (code === "superseded" && this.#joining) {
+      // By this very client, which is attaching elsewhere: the answer is just slower than this.
+      live.connection.release(live.channel, "now");
+      this.#live = undefined;
+      this.#handlers.detached();
+      this.#host.moved(this);
+      return;
+    }
+    live.connection.release(live.channel, "now");
+    this.#live = undefined;
+    this.end(code, reason);
+  }
+
+  #refused(code: MembershipCode, message: string, retryAfterMs: number | null): void {
+    this.#abandonJoin("refused");
+    if (code === "session_expired" && this.#phase === "joining" && this.#token !== null) {
+      // A page opened again long after: the old seat is gone, so this person comes in anew.
+      this.#token = null;
+      return this.#attachLater(0);
+    }
+    const ask = !FINAL.has(code) && (code !== "room_full" || retryAfterMs !== null);
+    const waitMs = Math.min(retryAfterMs ?? 0, this.#host.limits.retryAfterMsMax);
+    if (this.#phase === "joining") {
+      const late = this.#host.clock.now() + waitMs > this.#deadlineMs;
+      if (!ask || late) return this.#refuseJoin(code, message, retryAfterMs);
+    } else if (!ask) return this.end(code, message);
+    const { limits, random } = this.#host;
+    this.#attachLater(waitMs + backoffMs(this.#attempt++, limits.backoff, random));
+  }
+
+  #refuseJoin(code: JoinRefused["code"], message: string, retryAfterMs: number | null): void {
+    const refusal = new JoinRefused(code, message, retryAfterMs);
+    const local = code === "timeout" || code === "too_many_rooms";
+    this.end(local ? "disconnected" : code, message, refusal);
+  }
+
+  /** Through whatever connection there is then; a new one attaches everything by itself. */
+  #attachLater(delayMs: number): void {
+    this.#retryTimer?.cancel();
+    this.#retryTimer = this.#host.clock.after(delayMs, () => {
+      this.#retryTimer = undefined;
+      const connection = this.#host.connection();
+      if (connection && this.#joining === undefined) this.attachTo(connection);
+    });
+  }
+
+  #abandonJoin(why: "leave" | "refused" | "elsewhere"): void {
+    this.#answerTimer?.cancel();
+    const joining = this.#joining;
+    if (!joining) return;
+    this.#joining = undefined;
+    const { connection, channel } = joining;
+    // Where the answer is still to come, the gateway would keep a member that nobody listens for.
+    if (why === "leave") connection.send({ type: "leave", channel, transfer: null });
+    connection.release(channel, why === "refused" ? "now" : "when_left");
+  }
+}
