@@ -431,7 +431,6 @@ async function fromSuite(stateDir, source, log) {
 
 /** @type {typeof import("./nats-server.mjs").provisionNatsServer} */
 export async function provisionNatsServer(options) {
-  const { log } = options;
   const env = options.env ?? process.env;
   const name = options.platform ?? platformName(process.platform, process.arch);
   const cacheDir = options.cacheDir ?? path.join(PROJECT_DIR, ".cache", "nats-server");
@@ -509,6 +508,7 @@ const script = process.argv[1];
 if (script !== undefined && import.meta.url === pathToFileURL(script).href) {
   const result = await provisionNatsServer({ log: (line) => console.error(line) });
   if ("reason" in result) {
+    console.error(result.reason);
     process.exitCode = 1;
   } else {
     console.log(result.path);
