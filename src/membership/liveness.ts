@@ -1,0 +1,173 @@
+import { performance } from "node:perf_hooks";
+import { Worker } from "node:worker_threads";
+import type { Bus, Subscription } from "../bus/bus.ts";
+import type { NatsOpenError, NatsTarget } from "../bus/nats-options.ts";
+import { InvariantViolation } from "../kernel/assert.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { RoomId } from "../kernel/ids.ts";
+import { err, ok, type Result } from "../kernel/result.ts";
+import { control } from "../protocol/control-messages.ts";
+import { dataEcho, nodeEcho } from "../protocol/subjects.ts";
+import {
+  type LivenessConfig,
+  livenessDefaults,
+  type NodeFacts,
+  speakForNode,
+} from "./liveness-beats.ts";
+import { LivenessCell, type NodeLoad } from "./liveness-cell.ts";
+
+/** A node's word to the outside that it lives. */
+export interface Liveness {
+  /** The room's turn begins: should it never end, this is the room that is named. */
+  enter(room: RoomId): void;
+  leave(): void;
+  close(): Promise<void>;
+}
+
+export interface MainHalfOptions {
+  readonly facts: NodeFacts;
+  readonly clock: Clock;
+  readonly control: Bus;
+  readonly data: Bus;
+  /** Asked once per tick of 50 ms: it must cost next to nothing. */
+  readonly measure: () => NodeLoad;
+  readonly config?: LivenessConfig;
+}
+
+export interface LivenessOptions extends MainHalfOptions {
+  /** The thread's own login; its connection's name is the liveness name of the process. */
+  readonly target: Omit<NatsTarget, "name" | "label">;
+}
+
+/** What the thread is started with. */
+export interface ThreadData {
+  readonly facts: NodeFacts;
+  readonly target: Omit<NatsTarget, "name" | "label">;
+  readonly buffer: SharedArrayBuffer;
+  readonly config: LivenessConfig;
+}
+/** The thread's only messages. */
+export type ThreadMessage = { readonly ready: true } | { readonly error: NatsOpenError };
+
+/** Beats from a thread with a connection of its own. Resolves when the thread is connected. */
+export async function startLiveness(
+  options: LivenessOptions,
+): Promise<Result<Liveness, NatsOpenError>> {
+  const cell = new LivenessCell();
+  const config = options.config ?? livenessDefaults;
+  const main = keepStamps(cell, options, config);
+  const { facts, target } = options;
+  const data: ThreadData = { facts, target, buffer: cell.buffer, config };
+  const worker = startThread(data);
+  let closing = false;
+  const opened = await new Promise<ThreadMessage>((resolve, reject) => {
+    worker.once("message", resolve);
+    worker.once("error", reject);
+  });
+  if ("error" in opened) {
+    main.close();
+    await worker.terminate();
+    return err(opened.error);
+  }
+  // A node nobody can hear is worth nothing and must not linger: a bug, so the process ends.
+  worker.once("error", (cause) => {
+    throw new InvariantViolation("the liveness thread failed", { cause });
+  });
+  worker.once("exit", (code) => {
+    if (!closing) throw new InvariantViolation(`the liveness thread ended by itself (${code})`);
+  });
+  worker.unref();
+  return ok({
+    enter: (room) => cell.run(room),
+    leave: () => cell.run(undefined),
+    close: async () => {
+      if (closing) return;
+      closing = true;
+      main.close();
+      const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+      worker.ref();
+      worker.postMessage("close");
+      await ended;
+    },
+  });
+}
+
+/** The same beats from the main loop itself, where all processes share one: nothing is killed. */
+export function startInlineLiveness(options: MainHalfOptions): Liveness {
+  const cell = new LivenessCell();
+  const config = options.config ?? livenessDefaults;
+  const main = keepStamps(cell, options, config);
+  const { facts, clock, control: bus } = options;
+  const speaking = speakForNode({ facts, cell, bus, clock, config, overdue: undefined });
+  return {
+    enter: (room) => cell.run(room),
+    leave: () => cell.run(undefined),
+    close: async () => {
+      main.close();
+      speaking.close();
+    },
+  };
+}
+
+/** The main loop's half: shows that it turns, and that its connections carry. */
+function keepStamps(
+  cell: LivenessCell,
+  options: MainHalfOptions,
+  config: LivenessConfig,
+): { readonly close: () => void } {
+  const { clock, facts } = options;
+  const echoes = [
+    { bus: options.control, subject: nodeEcho(facts.process), name: "control" },
+    { bus: options.data, subject: dataEcho("n", facts.process), name: "data" },
+  ] as const;
+  const subscriptions: Subscription[] = echoes.map(({ bus, subject, name }) =>
+    bus.subscribe(subject, () => cell.echoed(name)),
+  );
+  const sendEchoes = (): void => {
+    const stamp = clock.now();
+    for (const { bus, subject } of echoes)
+      if (bus.connected) bus.publish(subject, control.encode({ type: "echo", stamp }));
+  };
+  const utilisation = loopUtilisation();
+  const tick = (): void => {
+    cell.tick();
+    cell.report(options.measure(), utilisation());
+  };
+  tick();
+  const timers = [clock.every(config.tickMs, tick), clock.every(config.echoMs, sendEchoes, 0)];
+  return {
+    close: () => {
+      for (const timer of timers) timer.cancel();
+      for (const subscription of subscriptions) subscription.close();
+    },
+  };
+}
+
+/** Share of the last second or so that the loop spent running; each call weighs by its length. */
+function loopUtilisation(): () => number {
+  const windowMs = 1_000;
+  let last = performance.eventLoopUtilization();
+  let smoothed = 0;
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const since = performance.eventLoopUtilization(now, last);
+    last = now;
+    const spanMs = since.active + since.idle;
+    const weight = 1 - Math.exp(-spanMs / windowMs);
+    if (spanMs > 0) smoothed += weight * (since.utilization - smoothed);
+    return smoothed;
+  };
+}
+
+/** Built code runs as it is. From sources, tsx has to be brought into the thread by hand. */
+function startThread(data: ThreadData): Worker {
+  const options = { workerData: data, name: "liveness" };
+  const fromSource = import.meta.url.endsWith(".ts");
+  const thread = new URL(`./liveness-worker.${fromSource ? "ts" : "js"}`, import.meta.url);
+  if (!fromSource) return new Worker(thread, options);
+  // Node 20 gives a thread none of its parent's loaders, and `--import tsx` in execArgv does nothing
+  // off the main thread (tsx 4.23).
+  const api = JSON.stringify(import.meta.resolve("tsx/esm/api"));
+  const start = `({ register }) => { register(); return import(${JSON.stringify(thread.href)}); }`;
+  return new Worker(`import(${api}).then(${start})`, { ...options, eval: true });
+}
