@@ -73,7 +73,10 @@ export interface Batch {
   readonly messages: readonly unknown[];
 }
 
-/** The incoming half, for all senders of one process. */
+/**
+ * The incoming half, for all senders of one process. A sender that had forgotten us begins again at
+ * 1; an older batch that comes late is dropped.
+ */
 export class InLinks {
   readonly #last = new Map<ProcessId, number>();
 
@@ -84,7 +87,7 @@ export class InLinks {
     const head = BATCH_HEAD(run.value[0]);
     if (!head) return undefined;
     const last = this.#last.get(head.from) ?? 0;
-    if (head.sequence <= last) return undefined;
+    if (head.sequence <= last && head.sequence !== 1) return undefined;
     this.#last.set(head.from, head.sequence);
     return { from: head.from, gap: head.sequence !== last + 1, messages: run.value.slice(1) };
   }

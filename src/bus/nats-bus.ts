@@ -14,6 +14,11 @@ export class NatsBus implements Bus {
     return this.#client.connected;
   }
 
+  /** Host and port of the server it talks to now. */
+  get server(): string {
+    return this.#client.server;
+  }
+
   publish(subject: string, data: Uint8Array): void {
     this.#publish(subject, data);
   }

@@ -1,4 +1,6 @@
 import type { NatsClient } from "../bus/nats-client.ts";
+import { backoffMs } from "../kernel/backoff.ts";
+import { delay } from "../kernel/clock.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
 import type { StoreError } from "./journal.ts";
 
@@ -6,7 +8,14 @@ import type { StoreError } from "./journal.ts";
 export const STREAM_NOT_FOUND = 10059;
 export const STREAM_NAME_IN_USE = 10058;
 const MESSAGE_NOT_FOUND = 10037;
-const WRONG_LAST_SEQUENCE: readonly number[] = [10071, 10164];
+/** The leader compared: the tail is another one. */
+const WRONG_LAST_SEQUENCE = 10071;
+/**
+ * The leader did not compare, because another write to the subject is in flight. That one may land or
+ * not; it may also be the caller's own, acknowledged a moment ago. So this decides nothing.
+ */
+const SUBJECT_BUSY = 10164;
+const BUSY_WAIT = { baseMs: 2, capMs: 50 };
 export const EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence";
 
 const NO_BYTES = new Uint8Array(0);
@@ -39,7 +48,10 @@ export async function callApi(
   return readAnswer(await client.request(subject, data, { timeoutMs }));
 }
 
-/** Publishes into a stream, expecting the subject's last message at `expected`. */
+/**
+ * Publishes into a stream, expecting the subject's last message at `expected`. Repeats the write
+ * where it was turned away undecided before anything was stored.
+ */
 export async function publishExpecting(
   client: NatsClient,
   subject: string,
@@ -47,17 +59,25 @@ export async function publishExpecting(
   options: { readonly expected: number; readonly timeoutMs: number },
 ): Promise<{ kind: "stored"; sequence: number } | { kind: "lost_race" } | ApiUndecided> {
   const headers = { [EXPECTED_SEQUENCE]: String(options.expected) };
-  const { timeoutMs } = options;
-  const answer = readAnswer(await client.request(subject, data, { timeoutMs, headers }));
-  if (answer.ok) {
-    const sequence = natural(answer.value.seq);
-    if (sequence > 0) return { kind: "stored", sequence };
-    return { kind: "undecided", reason: "an acknowledgement without a sequence" };
+  const deadline = client.clock.now() + options.timeoutMs;
+  for (let attempt = 0; ; attempt++) {
+    const timeoutMs = Math.max(0, deadline - client.clock.now());
+    const answer = readAnswer(await client.request(subject, data, { timeoutMs, headers }));
+    if (answer.ok) {
+      const sequence = natural(answer.value.seq);
+      if (sequence > 0) return { kind: "stored", sequence };
+      return { kind: "undecided", reason: "an acknowledgement without a sequence" };
+    }
+    const { error } = answer;
+    const code = error.kind === "refused" ? error.code : 0;
+    if (code === WRONG_LAST_SEQUENCE) return { kind: "lost_race" };
+    if (code !== SUBJECT_BUSY) return { kind: "undecided", reason: error.reason };
+    client.observer.metrics.add("roomcluster_store_busy_total");
+    const waitMs = backoffMs(attempt, BUSY_WAIT, client.random);
+    if (client.clock.now() + waitMs >= deadline)
+      return { kind: "undecided", reason: "another write to the subject is in flight" };
+    await delay(client.clock, waitMs);
   }
-  const { error } = answer;
-  if (error.kind === "refused" && WRONG_LAST_SEQUENCE.includes(error.code))
-    return { kind: "lost_race" };
-  return { kind: "undecided", reason: error.reason };
 }
 
 export interface ApiUndecided {

@@ -13,6 +13,10 @@ export const METRICS = {
     help: "Messages and writes refused because a newer owner exists, by where they were refused.",
     labels: ["where"],
   },
+  roomcluster_store_busy_total: {
+    kind: "counter",
+    help: "Conditional writes sent again because another to the same subject was in flight.",
+  },
   roomcluster_bus_dropped_total: {
     kind: "counter",
     help: "Publishes lost because the bus was not connected.",
@@ -56,5 +60,68 @@ export const METRICS = {
     kind: "counter",
     help: "Proposals this node received, by what it did with them.",
     labels: ["outcome"],
+  },
+  roomcluster_gateway_sockets: { kind: "gauge", help: "Client sockets this gateway holds." },
+  roomcluster_gateway_sessions: {
+    kind: "gauge",
+    help: "Memberships of this gateway's clients, one for each channel of a socket.",
+  },
+  roomcluster_gateway_rooms: { kind: "gauge", help: "Rooms this gateway keeps a replica of." },
+  roomcluster_gateway_closes_total: {
+    kind: "counter",
+    help: "Sockets closed, by name of the close code; client: closed from the other side.",
+    labels: ["reason"],
+  },
+  roomcluster_gateway_upgrades_refused_total: {
+    kind: "counter",
+    help: "Requests for a socket that were answered by an HTTP error.",
+    labels: ["why"],
+  },
+  roomcluster_gateway_refusals_total: {
+    kind: "counter",
+    help: "Joins refused and memberships ended, by code.",
+    labels: ["code"],
+  },
+  roomcluster_gateway_joins_total: {
+    kind: "counter",
+    help: "Joins, by how the client was brought up to date: new, ring, fetched or snapshot.",
+    labels: ["how"],
+  },
+  roomcluster_gateway_rate_limited_total: {
+    kind: "counter",
+    help: "Client messages over a rate limit, by kind.",
+    labels: ["kind"],
+  },
+  roomcluster_gateway_dropped_total: {
+    kind: "counter",
+    help: "Messages from nodes that did not count, other than fenced ones, by reason.",
+    labels: ["why"],
+  },
+  roomcluster_gateway_gaps_total: {
+    kind: "counter",
+    help: "Times that a replica was behind and asked its owner for what is missing.",
+  },
+  roomcluster_gateway_room_images_total: {
+    kind: "counter",
+    help: "Snapshots of rooms received from their owners, by outcome.",
+    labels: ["outcome"],
+  },
+  roomcluster_gateway_tail_reads_total: {
+    kind: "counter",
+    help: "Tails read to learn who owns a room, by outcome: moved, same or unavailable.",
+    labels: ["outcome"],
+  },
+  roomcluster_gateway_writes_total: {
+    kind: "counter",
+    help: "Buffers written to clients; shared: the same one went to all of a group.",
+    labels: ["kind"],
+  },
+  roomcluster_gateway_egress_bytes_total: {
+    kind: "counter",
+    help: "Bytes of room traffic written to clients.",
+  },
+  roomcluster_gateway_conflated_total: {
+    kind: "counter",
+    help: "Frames that a client was not sent because an earlier write was pending.",
   },
 } as const satisfies Record<string, Metric>;

@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Bus } from "../../src/bus/bus.ts";
+import { NatsBus } from "../../src/bus/nats-bus.ts";
+import { openNats } from "../../src/bus/nats-connection.ts";
+import { NATS_LIMITS, type NatsTarget } from "../../src/bus/nats-options.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
+import { systemRandom } from "../../src/kernel/random.ts";
+import { type Metrics, silentObserver } from "../../src/observe/observer.ts";
+import { type NatsUser, startNats, type TestNats, withoutNats } from "../support/nats-servers.ts";
+import { startOpenNats } from "../support/open-nats.ts";
+import { waitUntil } from "../support/wait-until.ts";
+import { busContract } from "./bus.suite.ts";
+
+const runtime = { clock: systemClock, random: systemRandom, observer: silentObserver };
+const LABEL = { name: "contract", label: "control" };
+
+async function openBus(target: NatsTarget, metrics?: Metrics): Promise<NatsBus> {
+  const observer = metrics ? { ...silentObserver, metrics } : silentObserver;
+  const client = await openNats(target, { ...runtime, observer });
+  if (!client.ok) throw new Error(`${client.error.code}: ${client.error.detail}`);
+  return new NatsBus(client.value);
+}
+
+describe.skipIf(withoutNats)("NATS", () => {
+  busContract("one NATS server", async () => {
+    const nats = await startOpenNats();
+    const buses: Bus[] = [];
+    const all = (connected: boolean): Promise<void> =>
+      waitUntil(`every bus to be ${connected ? "connected" : "disconnected"}`, () =>
+        buses.every((bus) => bus.connected === connected),
+      );
+    return {
+      open: async (_name, metrics) => {
+        const login = { user: "any", password: "any", inboxPrefix: "_INBOX_any" };
+        const bus = await openBus({ servers: [nats.server.url], ...login, ...LABEL }, metrics);
+        buses.push(bus);
+        return bus;
+      },
+      disconnect: async () => {
+        buses.splice(0, buses.length, ...buses.filter((bus) => bus.connected));
+        await nats.server.kill();
+        await all(false);
+      },
+      reconnect: async () => {
+        await nats.server.restart();
+        await all(true);
+      },
+      close: () => nats.close(),
+    };
+  });
+
+  describe("Bus on three NATS servers with the rights of production", () => {
+    let nats: TestNats;
+    const buses: Bus[] = [];
+    beforeAll(async () => {
+      nats = await startNats({ servers: 3 });
+    });
+    afterAll(async () => {
+      await Promise.all(buses.map((bus) => bus.close()));
+      await nats?.close();
+    });
+    const target = (user: NatsUser, servers = nats.urls): NatsTarget => {
+      const { password, inboxPrefix } = nats.credentials[user];
+      return { servers, user, password, inboxPrefix, ...LABEL };
+    };
+    const NODE = "node1.0123456789abcdef";
+
+    it("[BU16] says why it could not connect", async () => {
+      const denied = await openNats({ ...target("node"), password: "wrong" }, runtime);
+      expect(denied.ok ? "opened" : denied.error.code).toBe("unauthorized");
+      const nobody = { ...target("node"), servers: ["127.0.0.1:1"] };
+      const limits = { ...NATS_LIMITS, openMsMax: 300 };
+      const late = await openNats(nobody, runtime, limits);
+      expect(late.ok ? "opened" : late.error.code).toBe("unreachable");
+    });
+
+    it("[BU18] answers a forbidden request at once", async () => {
+      const gateway = await openBus(target("gateway"));
+      buses.push(gateway);
+      const before = performance.now();
+      const answer = await gateway.request(`c.n.${NODE}.ctl`, new Uint8Array(1), 30_000);
+      expect(answer).toEqual({ ok: false, error: "no_responders" });
+      expect(performance.now() - before).toBeLessThan(5_000);
+    });
+
+    it("[BU15] goes on with another server", async () => {
+      const placement = await openBus(target("placement", [nats.urls[2] as string]));
+      // The client shuffles its list; only the first server is there when it chooses.
+      const node = await openBus(target("node", nats.urls.slice(0, 2)));
+      buses.push(placement, node);
+      let heard = 0;
+      placement.subscribe("c.hb.n.*.*", () => heard++);
+      await placement.flush();
+      const beat = (): void => node.publish(`c.hb.n.${NODE}`, new Uint8Array(1));
+      await waitUntil("a beat through the cluster", () => {
+        beat();
+        return heard > 0;
+      });
+      const client = nodeServer(node);
+      const server = nats.servers.find((one) => one.url.endsWith(client));
+      const changes: boolean[] = [];
+      node.onConnection((connected) => changes.push(connected));
+      const killed = performance.now();
+      await server?.kill();
+      await waitUntil("the node to have another server", () => changes.includes(true));
+      console.log(`[BU15] connected to another server ${ms(killed)} after SIGKILL of the first`);
+      expect(changes).toEqual([false, true]);
+      heard = 0;
+      await waitUntil("a beat through the other server", () => {
+        beat();
+        return heard > 0;
+      });
+      expect(nodeServer(node)).not.toBe(client);
+    });
+  });
+});
+
+const nodeServer = (bus: NatsBus): string => bus.server;
+const ms = (since: number): string => `${(performance.now() - since).toFixed(1)} ms`;

@@ -1,0 +1,182 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { IndexEntry, IndexStore } from "../../src/journal/index-store.ts";
+import { EPOCH_NONE, type Epoch, epochAt } from "../../src/kernel/epoch.ts";
+import { processId, type RoomId, roomId, worldName } from "../../src/kernel/ids.ts";
+import { waitUntil } from "../support/wait-until.ts";
+import { got } from "./journal.suite.ts";
+
+export interface IndexHarness {
+  /** What an operator calls it in a printed measurement. */
+  readonly name: string;
+  readonly index: IndexStore;
+  /** Another process's. */
+  readonly other: IndexStore;
+  cutOff(): Promise<IndexStore>;
+  /** Writes an entry so that it is stored before whatever `index` writes after this call. */
+  interfere(entry: IndexEntry): void;
+  close(): Promise<void>;
+}
+
+const process = (n: number) => processId(`node${n}.0123456789abcdef`);
+
+function entry(room: RoomId, change: Partial<IndexEntry> = {}): IndexEntry {
+  return {
+    room,
+    world: worldName("plaza"),
+    status: "wanted",
+    epoch: EPOCH_NONE,
+    owner: undefined,
+    crashedOn: [],
+    immovable: false,
+    changedAtMs: 1_700_000_000_000,
+    ...change,
+  };
+}
+
+export function indexStoreContract(adapter: string, start: () => Promise<IndexHarness>): void {
+  describe(`IndexStore on ${adapter}`, () => {
+    let harness: IndexHarness;
+    let index: IndexStore;
+    let other: IndexStore;
+    let rooms = 0;
+    beforeAll(async () => {
+      harness = await start();
+      ({ index, other } = harness);
+    });
+    afterAll(() => harness?.close());
+    const fresh = (): RoomId => roomId(`ix/room-${rooms++}`);
+    const write = async (room: RoomId, epoch: Epoch, store = index) =>
+      got(await store.change(room, (old) => ({ ...entry(room), ...old, epoch })));
+
+    it("[IX1] reads no entry", async () => {
+      expect(await index.read(fresh())).toEqual({ ok: true, value: undefined });
+    });
+
+    it("[IX2] stores what was decided, for every process", async () => {
+      const room = fresh();
+      const full = entry(room, {
+        status: "quarantined",
+        epoch: epochAt(3, 2 ** 39),
+        owner: process(1),
+        crashedOn: [process(1), process(2)],
+        immovable: true,
+      });
+      expect(await index.change(room, () => full)).toEqual({ ok: true, value: full });
+      expect(await other.read(room)).toEqual({ ok: true, value: full });
+      expect(got(await other.list())).toContainEqual(full);
+      const closed = { ...full, status: "closed" as const, owner: undefined };
+      got(await other.change(room, (old) => old && { ...old, status: "closed", owner: undefined }));
+      expect(await index.read(room)).toEqual({ ok: true, value: closed });
+    });
+
+    it("[IX3] never lowers an epoch", async () => {
+      const room = fresh();
+      await write(room, epochAt(1, 10));
+      const answer = await write(room, epochAt(1, 9), other);
+      expect(answer?.epoch).toBe(epochAt(1, 10));
+      expect(got(await index.read(room))?.epoch).toBe(epochAt(1, 10));
+      await write(room, epochAt(1, 10));
+      await write(room, epochAt(2, 1));
+      await write(room, epochAt(1, 11), other);
+      expect(got(await index.read(room))?.epoch).toBe(epochAt(2, 1));
+    });
+
+    it("[IX4] applies every racing change", async () => {
+      const room = fresh();
+      await write(room, EPOCH_NONE);
+      const changes = Array.from({ length: 8 }, (_, n) =>
+        (n % 2 === 0 ? index : other).change(
+          room,
+          (old) => old && { ...old, crashedOn: [...old.crashedOn, process(n)] },
+        ),
+      );
+      for (const change of await Promise.all(changes)) got(change);
+      const crashedOn = got(await index.read(room))?.crashedOn ?? [];
+      expect([...crashedOn].sort()).toEqual(Array.from({ length: 8 }, (_, n) => process(n)).sort());
+    });
+
+    it("[IX5] gives up after 16 lost races", async () => {
+      const room = fresh();
+      await write(room, EPOCH_NONE);
+      let tries = 0;
+      const outcome = await index.change(room, (old) => {
+        tries++;
+        harness.interfere(entry(room, { changedAtMs: tries }));
+        return old && { ...old, immovable: true };
+      });
+      expect(outcome).toEqual({ ok: false, error: "contended" });
+      expect(tries).toBe(16);
+      expect(got(await other.read(room))).toEqual(entry(room, { changedAtMs: 16 }));
+    });
+
+    it("[IX6] tells watchers", async () => {
+      const room = fresh();
+      const heard: { own: IndexEntry[]; others: IndexEntry[] } = { own: [], others: [] };
+      const watches = [
+        index.watch((changed) => heard.own.push(changed)),
+        other.watch((changed) => heard.others.push(changed)),
+      ];
+      await waitUntil(
+        "both watchers to hear of a change",
+        async () => {
+          got(await index.change(room, (old) => ({ ...entry(room), ...old, owner: process(4) })));
+          return heard.own.length > 0 && heard.others.length > 0;
+        },
+        { dump: () => heard },
+      );
+      for (const changed of [heard.own[0], heard.others[0]])
+        expect(changed).toEqual(entry(room, { owner: process(4) }));
+      for (const watch of watches) watch.close();
+      const told = heard.own.length;
+      await write(room, epochAt(1, 3));
+      got(await index.read(room));
+      expect(heard.own).toHaveLength(told);
+    });
+
+    it("[IX7] leaves an entry alone", async () => {
+      const room = fresh();
+      expect(await index.change(room, () => undefined)).toEqual({ ok: true, value: undefined });
+      expect(got(await index.read(room))).toBeUndefined();
+      await write(room, epochAt(1, 5));
+      const answer = got(await index.change(room, () => undefined));
+      expect(answer?.epoch).toBe(epochAt(1, 5));
+    });
+
+    it("[IX8] lists 5,000 entries, also while they change", async () => {
+      const many = Array.from({ length: 5_000 }, () => fresh());
+      const waiting = [...many];
+      const workers = Array.from({ length: 64 }, async () => {
+        for (let room = waiting.pop(); room; room = waiting.pop()) await write(room, epochAt(1, 1));
+      });
+      await Promise.all(workers);
+      const before = performance.now();
+      const listed = got(await other.list());
+      const listMs = performance.now() - before;
+      console.log(`[IX8] ${harness.name}: ${listed.length} entries in ${listMs.toFixed(0)} ms`);
+      expect(listMs).toBeLessThan(2_000);
+      expect(new Set(listed.map((one) => one.room)).size).toBe(listed.length);
+      const names = new Set(listed.map((one) => one.room));
+      expect(many.filter((room) => !names.has(room))).toEqual([]);
+
+      let listing = true;
+      const rewriting = (async () => {
+        for (let i = 0; listing; i = (i + 37) % many.length)
+          await write(many[i] as RoomId, epochAt(1, 2));
+      })();
+      const during = new Set(got(await other.list()).map((one) => one.room));
+      listing = false;
+      await rewriting;
+      expect(many.filter((room) => !during.has(room))).toEqual([]);
+    });
+
+    it("[IX9] answers unavailable without the store", async () => {
+      const cut = await harness.cutOff();
+      const room = fresh();
+      const unavailable = { ok: false, error: "unavailable" };
+      expect(await cut.read(room)).toEqual(unavailable);
+      expect(await cut.list()).toEqual(unavailable);
+      expect(await cut.change(room, () => entry(room))).toEqual(unavailable);
+      expect(got(await index.read(room))).toBeUndefined();
+    });
+  });
+}
