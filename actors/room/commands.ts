@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { ProcessId, SessionId } from "../../src/kernel/ids.ts";
+import { COMMANDS_IN_FLIGHT_MAX } from "../../src/protocol/client-messages.ts";
 import { decode, encode } from "../../src/protocol/msgpack.ts";
 import type { ToRoom } from "../../src/protocol/room-messages.ts";
 import type { RoomParts } from "./core.ts";
@@ -56,7 +57,8 @@ export class Commands {
     if (seq <= row.last) return this.#duplicate(from, message);
     if (seq !== row.last + 1)
       return outlet.send(from, { type: "expect", session, seq: row.last + 1 });
-    if (ledger.full || this.#alone) {
+    const acked = ledger.acked.sessions.get(session)?.last ?? 0;
+    if (ledger.full || this.#alone || seq > acked + COMMANDS_IN_FLIGHT_MAX) {
       effects.push({ type: "count", what: "busy" });
       return outlet.send(from, { type: "busy", session, seq, retryAfterMs: config.busyRetryMs });
     }

@@ -88,6 +88,7 @@ export function encodeSnapshot(fold: RoomFold, sequence: number): EncodedSnapsho
     fold.epoch,
     fold.admissions,
     fold.closed,
+    fold.created,
     attempt,
     fold.document.state,
     fold.document.secret,
