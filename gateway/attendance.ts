@@ -1,0 +1,356 @@
+import type { Clock } from "../src/kernel/clock.ts";
+import type { SessionId } from "../src/kernel/ids.ts";
+import type { Random } from "../src/kernel/random.ts";
+import type { Observer } from "../src/observe/observer.ts";
+import {
+  type ClientMessage,
+  type GatewayMessage,
+  gatewayToClient,
+  type Profile,
+} from "../src/protocol/client-messages.ts";
+import type { MembershipCode } from "../src/protocol/close-codes.ts";
+import type { FromRoom, RoomRecord, ToRoom } from "../src/protocol/room-messages.ts";
+import type { GatewayConfig } from "./config.ts";
+import { Departure } from "./departure.ts";
+import type { News } from "./news.ts";
+import { encodeReplay, joinRecords, planResume } from "./replay.ts";
+import type { Replica } from "./replica.ts";
+import type { RoomRoute } from "./room-route.ts";
+import type { ClientCommand, Session } from "./session.ts";
+import { FRESH, type Viewer } from "./viewer.ts";
+
+type From<T extends FromRoom["type"]> = Extract<FromRoom, { type: T }>;
+
+export interface AttendanceDeps {
+  readonly route: RoomRoute;
+  readonly replica: Replica;
+  readonly news: News;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: Observer;
+  readonly config: GatewayConfig;
+  /** To the owner; lost where there is none. */
+  readonly send: (message: ToRoom) => void;
+  /** Writes what a viewer has coming, if it can be written to now. */
+  readonly show: (viewer: Viewer) => void;
+}
+
+const LEFT_TEXT: Partial<Record<MembershipCode, string>> = {
+  superseded: "the session is attached elsewhere",
+  left: "left",
+  room_closed: "the room is closed",
+  room_quarantined: "the room failed too often and waits for an operator",
+  room_unknown: "there is no such room",
+  room_unavailable: "the room could not be reached in time",
+  no_capacity: "no node can take the room now",
+};
+
+/** Who of this gateway is in one room: attaches, admits, ends, and what is said to one of them. */
+export class Attendance {
+  /** By connection, and by session: one may be here twice while it changes sockets. */
+  readonly #sessions = new Map<string, Session>();
+  readonly #byId = new Map<SessionId, Set<Session>>();
+  readonly #departures = new Set<Departure>();
+  readonly #deps: AttendanceDeps;
+  #requests = 0;
+
+  constructor(deps: AttendanceDeps) {
+    this.#deps = deps;
+  }
+
+  get sessions(): Iterable<Session> {
+    return this.#sessions.values();
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  get empty(): boolean {
+    return this.#sessions.size === 0 && this.#departures.size === 0;
+  }
+
+  *viewers(): Iterable<Viewer> {
+    for (const session of this.#sessions.values()) yield session.viewer;
+  }
+
+  join(session: Session): void {
+    this.#sessions.set(session.init.connection, session);
+    this.#byId.set(session.id, this.#of(session.id).add(session));
+    this.#attach(session, this.#deps.clock.now());
+  }
+
+  /** The socket closed (undefined) or the client left, for a reason. */
+  part(session: Session, reason: string | undefined): void {
+    if (!this.#remove(session)) return;
+    if (!session.spoke) return;
+    this.#departures.add(new Departure(session, reason, this.#deps.clock.now()));
+    this.#depart(this.#deps.clock.now());
+  }
+
+  /** The room, or this gateway in its place, says that it is over. */
+  end(
+    session: Session,
+    code: MembershipCode,
+    options: { readonly reason?: string; readonly retryAfterMs?: number | null } = {},
+  ): void {
+    if (!this.#remove(session)) return;
+    const { channel } = session.init;
+    const reason = options.reason || LEFT_TEXT[code] || code;
+    const retryAfterMs = options.retryAfterMs ?? null;
+    const message: GatewayMessage = session.viewer.admitted
+      ? { type: "left", channel, code, reason, transfer: null }
+      : { type: "refused", channel, code, message: reason, retryAfterMs };
+    this.farewell(session, message);
+    session.link.released(channel, code);
+  }
+
+  /** The last message of a session, behind all that it has coming. */
+  farewell(session: Session, message: GatewayMessage): void {
+    const { link, viewer } = session;
+    // Nothing of the session is written any more, so its tail becomes the connection's.
+    for (const part of [...viewer.preamble, ...viewer.outbox.take()])
+      if (link.outbox.push(part, this.#deps.clock.now()) === "overflow")
+        return link.close("slowConsumer");
+    link.tell(message);
+  }
+
+  endAll(code: MembershipCode): void {
+    for (const session of [...this.#sessions.values()]) this.end(session, code);
+  }
+
+  /** The floor rose: whoever is here has to be attached again. */
+  moved(now: number): void {
+    for (const session of this.#sessions.values()) {
+      session.reattach(now);
+      this.#attach(session, now);
+    }
+    this.#depart(now);
+  }
+
+  sweep(now: number): void {
+    for (const session of [...this.#sessions.values()]) {
+      this.#attach(session, now);
+      if (session.viewer.admitted) continue;
+      this.#fetchAgain(session, now);
+      if (now < session.deadlineAt) continue;
+      const { problem } = this.#deps.route;
+      if (session.spoke) {
+        const why = session.init.resumed ? undefined : "join_timeout";
+        this.#departures.add(new Departure(session, why, now));
+      }
+      this.end(session, problem, { retryAfterMs: this.#deps.config.seekMsMax });
+    }
+    this.#depart(now);
+  }
+
+  attached(message: From<"attached">): void {
+    const session = this.#at(message);
+    if (session?.phase !== "attaching") return;
+    const { floor } = this.#deps.route;
+    const { slot, generation } = message;
+    const before = session.viewer.seat;
+    const moved = before?.slot !== slot || before.generation !== generation;
+    session.attached(floor, { slot, generation }, message.seq, message.index);
+    for (const command of session.released(floor)) this.#deps.send(command);
+    // The client knows itself by its seat, so with another one it starts over.
+    if (before && moved) {
+      session.viewer.admitted = false;
+      session.cursor = null;
+    }
+    for (const other of [...this.#of(session.id)])
+      if (other.init.attach < session.init.attach) this.end(other, "superseded");
+    this.admit(session);
+  }
+
+  superseded(message: From<"superseded">): void {
+    const session = this.#sessions.get(message.connection);
+    if (session?.id === message.session) this.end(session, "superseded");
+    for (const departure of this.#departures)
+      if (departure.connection === message.connection) this.#departures.delete(departure);
+  }
+
+  refused(message: From<"refused">): void {
+    const session = this.#at(message);
+    if (session?.phase !== "attaching") return;
+    const { retryAfterMs } = message;
+    // A new owner that can not take this socket yet is asked again; the membership stays.
+    if (session.viewer.admitted && message.code === "room_unavailable") return;
+    this.end(session, message.code, { retryAfterMs });
+  }
+
+  ended(message: From<"ended">): void {
+    for (const session of [...this.#of(message.session)])
+      this.end(session, message.code, { reason: message.reason });
+  }
+
+  /** Outcomes of commands go to the socket that the room knows. */
+  answered(message: From<"reply" | "expect" | "busy">): void {
+    for (const session of this.#of(message.session)) {
+      if (session.phase !== "attached") continue;
+      const { channel } = session.init;
+      const { seq } = message;
+      if (message.type === "reply") {
+        const { status, data, index } = message;
+        this.tell(session, { type: "reply", channel, seq, status, data, index });
+      } else if (message.type === "busy") {
+        const { retryAfterMs } = message;
+        this.tell(session, { type: "busy", channel, seq, retryAfterMs });
+      } else this.tell(session, { type: "expect", channel, seq });
+    }
+  }
+
+  records(message: From<"records">): void {
+    for (const session of this.#sessions.values()) {
+      if (session.fetch?.request !== message.request) continue;
+      session.fetch = undefined;
+      const { replica, news } = this.#deps;
+      const { cursor } = session;
+      if (!this.#admissible(session)) return this.admit(session);
+      const records =
+        message.records && cursor
+          ? joinRecords(message.records, cursor.index, replica.index, news)
+          : undefined;
+      return this.#enter(session, records, "fetched");
+    }
+  }
+
+  command(session: Session, command: ClientCommand): void {
+    const { config, route, send } = this.#deps;
+    const outcome = session.command(command, route.floor);
+    if (outcome === "waits") return;
+    if (outcome !== "full") return send(outcome);
+    const { channel, seq } = command;
+    this.tell(session, { type: "busy", channel, seq, retryAfterMs: config.busyMs });
+  }
+
+  profile(session: Session, profile: Profile): void {
+    session.profile = profile;
+    const { route, send } = this.#deps;
+    if (!session.attachedUnder(route.floor)) return;
+    send({ type: "profile", ...session.membership(route.floor), profile });
+  }
+
+  signal(session: Session, message: Extract<ClientMessage, { type: "signal" }>): void {
+    const { route, send } = this.#deps;
+    const { seat } = session.viewer;
+    if (!seat || !session.attachedUnder(route.floor)) return;
+    const { name, body } = message;
+    const { slot, generation } = seat;
+    const { room } = session.init;
+    send({ type: "signal", room, epoch: route.floor, slot, generation, name, body });
+  }
+
+  /** Queues what only this session is told; one who lets it pile up has to resume. */
+  tell(session: Session, message: GatewayMessage): void {
+    const { outbox } = session.viewer;
+    const outcome = outbox.push(gatewayToClient.encode(message), this.#deps.clock.now());
+    if (outcome === "overflow") session.link.close("slowConsumer");
+  }
+
+  /** Lets everybody in for whom the replica has come far enough. */
+  admitAll(): void {
+    for (const session of this.#sessions.values()) this.admit(session);
+  }
+
+  admit(session: Session): void {
+    if (session.viewer.admitted || session.fetch || !this.#admissible(session)) return;
+    const { clock, config, news, replica, route, send } = this.#deps;
+    const plan = session.init.resumed
+      ? planResume(session.cursor, replica, news)
+      : ({ kind: "snapshot" } as const);
+    if (plan.kind !== "fetch")
+      return this.#enter(session, plan.kind === "records" ? plan.records : undefined, "ring");
+    const request = ++this.#requests;
+    session.fetch = { request, dueAt: clock.now() + config.fetchMs, tries: 1 };
+    const { room } = session.init;
+    send({ type: "fetch", room, epoch: route.floor, request, after: plan.after });
+  }
+
+  #admissible(session: Session): boolean {
+    const { replica, route } = this.#deps;
+    const caughtUp = replica.ready && replica.index >= session.attachIndex;
+    return session.attachedUnder(route.floor) && caughtUp && replica.epoch === route.floor;
+  }
+
+  /** `joined`, then the records, or a snapshot where there are none to be had. */
+  #enter(session: Session, records: readonly RoomRecord[] | undefined, how: string): void {
+    const { config, news, observer, replica, show } = this.#deps;
+    const { viewer, init } = session;
+    const { seat } = viewer;
+    if (!seat) return;
+    const replay = records && encodeReplay(records, replica, viewer, config.replayBytesMax);
+    const joined = gatewayToClient.encode({
+      type: "joined",
+      channel: init.channel,
+      session: init.session,
+      token: init.token,
+      attach: init.attach,
+      slot: seat.slot,
+      generation: seat.generation,
+      seq: session.seq,
+      tickHz: replica.tickHz,
+      world: replica.world,
+      replayed: replay !== undefined,
+    });
+    viewer.preamble = [joined, ...(replay ?? [])];
+    viewer.place = replay ? news.end : FRESH;
+    viewer.admitted = true;
+    const label = init.resumed ? (replay ? how : "snapshot") : "new";
+    observer.metrics.add("roomcluster_gateway_joins_total", 1, { how: label });
+    show(viewer);
+  }
+
+  #fetchAgain(session: Session, now: number): void {
+    const { cursor, fetch, init } = session;
+    const { config, route, send } = this.#deps;
+    if (!fetch || now < fetch.dueAt) return;
+    if (fetch.tries++ >= config.fetchTriesMax) {
+      session.fetch = undefined;
+      if (this.#admissible(session)) this.#enter(session, undefined, "snapshot");
+      return;
+    }
+    fetch.dueAt = now + config.fetchMs;
+    const after = cursor?.index ?? 0;
+    const { room } = init;
+    send({ type: "fetch", room, epoch: route.floor, request: fetch.request, after });
+  }
+
+  #attach(session: Session, now: number): void {
+    const { random, route, send } = this.#deps;
+    if (!route.owner) return;
+    const message = session.attach(route.floor, now, random);
+    if (message) send(message);
+  }
+
+  #depart(now: number): void {
+    const { config, replica, route, send } = this.#deps;
+    for (const departure of this.#departures) {
+      const next = route.owner ? departure.next(replica, route.floor, now, config) : "wait";
+      if (next === "over") this.#departures.delete(departure);
+      else if (next !== "wait") send(next);
+    }
+  }
+
+  #at(message: { session: SessionId; attach: number; connection: string }): Session | undefined {
+    const session = this.#sessions.get(message.connection);
+    return session?.id === message.session && session.init.attach === message.attach
+      ? session
+      : undefined;
+  }
+
+  #of(id: SessionId): Set<Session> {
+    return this.#byId.get(id) ?? new Set();
+  }
+
+  /** False where it is gone already. */
+  #remove(session: Session): boolean {
+    if (session.phase === "left") return false;
+    session.phase = "left";
+    this.#sessions.delete(session.init.connection);
+    const rest = this.#of(session.id);
+    rest.delete(session);
+    if (rest.size === 0) this.#byId.delete(session.id);
+    return true;
+  }
+}

@@ -1,0 +1,163 @@
+import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
+import type { Clock } from "../src/kernel/clock.ts";
+import {
+  type PersonId,
+  parsePersonId,
+  parseRoomId,
+  parseSessionId,
+  type RoomId,
+  roomParts,
+  type SessionId,
+} from "../src/kernel/ids.ts";
+import { err, ok, type Result } from "../src/kernel/result.ts";
+import { ROLE, type Role } from "../src/protocol/client-messages.ts";
+import type { GatewayConfig } from "./config.ts";
+
+/** Who signs: persons' tokens come from the operator's identity provider, sessions' from us. */
+export interface GatewayKeys {
+  readonly person:
+    | { readonly kind: "secret"; readonly secret: Uint8Array }
+    | { readonly kind: "jwks"; readonly url: string };
+  /** The cluster's session secret, the same on every gateway; at least 32 bytes. */
+  readonly session: Uint8Array;
+}
+
+/** A person as their token names them. */
+export interface Person {
+  readonly person: PersonId;
+  readonly tenant: string;
+  readonly name: string;
+  readonly role: Role;
+  /** Names of the rooms that the token opens; undefined opens all of the tenant. */
+  readonly rooms: readonly string[] | undefined;
+}
+
+/** One session, as its token carries it from gateway to gateway. */
+export interface SessionClaims {
+  readonly session: SessionId;
+  readonly room: RoomId;
+  readonly person: PersonId;
+  readonly role: Role;
+  readonly name: string;
+}
+
+/** `unavailable`: the key set could not be fetched; the token may be good. */
+export type TokenError = "invalid" | "expired" | "unavailable";
+
+export interface Auth {
+  verifyPerson(token: string): Promise<Result<Person, TokenError>>;
+  verifySession(token: string): Promise<Result<SessionClaims, TokenError>>;
+  signSession(claims: SessionClaims): Promise<string>;
+  /** Development only, and only with a secret: a token for whoever asks. */
+  signPerson(person: Person, lifetimeMs: number): Promise<string | undefined>;
+}
+
+const SESSION_TYPE = "roomcluster-session+jwt";
+const NAME_MAX = 48;
+const ROOMS_MAX = 256;
+/** No symmetric algorithm: a public key set must never serve as a shared secret. */
+const KEY_SET_ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"];
+
+export function createAuth(
+  keys: GatewayKeys,
+  clock: Pick<Clock, "wallNow">,
+  config: Pick<GatewayConfig, "sessionTokenMs" | "tokenLeewayMs">,
+): Auth {
+  const keySet = keys.person.kind === "jwks" ? createRemoteJWKSet(new URL(keys.person.url)) : null;
+  const times = () => ({
+    currentDate: new Date(clock.wallNow()),
+    clockTolerance: config.tokenLeewayMs / 1000,
+  });
+  const seconds = (aheadMs: number) => Math.floor((clock.wallNow() + aheadMs) / 1000);
+  return {
+    async verifyPerson(token) {
+      const options = { ...times(), requiredClaims: ["sub", "tenant", "exp"] };
+      return outcome(async () => {
+        const { payload, protectedHeader } =
+          keys.person.kind === "secret"
+            ? await jwtVerify(token, keys.person.secret, { ...options, algorithms: ["HS256"] })
+            : await jwtVerify(token, keySet as NonNullable<typeof keySet>, {
+                ...options,
+                algorithms: KEY_SET_ALGORITHMS,
+              });
+        return protectedHeader.typ === SESSION_TYPE ? undefined : readPerson(payload);
+      });
+    },
+    verifySession: (token) =>
+      outcome(async () => {
+        const { payload } = await jwtVerify(token, keys.session, {
+          ...times(),
+          algorithms: ["HS256"],
+          typ: SESSION_TYPE,
+          requiredClaims: ["sub", "exp"],
+        });
+        return readSession(payload);
+      }),
+    signSession: (claims) =>
+      new SignJWT({
+        sid: claims.session,
+        room: claims.room,
+        tenant: roomParts(claims.room).tenant,
+        role: claims.role,
+        name: claims.name,
+      })
+        .setProtectedHeader({ alg: "HS256", typ: SESSION_TYPE })
+        .setSubject(claims.person)
+        .setExpirationTime(seconds(config.sessionTokenMs))
+        .sign(keys.session),
+    async signPerson(person, lifetimeMs) {
+      if (keys.person.kind !== "secret") return undefined;
+      const { tenant, name, role, rooms } = person;
+      return new SignJWT({ tenant, name, role, ...(rooms ? { rooms } : {}) })
+        .setProtectedHeader({ alg: "HS256", typ: "JWT" })
+        .setSubject(person.person)
+        .setExpirationTime(seconds(lifetimeMs))
+        .sign(keys.person.secret);
+    },
+  };
+}
+
+/** The library throws for every kind of bad token; here these become values. */
+async function outcome<T>(read: () => Promise<T | undefined>): Promise<Result<T, TokenError>> {
+  try {
+    const value = await read();
+    return value === undefined ? err("invalid") : ok(value);
+  } catch (error) {
+    if (error instanceof errors.JWTExpired) return err("expired");
+    // A key set that can not be fetched shows as a plain network error, a timeout, or the
+    // library's generic error (an answer other than 200). Everything else is the token's fault.
+    const unfetched =
+      !(error instanceof errors.JOSEError) ||
+      error instanceof errors.JWKSTimeout ||
+      error.code === "ERR_JOSE_GENERIC";
+    return err(unfetched ? "unavailable" : "invalid");
+  }
+}
+
+const text = (value: unknown, max: number): string | undefined =>
+  typeof value === "string" && value.length <= max ? value : undefined;
+
+function readPerson(claims: JWTPayload): Person | undefined {
+  const person = parsePersonId(claims.sub);
+  const tenant = text(claims.tenant, 48);
+  const role = claims.role === undefined ? "audience" : ROLE(claims.role);
+  const name = claims.name === undefined ? "" : text(claims.name, NAME_MAX);
+  if (person === undefined || tenant === undefined || !role || name === undefined) return undefined;
+  if (!parseRoomId(`${tenant}/room`)) return undefined;
+  const rooms = claims.rooms;
+  if (rooms === undefined) return { person, tenant, name, role, rooms: undefined };
+  const listed = Array.isArray(rooms) && rooms.length <= ROOMS_MAX;
+  if (!listed || !rooms.every((room) => typeof room === "string")) return undefined;
+  return { person, tenant, name, role, rooms };
+}
+
+function readSession(claims: JWTPayload): SessionClaims | undefined {
+  const session = parseSessionId(claims.sid);
+  const room = parseRoomId(claims.room);
+  const person = parsePersonId(claims.sub);
+  const role = ROLE(claims.role);
+  const name = text(claims.name, NAME_MAX);
+  if (!session || !room || !person || !role || name === undefined) return undefined;
+  if (claims.tenant !== roomParts(room).tenant) return undefined;
+  return { session, room, person, role, name };
+}

@@ -1,0 +1,152 @@
+/** What a gateway is told about itself and its limits. Durations in ms, sizes in bytes. */
+export interface GatewayConfig {
+  /** Where the server listens; port 0 lets the system choose. */
+  readonly host: string;
+  readonly port: number;
+  /** What clients dial, when a proxy stands in front; otherwise host and port. */
+  readonly publicUrl: string | undefined;
+  readonly hostName: string;
+  readonly zone: string;
+  readonly version: string;
+  /** Origins of web pages that may connect; `*` allows all. Requests without Origin always may. */
+  readonly origins: readonly string[];
+  /** Serves /dev/token, which signs a token for anyone. Never in production. */
+  readonly devTokens: boolean;
+
+  /** Sockets; the limit on open files lowers it. Each costs about 16 KiB with its buffers. */
+  readonly socketsMax: number;
+  /** Sockets over the cap that are let in for as long as it takes to tell them why not. */
+  readonly socketsHeadroom: number;
+  /** Descriptors kept for the bus, files and listeners. */
+  readonly descriptorsReserved: number;
+  readonly payloadBytesMax: number;
+  readonly messagesPayloadMax: number;
+  /** Payloads held between hello and welcome. */
+  readonly payloadsWaitingMax: number;
+  readonly helloMsMax: number;
+  /** A client sends something at least this often; three misses close it. */
+  readonly pingMs: number;
+  /** How long a closing handshake may take before the socket is destroyed. */
+  readonly closeMsMax: number;
+
+  /** Per second, per connection; a burst of `burstSeconds` of each is let through. */
+  readonly messagesPerSecond: number;
+  readonly bytesPerSecond: number;
+  readonly commandsPerSecond: number;
+  readonly signalsPerSecond: number;
+  readonly posesPerSecond: number;
+  readonly burstSeconds: number;
+  /** Refused messages in a row, refilled at a tenth a second, before the socket closes. */
+  readonly violationsMax: number;
+
+  readonly sessionTokenMs: number;
+  readonly tokenLeewayMs: number;
+
+  readonly joinMsMax: number;
+  readonly attachMsMin: number;
+  readonly attachMsMax: number;
+  readonly commandsWaitingMax: number;
+  /** What a client is told to wait when its commands can not go out. */
+  readonly busyMs: number;
+  readonly departureTriesMax: number;
+
+  readonly locateMsMax: number;
+  readonly seekMsMin: number;
+  readonly seekMsMax: number;
+  /** Between two reads of a tail where the first showed nothing new. */
+  readonly rereadMsMin: number;
+
+  readonly watchMs: number;
+  readonly watchesPerSecondMax: number;
+  readonly roomIdleMs: number;
+  readonly roomsMax: number;
+  readonly suspendedMs: number;
+  readonly suspendedRepeatMs: number;
+  readonly snapshotBytesMax: number;
+
+  readonly rowsFrameMax: number;
+  readonly cellHysteresisM: number;
+  /** News kept for those who missed some; what is older is told by a snapshot. */
+  readonly newsMax: number;
+  readonly newsBytesMax: number;
+  /** A replay larger than this is told by a snapshot. */
+  readonly replayBytesMax: number;
+  readonly fetchMs: number;
+  readonly fetchTriesMax: number;
+  readonly tailMs: number;
+  readonly tailBytesMax: number;
+  /** A room without a tick for this long has its news flushed. */
+  readonly silentMs: number;
+  /** Bytes of earlier writes that may still be pending when the next frame is written. */
+  readonly pendingBytesMax: number;
+
+  /** How long messages to a node wait for company. */
+  readonly linkMs: number;
+  readonly flushMs: number;
+  readonly beatMs: number;
+  readonly drainMs: number;
+  /** Delays told by `retryAfter` are spread over this. */
+  readonly retrySpreadMs: number;
+}
+
+export const GATEWAY_DEFAULTS: GatewayConfig = {
+  host: "127.0.0.1",
+  port: 0,
+  publicUrl: undefined,
+  hostName: "localhost",
+  zone: "local",
+  version: "0",
+  origins: [],
+  devTokens: false,
+  socketsMax: 17_000,
+  socketsHeadroom: 64,
+  descriptorsReserved: 256,
+  payloadBytesMax: 32 * 1024,
+  messagesPayloadMax: 64,
+  payloadsWaitingMax: 16,
+  helloMsMax: 5_000,
+  pingMs: 5_000,
+  closeMsMax: 3_000,
+  messagesPerSecond: 60,
+  bytesPerSecond: 64 * 1024,
+  commandsPerSecond: 20,
+  signalsPerSecond: 10,
+  posesPerSecond: 30,
+  burstSeconds: 2,
+  violationsMax: 100,
+  sessionTokenMs: 12 * 3_600_000,
+  tokenLeewayMs: 30_000,
+  joinMsMax: 10_000,
+  attachMsMin: 50,
+  attachMsMax: 500,
+  commandsWaitingMax: 32,
+  busyMs: 250,
+  departureTriesMax: 8,
+  locateMsMax: 1_000,
+  seekMsMin: 50,
+  seekMsMax: 1_000,
+  rereadMsMin: 50,
+  watchMs: 1_000,
+  watchesPerSecondMax: 10,
+  roomIdleMs: 10_000,
+  roomsMax: 4_096,
+  suspendedMs: 1_500,
+  suspendedRepeatMs: 5_000,
+  snapshotBytesMax: 4 * 1024 * 1024,
+  rowsFrameMax: 96,
+  cellHysteresisM: 2,
+  newsMax: 1_024,
+  newsBytesMax: 1024 * 1024,
+  replayBytesMax: 1024 * 1024,
+  fetchMs: 250,
+  fetchTriesMax: 12,
+  tailMs: 50,
+  tailBytesMax: 64 * 1024,
+  silentMs: 150,
+  pendingBytesMax: 4 * 1024,
+  linkMs: 5,
+  flushMs: 50,
+  beatMs: 500,
+  drainMs: 10_000,
+  retrySpreadMs: 5_000,
+};

@@ -1,0 +1,34 @@
+import type { GatewayConfig } from "./config.ts";
+import { TokenBucket } from "./token-bucket.ts";
+
+export type Limited = "bytes" | "messages" | "commands" | "signals" | "poses";
+
+/** A dropped pose weighs less than a refused message: clients draw at up to 120 Hz. */
+const POSE_WEIGHT = 0.1;
+
+/** What one connection may send. */
+export class ConnectionLimits {
+  readonly #buckets: Readonly<Record<Limited, TokenBucket>>;
+  readonly #violations: TokenBucket;
+
+  constructor(config: GatewayConfig, now: number) {
+    const bucket = (perSecond: number, least = 1) =>
+      new TokenBucket({ perSecond, burst: Math.max(least, perSecond * config.burstSeconds) }, now);
+    this.#buckets = {
+      bytes: bucket(config.bytesPerSecond, config.payloadBytesMax),
+      messages: bucket(config.messagesPerSecond),
+      commands: bucket(config.commandsPerSecond),
+      signals: bucket(config.signalsPerSecond),
+      poses: bucket(config.posesPerSecond),
+    };
+    const burst = config.violationsMax;
+    this.#violations = new TokenBucket({ perSecond: burst / 10, burst }, now);
+  }
+
+  /** `over`: not this one. `flooding`: that has gone on for too long. */
+  take(what: Limited, now: number, count = 1): "ok" | "over" | "flooding" {
+    if (this.#buckets[what].take(now, count)) return "ok";
+    const weight = what === "poses" ? POSE_WEIGHT : 1;
+    return this.#violations.take(now, weight) ? "over" : "flooding";
+  }
+}

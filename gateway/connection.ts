@@ -1,0 +1,363 @@
+import { unreachable } from "../src/kernel/assert.ts";
+import type { Clock } from "../src/kernel/clock.ts";
+import type { Observer } from "../src/observe/observer.ts";
+import {
+  CHANNELS_MAX,
+  type ClientMessage,
+  clientToGateway,
+  type GatewayMessage,
+  gatewayToClient,
+  VERSION_MAX,
+  VERSION_MIN,
+} from "../src/protocol/client-messages.ts";
+import { CLOSE, type CloseName, type MembershipCode } from "../src/protocol/close-codes.ts";
+import { decodePose, POSE_KIND } from "../src/protocol/frame.ts";
+import type { Auth, Person } from "./auth.ts";
+import { runsOf } from "./composer.ts";
+import type { GatewayConfig } from "./config.ts";
+import { ConnectionLimits, type Limited } from "./connection-limits.ts";
+import type { HeldRoom } from "./held-room.ts";
+import { Outbox } from "./outbox.ts";
+import { preframe } from "./preframe.ts";
+import type { Session, SessionLink } from "./session.ts";
+
+/** The socket under a connection. */
+export interface ClientSocket {
+  /** Bytes written and not yet taken by the kernel. */
+  readonly pendingBytes: number;
+  /** True until either side starts to close. */
+  readonly open: boolean;
+  write(frame: Buffer): void;
+  close(code: number, reason: string): void;
+  /** At once, without a handshake. */
+  terminate(): void;
+}
+
+/** A channel in use: a join on its way (told apart by identity), or a membership. */
+export type Channel =
+  | { readonly kind: "joining" }
+  | { readonly kind: "member"; readonly session: Session; readonly room: HeldRoom };
+
+type State =
+  | { readonly kind: "awaiting_hello"; readonly since: number }
+  | { readonly kind: "verifying"; readonly held: Uint8Array[] }
+  | { readonly kind: "open"; readonly person: Person }
+  | { readonly kind: "closing"; readonly since: number }
+  | { readonly kind: "closed" };
+
+export type JoinMessage = Extract<ClientMessage, { type: "join" }>;
+type LeaveMessage = Extract<ClientMessage, { type: "leave" }>;
+
+export interface ConnectionDeps {
+  readonly socket: ClientSocket;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  readonly config: GatewayConfig;
+  readonly auth: Pick<Auth, "verifyPerson">;
+  readonly gateway: string;
+  /** Takes the join on; the channel is reserved by `joining` until it is settled. */
+  readonly join: (connection: Connection, person: Person, join: JoinMessage) => void;
+  /** Something waits in the outbox. */
+  readonly dirty: (connection: Connection) => void;
+  readonly closed: (connection: Connection) => void;
+}
+
+/** One client's socket, from its first byte to its last. It sets no timers: `sweep` looks after it. */
+export class Connection implements SessionLink {
+  readonly outbox: Outbox;
+  readonly #deps: ConnectionDeps;
+  readonly #limits: ConnectionLimits;
+  readonly #channels = new Map<number, Channel>();
+  #state: State;
+  #heardAt: number;
+
+  constructor(deps: ConnectionDeps) {
+    const now = deps.clock.now();
+    this.#deps = deps;
+    this.#limits = new ConnectionLimits(deps.config, now);
+    this.outbox = new Outbox(deps.config.tailBytesMax);
+    this.#state = { kind: "awaiting_hello", since: now };
+    this.#heardAt = now;
+  }
+
+  get open(): boolean {
+    return this.#state.kind === "open" && this.#deps.socket.open;
+  }
+
+  get writable(): boolean {
+    const { config, socket } = this.#deps;
+    return this.open && socket.pendingBytes <= config.pendingBytesMax;
+  }
+
+  write(frame: Buffer): void {
+    if (this.#deps.socket.open) this.#deps.socket.write(frame);
+  }
+
+  tell(message: GatewayMessage): void {
+    if (this.#state.kind !== "open") return;
+    const now = this.#deps.clock.now();
+    if (message.type === "refused" || message.type === "left")
+      this.#count("roomcluster_gateway_refusals_total", "code", message.code);
+    if (this.outbox.push(gatewayToClient.encode(message), now) === "overflow")
+      return this.close("slowConsumer");
+    this.#deps.dirty(this);
+  }
+
+  /** Sends what waits in the outbox. False while it still waits. */
+  flush(): boolean {
+    if (this.outbox.empty || !this.open) return true;
+    if (!this.writable) return false;
+    this.#deps.socket.write(preframe(...runsOf(this.outbox.take())));
+    return true;
+  }
+
+  /** The channel's reservation, for who waits on something to see whether it still stands. */
+  channel(channel: number): Channel | undefined {
+    return this.#channels.get(channel);
+  }
+
+  get channels(): Iterable<Channel> {
+    return this.#channels.values();
+  }
+
+  /** Takes a channel for a join; undefined where it is in use or there are too many. */
+  reserve(channel: number): Channel | "channel_taken" | "rate_limited" {
+    if (this.#channels.has(channel)) return "channel_taken";
+    if (this.#channels.size >= CHANNELS_MAX) return "rate_limited";
+    const joining: Channel = { kind: "joining" };
+    this.#channels.set(channel, joining);
+    return joining;
+  }
+
+  settle(channel: number, member: Channel): void {
+    this.#channels.set(channel, member);
+  }
+
+  refuse(channel: number, code: MembershipCode, message: string, retryAfterMs?: number): void {
+    if (this.#channels.get(channel)?.kind === "joining" && code !== "channel_taken")
+      this.#channels.delete(channel);
+    this.tell({
+      type: "refused",
+      channel,
+      code,
+      message,
+      retryAfterMs: retryAfterMs ?? null,
+    });
+  }
+
+  released(channel: number, code: MembershipCode): void {
+    this.#channels.delete(channel);
+    // It is attached through another socket now, and this one has nothing left to do.
+    if (code === "superseded" && this.#channels.size === 0) this.close("superseded");
+  }
+
+  /** A payload of the socket. Bytes may be kept: nobody changes them. */
+  receive(data: Uint8Array): void {
+    const now = this.#deps.clock.now();
+    this.#heardAt = now;
+    const state = this.#state;
+    if (state.kind === "closing" || state.kind === "closed") return;
+    if (data.length > this.#deps.config.payloadBytesMax) return this.close("tooLarge");
+    if (!this.#allowed("bytes", now, null, data.length)) return;
+    if (state.kind === "verifying") {
+      if (state.held.length >= this.#deps.config.payloadsWaitingMax)
+        return this.close("outOfOrder");
+      state.held.push(data);
+      return;
+    }
+    if (data[0] === POSE_KIND) return this.#pose(data, now);
+    const messages = clientToGateway.decode(data, this.#deps.config.messagesPayloadMax);
+    if (!messages.ok || data.length === 0) return this.close("malformed");
+    for (const [at, message] of messages.value.entries()) {
+      if (this.#state.kind === "verifying")
+        return this.#hold(messages.value.slice(at), this.#state.held);
+      if (this.#state.kind === "closing" || this.#state.kind === "closed") return;
+      this.#message(message, now);
+    }
+  }
+
+  /** The frame was no binary message of ours, or larger than one may be. */
+  fault(why: "malformed" | "tooLarge"): void {
+    this.close(why);
+  }
+
+  /** Let in only to hear that there is no room: a browser is not shown the answer to an upgrade. */
+  turnAway(afterMs: number): void {
+    const message = gatewayToClient.encode({ type: "retryAfter", afterMs: Math.round(afterMs) });
+    this.outbox.push(message, this.#deps.clock.now());
+    this.close("overloaded");
+  }
+
+  /** Deadlines. Called about once a second. */
+  sweep(now: number): void {
+    const { config, socket } = this.#deps;
+    const state = this.#state;
+    if (state.kind === "closing") {
+      if (now - state.since >= config.closeMsMax) socket.terminate();
+    } else if (state.kind === "awaiting_hello") {
+      if (now - state.since >= config.helloMsMax) this.close("handshakeTimeout");
+    } else if (now - this.#heardAt > 3 * config.pingMs) this.close("idle");
+  }
+
+  /** Closes with one of our codes, after what is waiting. Its sessions are away from here on. */
+  close(why: CloseName): void {
+    const { clock, socket } = this.#deps;
+    if (this.#state.kind === "closing" || this.#state.kind === "closed") return;
+    this.#count("roomcluster_gateway_closes_total", "reason", why);
+    if (!this.outbox.empty && socket.open) socket.write(preframe(...runsOf(this.outbox.take())));
+    this.#state = { kind: "closing", since: clock.now() };
+    socket.close(CLOSE[why].code, CLOSE[why].reason);
+    this.#part();
+  }
+
+  /** The socket is gone. */
+  closed(): void {
+    if (this.#state.kind === "closed") return;
+    if (this.#state.kind !== "closing")
+      this.#count("roomcluster_gateway_closes_total", "reason", "client");
+    this.#state = { kind: "closed" };
+    this.#part();
+    this.#deps.closed(this);
+  }
+
+  #part(): void {
+    for (const channel of this.#channels.values())
+      if (channel.kind === "member") channel.room.attendance.part(channel.session, undefined);
+    this.#channels.clear();
+  }
+
+  /** What came in one payload behind the hello waits like a payload of its own. */
+  #hold(messages: readonly ClientMessage[], held: Uint8Array[]): void {
+    for (const message of messages) {
+      if (held.length >= this.#deps.config.payloadsWaitingMax) return this.close("outOfOrder");
+      held.push(clientToGateway.encode(message));
+    }
+  }
+
+  #message(message: ClientMessage, now: number): void {
+    const state = this.#state;
+    if (message.type === "hello") {
+      if (state.kind !== "awaiting_hello") return this.close("outOfOrder");
+      void this.#hello(message);
+      return;
+    }
+    if (state.kind !== "open") return this.close("outOfOrder");
+    const channel = "channel" in message ? message.channel : null;
+    if (!this.#allowed("messages", now, channel)) return;
+    switch (message.type) {
+      case "join":
+        return this.#deps.join(this, state.person, message);
+      case "leave":
+        return this.#leave(message);
+      case "ping":
+        return this.#ping(message);
+      case "command": {
+        const member = this.#member(message.channel);
+        if (member && this.#allowed("commands", now, channel))
+          member.room.attendance.command(member.session, message);
+        return;
+      }
+      case "signal": {
+        const member = this.#member(message.channel);
+        if (member && this.#allowed("signals", now, channel))
+          member.room.attendance.signal(member.session, message);
+        return;
+      }
+      case "profile": {
+        const member = this.#member(message.channel);
+        if (member && this.#allowed("signals", now, channel))
+          member.room.attendance.profile(member.session, message.profile);
+        return;
+      }
+      default:
+        return unreachable(message);
+    }
+  }
+
+  async #hello(hello: Extract<ClientMessage, { type: "hello" }>): Promise<void> {
+    const version = Math.min(hello.versionMax, VERSION_MAX);
+    if (version < Math.max(hello.versionMin, VERSION_MIN)) return this.close("unsupportedVersion");
+    const held: Uint8Array[] = [];
+    this.#state = { kind: "verifying", held };
+    const person = await this.#deps.auth.verifyPerson(hello.token);
+    if (this.#state.kind !== "verifying") return;
+    if (!person.ok) return this.close(person.error === "unavailable" ? "internal" : "unauthorized");
+    this.#state = { kind: "open", person: person.value };
+    const { clock, config, gateway } = this.#deps;
+    this.tell({
+      type: "welcome",
+      version,
+      gateway,
+      serverTime: clock.wallNow(),
+      pingMs: config.pingMs,
+      payloadBytesMax: config.payloadBytesMax,
+    });
+    this.flush();
+    for (const data of held) this.receive(data);
+  }
+
+  #leave(message: LeaveMessage): void {
+    const { channel, transfer } = message;
+    const held = this.#channels.get(channel);
+    if (!held) return this.#noSuchChannel(channel);
+    this.#channels.delete(channel);
+    const left = { type: "left", channel, code: "left", reason: "left", transfer } as const;
+    if (held.kind === "joining") return this.tell(left);
+    held.room.attendance.farewell(held.session, left);
+    held.room.attendance.part(held.session, transfer === null ? "left" : "transfer");
+  }
+
+  #ping(message: Extract<ClientMessage, { type: "ping" }>): void {
+    for (const { channel, tick } of message.echoes) {
+      const held = this.#channels.get(channel);
+      if (held?.kind !== "member") continue;
+      // Ticks wrap at 2^32; an echo of a tick not yet sent is age 0.
+      const ageTicks = Math.max(0, (held.room.replica.tick - tick) | 0);
+      held.session.echo = { tick, ageTicks };
+    }
+    const serverTime = this.#deps.clock.wallNow();
+    this.tell({ type: "pong", clientTime: message.clientTime, serverTime });
+  }
+
+  #pose(data: Uint8Array, now: number): void {
+    if (this.#state.kind !== "open") return this.close("outOfOrder");
+    const pose = decodePose(data);
+    if (!pose) return this.close("malformed");
+    if (!this.#allowed("poses", now, pose.channel)) return;
+    const held = this.#channels.get(pose.channel);
+    if (held?.kind === "member") held.room.pose(held.session, pose.row);
+  }
+
+  #member(channel: number): Extract<Channel, { kind: "member" }> | undefined {
+    const held = this.#channels.get(channel);
+    if (held?.kind === "member") return held;
+    this.#noSuchChannel(channel);
+    return undefined;
+  }
+
+  /** Not a fault: the membership may have ended while the message was on its way. */
+  #noSuchChannel(channel: number): void {
+    this.tell({ type: "error", channel, code: "not_joined", message: "nothing is joined there" });
+  }
+
+  #allowed(what: Limited, now: number, channel: number | null, count = 1): boolean {
+    const outcome = this.#limits.take(what, now, count);
+    if (outcome === "ok") return true;
+    this.#count("roomcluster_gateway_rate_limited_total", "kind", what);
+    if (outcome === "flooding") this.close("flooding");
+    else if (what !== "poses")
+      this.tell({ type: "error", channel, code: "rate_limited", message: `too many ${what}` });
+    return false;
+  }
+
+  #count(
+    name:
+      | "roomcluster_gateway_refusals_total"
+      | "roomcluster_gateway_closes_total"
+      | "roomcluster_gateway_rate_limited_total",
+    label: string,
+    value: string,
+  ): void {
+    this.#deps.observer.metrics.add(name, 1, { [label]: value });
+  }
+}

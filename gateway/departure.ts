@@ -1,0 +1,59 @@
+import type { Epoch } from "../src/kernel/epoch.ts";
+import type { SessionId } from "../src/kernel/ids.ts";
+import type { Seat } from "../src/protocol/client-messages.ts";
+import { AWAY_FLAG, ROW_WORDS } from "../src/protocol/pose-row.ts";
+import type { ToRoom } from "../src/protocol/room-messages.ts";
+import type { GatewayConfig } from "./config.ts";
+import type { Replica } from "./replica.ts";
+import type { Session } from "./session.ts";
+
+const REPEAT_MS = 100;
+const REPEAT_MS_MAX = 2_000;
+
+/**
+ * A session that is gone from this gateway, until the room shows that it knows. The bus may lose a
+ * message; a person nobody removes would stand there as a ghost.
+ */
+export class Departure {
+  readonly session: SessionId;
+  readonly connection: string;
+  readonly #membership: (floor: Epoch) => ReturnType<Session["membership"]>;
+  readonly #seat: Seat | undefined;
+  /** Why the person left, or undefined where only the socket is gone. */
+  readonly #left: string | undefined;
+  #tries = 0;
+  #dueAt: number;
+
+  constructor(session: Session, left: string | undefined, now: number) {
+    this.session = session.id;
+    this.connection = session.init.connection;
+    this.#membership = (floor) => session.membership(floor);
+    this.#seat = session.viewer.seat;
+    this.#left = left;
+    this.#dueAt = now;
+  }
+
+  /** What to say now, "wait", or "over" once the room shows it or enough was said. */
+  next(
+    replica: Replica,
+    floor: Epoch,
+    now: number,
+    config: Pick<GatewayConfig, "departureTriesMax">,
+  ): ToRoom | "wait" | "over" {
+    if (this.#tries > 0 && this.#shown(replica)) return "over";
+    if (now < this.#dueAt) return "wait";
+    if (this.#tries === config.departureTriesMax) return "over";
+    this.#dueAt = now + Math.min(REPEAT_MS * 2 ** this.#tries++, REPEAT_MS_MAX);
+    const membership = this.#membership(floor);
+    if (this.#left === undefined) return { type: "away", ...membership };
+    return { type: "leave", ...membership, reason: this.#left };
+  }
+
+  #shown(replica: Replica): boolean {
+    if (!replica.ready || !this.#seat) return false;
+    if (!replica.seats(this.#seat)) return true;
+    const { slot } = this.#seat;
+    const flags = (replica.rows[slot * ROW_WORDS] as number) >>> 24;
+    return this.#left === undefined && replica.hasRow(slot) && (flags & AWAY_FLAG) !== 0;
+  }
+}

@@ -1,0 +1,307 @@
+import { EPOCH_NONE, type Epoch, epochGeneration } from "../src/kernel/epoch.ts";
+import type { ProcessId, RoomId } from "../src/kernel/ids.ts";
+import { rowsFromBytes } from "../src/protocol/pose-row.ts";
+import type { FromRoom, ToRoom } from "../src/protocol/room-messages.ts";
+import { Attendance } from "./attendance.ts";
+import { type ComposeCount, Composer } from "./composer.ts";
+import { News } from "./news.ts";
+import { Replica } from "./replica.ts";
+import { RoomRoute, type RouteDeps } from "./room-route.ts";
+import type { Session } from "./session.ts";
+import { SnapshotParts } from "./snapshot-parts.ts";
+import { TokenBucket } from "./token-bucket.ts";
+import type { Uplink } from "./uplink.ts";
+import type { Viewer } from "./viewer.ts";
+
+export interface RoomDeps extends RouteDeps {
+  readonly uplink: (node: ProcessId) => Uplink;
+}
+
+type From<T extends FromRoom["type"]> = Extract<FromRoom, { type: T }>;
+
+/** Everything that this gateway holds of one room, and the only place where its parts meet. */
+export class HeldRoom {
+  readonly id: RoomId;
+  readonly attendance: Attendance;
+  readonly route: RoomRoute;
+  readonly replica = new Replica();
+  readonly #news: News;
+  readonly #composer: Composer;
+  readonly #parts: SnapshotParts;
+  readonly #deps: RoomDeps;
+  readonly #watches: TokenBucket;
+  readonly #corrections: TokenBucket;
+  /** When the owner was last heard, and when clients were last told that it is not. */
+  #heardAt: number;
+  #suspendedAt: number | undefined;
+  #watchedAt = Number.NEGATIVE_INFINITY;
+  #behind = false;
+  #composedAt = Number.NEGATIVE_INFINITY;
+  #idleSince: number;
+
+  constructor(id: RoomId, deps: RoomDeps) {
+    const { clock, config } = deps;
+    const now = clock.now();
+    this.id = id;
+    this.#deps = deps;
+    this.#heardAt = now;
+    this.#idleSince = now;
+    this.#news = new News({ itemsMax: config.newsMax, bytesMax: config.newsBytesMax });
+    this.#composer = new Composer(this.replica, this.#news, config);
+    this.#parts = new SnapshotParts(config.snapshotBytesMax);
+    const perSecond = config.watchesPerSecondMax;
+    const rate = { perSecond, burst: Math.max(1, perSecond >> 1) };
+    this.#watches = new TokenBucket(rate, now);
+    this.#corrections = new TokenBucket(rate, now);
+    this.route = new RoomRoute(id, deps, {
+      moved: (epoch) => this.#moved(epoch),
+      gone: (code) => this.attendance.endAll(code),
+    });
+    this.attendance = new Attendance({
+      ...deps,
+      route: this.route,
+      replica: this.replica,
+      news: this.#news,
+      send: (message) => this.#send(message),
+      show: (viewer) => this.#count(this.#composer.flush([viewer])),
+    });
+  }
+
+  join(session: Session): void {
+    this.attendance.join(session);
+    if (!this.route.owner) this.route.sweep(this.#deps.clock.now(), true);
+  }
+
+  /** Latest wins: it replaces what the member's last pose left waiting. */
+  pose(session: Session, row: Uint32Array): void {
+    session.viewer.row = row;
+    const { floor, owner } = this.route;
+    const { seat } = session.viewer;
+    if (!owner || !seat || !session.attachedUnder(floor)) return;
+    // The upper bit of the animation is the room's own, to show that somebody is away.
+    row[0] = (((row[0] as number) & 0x7f000000) | (seat.generation << 16) | seat.slot) >>> 0;
+    this.#deps.uplink(owner).pose(this.id, floor, row);
+  }
+
+  /** A message that says it is about this room, from a process that may or may not own it. */
+  receive(from: ProcessId, message: FromRoom): void {
+    const { metrics } = this.#deps.observer;
+    if (message.type === "moved") return this.route.heard(undefined);
+    if (message.type === "stale") return this.route.heard(message.epoch);
+    const standing = this.route.judge(message.epoch);
+    if (standing === "stale") {
+      metrics.add("roomcluster_fenced_total", 1, { where: "gateway" });
+      return this.#tellStale(from);
+    }
+    if (standing === "ahead" || from !== this.route.owner) {
+      const why = standing === "ahead" ? "ahead" : "foreign";
+      metrics.add("roomcluster_gateway_dropped_total", 1, { why });
+      if (standing === "ahead") this.route.heard(message.epoch);
+      return;
+    }
+    this.#heard(message.epoch);
+    this.#apply(message);
+  }
+
+  /** Batches from this process were lost; some of them may have been about this room. */
+  lost(from: ProcessId): void {
+    if (from === this.route.owner) this.#fallBehind();
+  }
+
+  /** The bus was gone for a while, and whatever was said meanwhile is lost. */
+  reconnected(): void {
+    this.#fallBehind();
+  }
+
+  /** Does what is due. True while the room is to be kept. */
+  sweep(now: number): boolean {
+    const { config } = this.#deps;
+    const silentMs = now - this.#heardAt;
+    const wanted = this.attendance.size > 0;
+    const unheard = this.route.owner === undefined || silentMs > config.watchMs;
+    this.route.sweep(now, wanted && unheard);
+    this.attendance.sweep(now);
+    this.#suspend(now, silentMs);
+    const watchDue = this.#behind || now - this.#watchedAt >= config.watchMs;
+    if (!this.attendance.empty && watchDue) this.#watch(now);
+    this.#flush(now);
+    if (!this.attendance.empty) this.#idleSince = now;
+    return now - this.#idleSince < config.roomIdleMs;
+  }
+
+  release(): void {
+    this.route.release();
+    this.#parts.clear();
+  }
+
+  #apply(message: Exclude<FromRoom, { type: "moved" | "stale" }>): void {
+    const { attendance } = this;
+    switch (message.type) {
+      case "attached":
+        attendance.attached(message);
+        if (this.replica.index < message.index) this.#fallBehind();
+        return;
+      case "superseded":
+        return attendance.superseded(message);
+      case "refused":
+        return attendance.refused(message);
+      case "ended":
+        return attendance.ended(message);
+      case "reply":
+      case "expect":
+      case "busy":
+        return attendance.answered(message);
+      case "records":
+        return attendance.records(message);
+      case "record":
+        return this.#record(message);
+      case "snapshot":
+        return this.#snapshot(message);
+      case "profile": {
+        const { slot, generation, profile } = message;
+        if (this.replica.applyProfile({ slot, generation }, profile))
+          this.#news.add({ type: "profile", slot, generation, profile });
+        return;
+      }
+      case "signal": {
+        const { slot, generation, name, body } = message;
+        if (this.replica.seats({ slot, generation }))
+          this.#news.add({ type: "signal", slot, generation, name, body });
+        return;
+      }
+      case "tick":
+        return this.#tick(message);
+    }
+  }
+
+  #record({ record, epoch }: From<"record">): void {
+    const outcome = this.replica.applyRecord(record);
+    if (outcome === "old") return;
+    if (outcome === "applied") {
+      this.#news.addRecord(record, epoch);
+      return this.attendance.admitAll();
+    }
+    if (outcome === "diverged") this.#startOver();
+    this.#fallBehind();
+  }
+
+  #snapshot(message: From<"snapshot">): void {
+    if (this.replica.ready && message.index <= this.replica.index) return;
+    const outcome = this.#parts.add(message);
+    if (outcome.kind === "partial") return;
+    const { metrics } = this.#deps.observer;
+    metrics.add("roomcluster_gateway_room_images_total", 1, { outcome: outcome.kind });
+    if (outcome.kind === "broken") return this.#fallBehind();
+    this.replica.reset(outcome.index, outcome.image);
+    // What was jumped over can not be told any more.
+    this.#news.clear();
+    this.#behind = false;
+    this.attendance.admitAll();
+  }
+
+  #tick({ tick, at, index, rows }: From<"tick">): void {
+    const { replica } = this;
+    if (replica.ready && index < replica.index) this.#startOver();
+    if (index > replica.index || !replica.ready) this.#fallBehind();
+    if (!replica.ready) return;
+    const words = rowsFromBytes(rows);
+    const touched = words ? replica.applyRows(words) : [];
+    replica.tick = tick;
+    replica.at = at;
+    this.#composedAt = this.#deps.clock.now();
+    this.#count(this.#composer.tick(this.attendance.viewers(), touched));
+  }
+
+  /** The owner speaks. Whoever was told otherwise, or of another owner, hears that first. */
+  #heard(epoch: Epoch): void {
+    this.#heardAt = this.#deps.clock.now();
+    const known = this.replica.epoch;
+    const resumes = this.#suspendedAt !== undefined;
+    this.#suspendedAt = undefined;
+    if (known === epoch && !resumes) return;
+    this.replica.epoch = epoch;
+    if (known === EPOCH_NONE) return;
+    if (epochGeneration(known) !== epochGeneration(epoch)) this.#startOver();
+    this.#news.add({ type: "epoch", epoch });
+    if (this.replica.ready) this.#count(this.#composer.flush(this.attendance.viewers()));
+  }
+
+  #moved(epoch: Epoch): void {
+    const now = this.#deps.clock.now();
+    const { log } = this.#deps.observer;
+    log.info({ room: this.id, epoch, owner: this.route.owner }, "The room has a new owner.");
+    this.#parts.clear();
+    this.attendance.moved(now);
+    this.#fallBehind();
+  }
+
+  /** Only a snapshot helps: for the replica, then for everyone who was told what it had. */
+  #startOver(): void {
+    this.replica.invalidate();
+    this.#news.clear();
+    this.#parts.clear();
+  }
+
+  #fallBehind(): void {
+    this.#behind = true;
+    this.#watch(this.#deps.clock.now());
+  }
+
+  #watch(now: number): void {
+    if (!this.route.owner || !this.#watches.take(now)) return;
+    if (this.#behind) this.#deps.observer.metrics.add("roomcluster_gateway_gaps_total");
+    this.#behind = false;
+    this.#watchedAt = now;
+    this.#send(this.#watchMessage());
+  }
+
+  #tellStale(from: ProcessId): void {
+    if (this.#corrections.take(this.#deps.clock.now()))
+      this.#deps.uplink(from).send(this.#watchMessage());
+  }
+
+  #watchMessage(): ToRoom {
+    const index = this.replica.ready ? this.replica.index : 0;
+    return { type: "watch", room: this.id, epoch: this.route.floor, index };
+  }
+
+  #suspend(now: number, silentMs: number): void {
+    const { config } = this.#deps;
+    if (silentMs < config.suspendedMs || this.replica.epoch === EPOCH_NONE) return;
+    const told = this.#suspendedAt;
+    if (told !== undefined && now - told < config.suspendedRepeatMs) return;
+    this.#suspendedAt = now;
+    this.#news.add({ type: "suspended", forMs: Math.round(silentMs) });
+    if (this.replica.ready) this.#count(this.#composer.flush(this.attendance.viewers()));
+  }
+
+  /** News of a room that does not tick, and tails that no frame took along in time. */
+  #flush(now: number): void {
+    if (!this.replica.ready) return;
+    const { tailMs, silentMs } = this.#deps.config;
+    const silent = now - this.#composedAt >= silentMs;
+    const due: Viewer[] = [];
+    for (const viewer of this.attendance.viewers()) {
+      if (!viewer.admitted) continue;
+      const { outbox, place, preamble } = viewer;
+      const late = !outbox.empty && now - outbox.since >= tailMs;
+      const starts = place < 0 || preamble.length > 0;
+      if (late || starts || (silent && place !== this.#news.end)) due.push(viewer);
+    }
+    if (due.length > 0) this.#count(this.#composer.flush(due));
+  }
+
+  #send(message: ToRoom): void {
+    const { owner } = this.route;
+    if (owner) this.#deps.uplink(owner).send(message);
+  }
+
+  #count({ written, shared, conflated, bytes }: ComposeCount): void {
+    const { metrics } = this.#deps.observer;
+    if (shared > 0) metrics.add("roomcluster_gateway_writes_total", shared, { kind: "shared" });
+    const own = written - shared;
+    if (own > 0) metrics.add("roomcluster_gateway_writes_total", own, { kind: "own" });
+    if (bytes > 0) metrics.add("roomcluster_gateway_egress_bytes_total", bytes);
+    if (conflated > 0) metrics.add("roomcluster_gateway_conflated_total", conflated);
+  }
+}

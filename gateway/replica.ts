@@ -1,0 +1,182 @@
+import { EPOCH_NONE, type Epoch } from "../src/kernel/epoch.ts";
+import type { Member, Profile, RoomSnapshot, Seat } from "../src/protocol/client-messages.ts";
+import { applyPatches, type Patch } from "../src/protocol/patches.ts";
+import {
+  bytesOfRows,
+  ROW_WORDS,
+  rowGeneration,
+  rowSlot,
+  rowsFromBytes,
+} from "../src/protocol/pose-row.ts";
+import { MEMBERS_MAX, type RoomImage, type RoomRecord } from "../src/protocol/room-messages.ts";
+
+/** `gap`: records are missing before this one. `diverged`: the replica needs a snapshot. */
+export type RecordOutcome = "applied" | "old" | "gap" | "diverged";
+
+/**
+ * The gateway's copy of what is public in one room, at one index. Members and their rows are kept
+ * by slot. It believes whatever it is given: fencing happens before.
+ */
+export class Replica {
+  /** Index of the last record applied; 0 before the first snapshot. */
+  index = 0;
+  /** Room time of the last record or tick. */
+  at = 0;
+  tick = 0;
+  /** Written into what clients are told; moved by the owner's messages, after the floor. */
+  epoch: Epoch = EPOCH_NONE;
+  world = "";
+  tickHz = 10;
+  /** Rises with every change that a snapshot would show. */
+  version = 0;
+  #state: unknown = null;
+  #ready = false;
+  readonly #members = new Map<number, Member>();
+  /** Row of each slot; word 0 is the slot's own number and generation once it has a row. */
+  #rows = new Uint32Array(64 * ROW_WORDS);
+  #known = new Uint8Array(64);
+  #slots: readonly number[] | undefined;
+
+  /** False until the first snapshot, and after divergence until the next. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  get members(): ReadonlyMap<number, Member> {
+    return this.#members;
+  }
+
+  get rows(): Uint32Array {
+    return this.#rows;
+  }
+
+  /** Slots of all members, ascending. */
+  get slots(): readonly number[] {
+    this.#slots ??= [...this.#members.keys()].sort((a, b) => a - b);
+    return this.#slots;
+  }
+
+  hasRow(slot: number): boolean {
+    return this.#known[slot] === 1;
+  }
+
+  /** True where the seat is held by somebody now. */
+  seats(seat: Seat): boolean {
+    return this.#members.get(seat.slot)?.generation === seat.generation;
+  }
+
+  /** Starts over from an image at `index`. */
+  reset(index: number, image: RoomImage): void {
+    this.#members.clear();
+    this.#known.fill(0);
+    this.#slots = undefined;
+    this.#state = image.state;
+    this.#ready = true;
+    this.index = index;
+    this.at = image.at;
+    this.world = image.world;
+    this.tickHz = image.tickHz;
+    this.version++;
+    for (const member of image.members) this.#seat(member);
+    const rows = rowsFromBytes(image.rows);
+    if (rows) this.applyRows(rows);
+  }
+
+  /** Forgets where it is: the next snapshot counts, whatever its index. */
+  invalidate(): void {
+    this.#ready = false;
+    this.index = 0;
+    this.version++;
+  }
+
+  applyRecord(record: RoomRecord): RecordOutcome {
+    if (!this.#ready) return "gap";
+    if (record.index <= this.index) return "old";
+    if (record.index > this.index + 1) return "gap";
+    this.version++;
+    if (!applyPatches(this.#state, ownValues(record.patches))) return "diverged";
+    // Somebody may come and go within one record; nobody goes and comes back to the same seat.
+    for (const member of record.joined) this.#seat(member);
+    for (const seat of record.left) if (this.seats(seat)) this.#members.delete(seat.slot);
+    if (record.left.length > 0) this.#slots = undefined;
+    if (this.#members.size > MEMBERS_MAX) return "diverged";
+    this.index = record.index;
+    this.at = record.at;
+    return "applied";
+  }
+
+  applyProfile(seat: Seat, profile: Profile): boolean {
+    const member = this.#members.get(seat.slot);
+    if (!member || member.generation !== seat.generation) return false;
+    this.#members.set(seat.slot, { ...member, profile });
+    this.version++;
+    return true;
+  }
+
+  /** Takes the rows of present members; answers their slots. Others are ignored. */
+  applyRows(rows: Uint32Array): number[] {
+    const touched: number[] = [];
+    for (let at = 0; at < rows.length; at += ROW_WORDS) {
+      const slot = rowSlot(rows, at);
+      const member = this.#members.get(slot);
+      if (!member || member.generation !== rowGeneration(rows, at)) continue;
+      const to = slot * ROW_WORDS;
+      for (let word = 0; word < ROW_WORDS; word++)
+        this.#rows[to + word] = rows[at + word] as number;
+      this.#known[slot] = 1;
+      touched.push(slot);
+    }
+    if (touched.length > 0) this.version++;
+    return touched;
+  }
+
+  /** Everything public at this index, as a client is told it. */
+  snapshot(): RoomSnapshot {
+    const slots = this.slots.filter((slot) => this.hasRow(slot));
+    const rows = new Uint32Array(slots.length * ROW_WORDS);
+    slots.forEach((slot, at) => {
+      const from = slot * ROW_WORDS;
+      rows.set(this.#rows.subarray(from, from + ROW_WORDS), at * ROW_WORDS);
+    });
+    return {
+      epoch: this.epoch,
+      index: this.index,
+      at: this.at,
+      state: this.#state,
+      members: [...this.#members.values()],
+      rows: bytesOfRows(rows, slots.length),
+    };
+  }
+
+  #seat(member: Member): void {
+    this.#grow(member.slot);
+    const before = this.#members.get(member.slot);
+    if (before?.generation !== member.generation) this.#known[member.slot] = 0;
+    this.#members.set(member.slot, member);
+    this.#slots = undefined;
+  }
+
+  /** Slots are dealt from 0 up, so the arrays follow the room's size. */
+  #grow(slot: number): void {
+    let capacity = this.#known.length;
+    if (slot < capacity) return;
+    while (capacity <= slot) capacity *= 2;
+    const rows = new Uint32Array(capacity * ROW_WORDS);
+    rows.set(this.#rows);
+    const known = new Uint8Array(capacity);
+    known.set(this.#known);
+    this.#rows = rows;
+    this.#known = known;
+  }
+}
+
+/**
+ * Later patches change values inside the state in place. The record keeps its own, because it may
+ * still be told to somebody who is behind.
+ */
+const ownValues = (patches: readonly Patch[]): Patch[] =>
+  patches.map(([op, path, value]) => [
+    op,
+    path,
+    typeof value === "object" && value !== null ? structuredClone(value) : value,
+  ]);

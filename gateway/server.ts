@@ -1,0 +1,178 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { type RawData, WebSocket, WebSocketServer } from "ws";
+import type { Observer } from "../src/observe/observer.ts";
+import { SUBPROTOCOL } from "../src/protocol/client-messages.ts";
+import { CLOSE } from "../src/protocol/close-codes.ts";
+import type { GatewayConfig } from "./config.ts";
+import type { ClientSocket } from "./connection.ts";
+import { openFilesMax, socketCap } from "./file-limit.ts";
+
+/** What becomes of a socket's events. */
+export interface SocketHandler {
+  receive(data: Uint8Array): void;
+  fault(why: "malformed" | "tooLarge"): void;
+  closed(): void;
+}
+
+export interface ServerDeps {
+  readonly config: GatewayConfig;
+  readonly observer: Observer;
+  /** Answers a plain request, or says false. */
+  readonly http: (request: IncomingMessage, response: ServerResponse) => boolean;
+  /** `overloaded`: let in only to be told so. */
+  readonly accept: (socket: ClientSocket, standing: "welcome" | "overloaded") => SocketHandler;
+}
+
+export interface GatewayServer {
+  readonly port: number;
+  readonly socketsMax: number;
+  readonly sockets: number;
+  /** From here on every upgrade is answered 503. */
+  refuseUpgrades(): void;
+  close(): Promise<void>;
+}
+
+/** Translates the library's own protocol errors into the close codes of this protocol. */
+class GatewaySocket extends WebSocket {
+  override close(code?: number, reason?: string | Buffer): void {
+    if (code === 1009) super.close(CLOSE.tooLarge.code, CLOSE.tooLarge.reason);
+    else if (code === 1002 || code === 1003 || code === 1007)
+      super.close(CLOSE.malformed.code, CLOSE.malformed.reason);
+    else super.close(code, reason);
+  }
+}
+
+interface Refusal {
+  readonly status: number;
+  readonly why: "draining" | "full" | "origin" | "subprotocol";
+  readonly text: string;
+}
+
+/** Listens for clients. It takes sockets in and hands over their bytes; what they mean is not its concern. */
+export async function listen(deps: ServerDeps): Promise<GatewayServer> {
+  const { config, observer } = deps;
+  const cap = socketCap(config.socketsMax, config.descriptorsReserved, openFilesMax());
+  if (cap.why) observer.log.warn({ socketsMax: cap.sockets }, cap.why);
+  const sockets = new Set<Duplex>();
+  let draining = false;
+  const http = createServer({ requestTimeout: 10_000, headersTimeout: config.helloMsMax });
+  http.maxConnections = cap.sockets + config.socketsHeadroom + 64;
+  const webSockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: config.payloadBytesMax,
+    perMessageDeflate: false,
+    clientTracking: false,
+    skipUTF8Validation: true,
+    handleProtocols: () => SUBPROTOCOL,
+    WebSocket: GatewaySocket,
+  });
+  http.on("request", (request, response) => {
+    if (deps.http(request, response)) return;
+    response.writeHead(426, { connection: "close", upgrade: "websocket" }).end();
+  });
+  http.on("upgrade", (request, socket: Duplex, head: Buffer) => {
+    const refusal = refusalOf(request, config, { draining, count: sockets.size, cap: cap.sockets });
+    if (refusal) {
+      observer.metrics.add("roomcluster_gateway_upgrades_refused_total", 1, { why: refusal.why });
+      return refuse(socket, refusal);
+    }
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    // Until the library has taken it over, an error of the socket would end the process.
+    socket.on("error", () => socket.destroy());
+    const standing = sockets.size > cap.sockets ? "overloaded" : "welcome";
+    webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      const handler = deps.accept(clientSocket(webSocket, socket as Socket), standing);
+      bind(webSocket, handler);
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    http.once("error", reject);
+    http.listen(config.port, config.host, () => resolve());
+  });
+  return {
+    port: (http.address() as AddressInfo).port,
+    socketsMax: cap.sockets,
+    get sockets() {
+      return sockets.size;
+    },
+    refuseUpgrades: () => {
+      draining = true;
+    },
+    close: () => closeAll(http, sockets),
+  };
+}
+
+function refusalOf(
+  request: IncomingMessage,
+  config: GatewayConfig,
+  load: { readonly draining: boolean; readonly count: number; readonly cap: number },
+): Refusal | undefined {
+  if (load.draining)
+    return { status: 503, why: "draining", text: "This gateway is draining; use another." };
+  if (load.count >= load.cap + config.socketsHeadroom)
+    return { status: 503, why: "full", text: `This gateway is full: ${load.cap} sockets.` };
+  const { origin } = request.headers;
+  if (!originAllowed(origin, config.origins))
+    return { status: 403, why: "origin", text: `Pages of ${origin} may not connect here.` };
+  const offered = request.headers["sec-websocket-protocol"]?.split(",") ?? [];
+  if (!offered.some((protocol) => protocol.trim() === SUBPROTOCOL))
+    return { status: 400, why: "subprotocol", text: `The subprotocol is ${SUBPROTOCOL}.` };
+  return undefined;
+}
+
+export const originAllowed = (origin: string | undefined, allowed: readonly string[]): boolean =>
+  origin === undefined || allowed.includes("*") || allowed.includes(origin);
+
+function refuse(socket: Duplex, { status, text }: Refusal): void {
+  const body = `${text}\n`;
+  const retry = status === 503 ? "Retry-After: 5\r\n" : "";
+  socket.on("error", () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${retry}Connection: close\r\n` +
+      `Content-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+
+/**
+ * Frames go straight to the TCP socket, whole and preframed, between those that the library writes
+ * (it writes pongs and closes in one turn each, so they never mix).
+ */
+const clientSocket = (webSocket: WebSocket, socket: Socket): ClientSocket => ({
+  get pendingBytes() {
+    return socket.writableLength;
+  },
+  get open() {
+    return webSocket.readyState === WebSocket.OPEN && socket.writable;
+  },
+  write: (frame) => void socket.write(frame),
+  close: (code, reason) => webSocket.close(code, reason),
+  terminate: () => webSocket.terminate(),
+});
+
+function bind(webSocket: WebSocket, handler: SocketHandler): void {
+  webSocket.on("message", (data: RawData, isBinary: boolean) => {
+    // With the default binaryType and no fragments kept, the library hands over one Buffer.
+    if (isBinary) handler.receive(data as Buffer);
+    else handler.fault("malformed");
+  });
+  webSocket.on("error", (error: Error & { code?: string }) =>
+    handler.fault(error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH" ? "tooLarge" : "malformed"),
+  );
+  webSocket.on("close", () => handler.closed());
+}
+
+async function closeAll(http: Server, sockets: ReadonlySet<Duplex>): Promise<void> {
+  const closed = new Promise<void>((resolve) => http.close(() => resolve()));
+  for (const socket of sockets) socket.destroy();
+  http.closeAllConnections();
+  await closed;
+}

@@ -1,0 +1,182 @@
+import { backoffMs } from "../src/kernel/backoff.ts";
+import { BoundedQueue } from "../src/kernel/bounded-queue.ts";
+import { EPOCH_NONE, type Epoch } from "../src/kernel/epoch.ts";
+import type { PersonId, RoomId, SessionId } from "../src/kernel/ids.ts";
+import type { Random } from "../src/kernel/random.ts";
+import type {
+  ClientMessage,
+  Cursor,
+  GatewayMessage,
+  Profile,
+  Role,
+  Seat,
+} from "../src/protocol/client-messages.ts";
+import type { CloseName, MembershipCode } from "../src/protocol/close-codes.ts";
+import { bytesOfRows } from "../src/protocol/pose-row.ts";
+import type { ToRoom } from "../src/protocol/room-messages.ts";
+import type { GatewayConfig } from "./config.ts";
+import { Viewer, type ViewerLink } from "./viewer.ts";
+
+export type ClientCommand = Extract<ClientMessage, { type: "command" }>;
+
+/** The connection as its sessions see it. */
+export interface SessionLink extends ViewerLink {
+  /** Said to the connection itself, outside of any membership. */
+  tell(message: GatewayMessage): void;
+  /** The channel is free again; `code` is why. */
+  released(channel: number, code: MembershipCode): void;
+  close(why: CloseName): void;
+}
+
+export interface SessionInit {
+  readonly room: RoomId;
+  readonly session: SessionId;
+  readonly person: PersonId;
+  readonly role: Role;
+  readonly profile: Profile;
+  readonly channel: number;
+  readonly attach: number;
+  /** `<gateway process>#<number>`: this channel of this socket, and no other ever. */
+  readonly connection: string;
+  /** True where the session was in the room before, through another socket. */
+  readonly resumed: boolean;
+  readonly cursor: Cursor | null;
+  /** What the client resumes with. */
+  readonly token: string;
+}
+
+/** attaching: the owner has not confirmed this socket under the floor. left: over for good. */
+export type SessionPhase = "attaching" | "attached" | "left";
+
+/** An unanswered request for the records that a resumed client missed. */
+export interface Fetch {
+  readonly request: number;
+  dueAt: number;
+  tries: number;
+}
+
+/** One channel of one connection as a member of one room: what it says to the room, and when. */
+export class Session {
+  readonly init: SessionInit;
+  readonly link: SessionLink;
+  readonly viewer: Viewer;
+  readonly deadlineAt: number;
+  profile: Profile;
+  phase: SessionPhase = "attaching";
+  /** The last record that the client says it has. */
+  cursor: Cursor | null;
+  fetch: Fetch | undefined;
+  /** The last command that the room has an outcome for, as of the attach. */
+  seq = 0;
+  /** Index of the record that the attach stands in, or of a later one. */
+  attachIndex = 0;
+  /** The tick that the client last said it has shown, and its age in ticks when it said so. */
+  echo: { readonly tick: number; readonly ageTicks: number } | undefined;
+  #attachedEpoch: Epoch = EPOCH_NONE;
+  #tries = 0;
+  #dueAt: number;
+  /** True once the room may have heard of this socket. */
+  #spoke: boolean;
+  #rejoins: boolean;
+  readonly #waiting: BoundedQueue<ClientCommand>;
+  readonly #config: GatewayConfig;
+
+  constructor(init: SessionInit, link: SessionLink, config: GatewayConfig, now: number) {
+    this.init = init;
+    this.link = link;
+    this.profile = init.profile;
+    this.cursor = init.cursor;
+    this.viewer = new Viewer(init, link, config.tailBytesMax);
+    this.deadlineAt = now + config.joinMsMax;
+    this.#dueAt = now;
+    this.#spoke = false;
+    this.#rejoins = init.resumed;
+    this.#waiting = new BoundedQueue({ itemsMax: config.commandsWaitingMax });
+    this.#config = config;
+  }
+
+  get id(): SessionId {
+    return this.init.session;
+  }
+
+  get spoke(): boolean {
+    return this.#spoke;
+  }
+
+  /** True where the owner at this floor has confirmed this socket. */
+  attachedUnder(floor: Epoch): boolean {
+    return this.phase === "attached" && this.#attachedEpoch === floor;
+  }
+
+  /** There is a new owner, who has to be told of this socket. */
+  reattach(now: number): void {
+    if (this.phase === "left") return;
+    if (this.phase === "attached") this.#rejoins = true;
+    this.phase = "attaching";
+    this.#tries = 0;
+    this.#dueAt = now;
+  }
+
+  /** The attach to send now, or undefined while none is due. */
+  attach(floor: Epoch, now: number, random: Random): ToRoom | undefined {
+    if (this.phase !== "attaching" || now < this.#dueAt) return undefined;
+    const { attachMsMin, attachMsMax } = this.#config;
+    const limits = { baseMs: attachMsMin, capMs: attachMsMax - attachMsMin };
+    this.#dueAt = now + attachMsMin + backoffMs(this.#tries++, limits, random);
+    this.#spoke = true;
+    const { person, role } = this.init;
+    const { row } = this.viewer;
+    return {
+      type: "attach",
+      ...this.membership(floor),
+      person,
+      role,
+      profile: this.profile,
+      resumed: this.#rejoins,
+      row: row ? bytesOfRows(row, 1) : null,
+    };
+  }
+
+  attached(floor: Epoch, seat: Seat, seq: number, index: number): void {
+    this.phase = "attached";
+    this.#attachedEpoch = floor;
+    this.viewer.seat = seat;
+    this.seq = seq;
+    this.attachIndex = index;
+  }
+
+  /** The commands that waited, in order, for the owner at `floor`. */
+  released(floor: Epoch): ToRoom[] {
+    const messages: ToRoom[] = [];
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift())
+      messages.push(this.#forward(next, floor));
+    return messages;
+  }
+
+  /** The message for the owner; "waits" until it is attached, "full" where too many do. */
+  command(command: ClientCommand, floor: Epoch): ToRoom | "waits" | "full" {
+    if (this.attachedUnder(floor)) return this.#forward(command, floor);
+    // The body is a view into what the socket received, most of which is not needed any longer.
+    const kept = { ...command, body: command.body.slice() };
+    return this.#waiting.push(kept) === "full" ? "full" : "waits";
+  }
+
+  /** The identity of this socket's attach, for whatever it says to the room. */
+  membership(floor: Epoch) {
+    const { room, session, attach, connection } = this.init;
+    return { room, epoch: floor, session, attach, connection };
+  }
+
+  #forward(command: ClientCommand, floor: Epoch): ToRoom {
+    const { seq, name, body, resent, traceparent } = command;
+    return {
+      type: "command",
+      ...this.membership(floor),
+      seq,
+      name,
+      body,
+      resent,
+      traceparent,
+    };
+  }
+}

@@ -1,0 +1,64 @@
+import type { SessionId } from "../src/kernel/ids.ts";
+import type { Role, Seat } from "../src/protocol/client-messages.ts";
+import { ROW_WORDS, rowX, rowZ } from "../src/protocol/pose-row.ts";
+import { type Cell, NO_CELL, nextCell } from "./cells.ts";
+import type { Listener } from "./news.ts";
+import { Outbox } from "./outbox.ts";
+import type { Replica } from "./replica.ts";
+
+/** The socket as whoever writes to it sees it. */
+export interface ViewerLink {
+  /** False once it closes, and while too much of earlier writes is pending. */
+  readonly writable: boolean;
+  /** What is told to the connection rather than to one of its sessions. */
+  readonly outbox: Outbox;
+  /** One or more whole WebSocket messages. The buffer may be shared: nobody changes it. */
+  write(frame: Buffer): void;
+}
+
+/** Places before any in the news: nothing was told yet, or what was missed is forgotten. */
+export const FRESH = -2;
+export const BEHIND = -1;
+
+/** What one session is told, and how far it has come. */
+export class Viewer implements Listener {
+  readonly session: SessionId;
+  readonly role: Role;
+  readonly channel: number;
+  readonly link: ViewerLink;
+  readonly outbox: Outbox;
+  /** False until the session may be told about the room. */
+  admitted = false;
+  /** Where in the room's news it goes on. */
+  place: number = FRESH;
+  /** `joined` and a replay: told before anything else. */
+  preamble: readonly Uint8Array[] = [];
+  seat: Seat | undefined;
+  /** The last pose that its own client sent; the view of one who has no row in the room. */
+  row: Uint32Array | undefined;
+  cell: Cell = NO_CELL;
+  /** How much detail it is given. There is one tier so far. */
+  tier = 0;
+
+  constructor(
+    who: { readonly session: SessionId; readonly role: Role; readonly channel: number },
+    link: ViewerLink,
+    tailBytesMax: number,
+  ) {
+    this.session = who.session;
+    this.role = who.role;
+    this.channel = who.channel;
+    this.link = link;
+    this.outbox = new Outbox(tailBytesMax);
+  }
+
+  /** Follows the avatar, or the own pose where there is none to see. */
+  look(replica: Replica, hysteresisM: number): void {
+    const { seat } = this;
+    const seen = seat && replica.seats(seat) && replica.hasRow(seat.slot);
+    const rows = seen ? replica.rows : this.row;
+    if (!rows) return;
+    const at = seen ? seat.slot * ROW_WORDS : 0;
+    this.cell = nextCell(this.cell, rowX(rows, at), rowZ(rows, at), hysteresisM);
+  }
+}
