@@ -182,7 +182,12 @@ describe("vectors of everything else", () => {
       expect(received?.messages.map((value) => roomToGateway.fromArray(value))).toEqual(
         batch.messages,
       );
-      expect(links.receive(bytes), "the same batch again").toBeUndefined();
+      for (const message of batch.messages) link.send(encodeOf("roomToGateway", message));
+      link.flush();
+      const second = sent[1] as Uint8Array;
+      expect(links.receive(second)?.gap).toBe(false);
+      expect(links.receive(second), "the same batch again").toBeUndefined();
+      expect(links.receive(bytes)?.gap, "a sender that begins again").toBe(true);
       for (let length = 0; length < bytes.length; length++)
         new InLinks().receive(bytes.slice(0, length));
     }
