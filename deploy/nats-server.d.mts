@@ -1,4 +1,4 @@
-/** Types of nats-server.mjs, which is plain JavaScript because it runs before anything is installed. */
+/** Types of nats-server.mjs, plain JavaScript because it runs before anything is installed. */
 
 export type Version = readonly [major: number, minor: number, patch: number];
 

@@ -149,7 +149,7 @@ function runTypeScript(args, env) {
   return runChild(process.execPath, ["--import", loader, ...args], "inherit", env);
 }
 
-/** Ends this process as the child ended, so that a shell sees no difference. @param {Ended} ended */
+/** Ends this process as its child ended: a shell sees no difference. @param {Ended} ended */
 function endAs({ code, signal }) {
   process.exitCode = code;
   if (signal !== null) process.kill(process.pid, signal);
