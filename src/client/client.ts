@@ -10,7 +10,9 @@ import { ConnectFailed, type EndCode } from "./errors.ts";
 import { type ClientLimits, clientDefaults } from "./limits.ts";
 import type { Membership } from "./membership.ts";
 import { loadNodeTransport } from "./node-transport.ts";
-import { type JoinOptions, Room, type RoomHost } from "./room.ts";
+import { Pace } from "./pace.ts";
+import { Room, type RoomHost } from "./room.ts";
+import type { JoinOptions } from "./room-options.ts";
 import { CLOSED_ABNORMALLY, CLOSED_NORMALLY, type Transport } from "./transport.ts";
 
 export type { Member, Profile, Role } from "../protocol/client-messages.ts";
@@ -21,7 +23,7 @@ export { CommandLost, CommandRefused, ConnectFailed, type EndCode, JoinRefused }
 export type { ClientLimits } from "./limits.ts";
 export type { Quality, QualityLevel } from "./link-quality.ts";
 export type { SavedSession } from "./membership.ts";
-export type { JoinOptions, Me, Room } from "./room.ts";
+export type { Room } from "./room.ts";
 export type {
   FrameHeadline,
   RoomEvents,
@@ -29,6 +31,7 @@ export type {
   Signal,
   WorldEvent,
 } from "./room-events.ts";
+export type { JoinOptions, Me } from "./room-options.ts";
 export type { Transport, TransportHandlers, TransportSocket } from "./transport.ts";
 
 export interface ConnectOptions {
@@ -151,6 +154,8 @@ export class Client {
       clock: this.#clock,
       random: this.#random,
       limits: this.#limits,
+      commandPace: new Pace(this.#limits.commandsPerSecond, this.#limits.commandsBurst),
+      signalPace: new Pace(this.#limits.signalsPerSecond, this.#limits.signalsBurst),
       connection: () => (this.#current?.open ? this.#current : undefined),
       register: (membership) => {
         if (this.#state === "closed" || this.#memberships.size >= CHANNELS_MAX) return false;
@@ -250,12 +255,14 @@ export class Client {
       this.#retiring = undefined;
       this.#retireTimer?.cancel();
     }
+    // A gateway may close a socket over a session that this very client attached anew on it.
+    const own = code === CLOSE.superseded.code && this.#some((held) => held.reattaching);
     for (const membership of [...this.#memberships]) membership.connectionClosed(connection);
     if (dialed) return this.#dialFailed(code, reason);
     if (connection !== this.#current) return;
     this.#current = undefined;
     this.#stableTimer?.cancel();
-    if (!mayReconnect(code)) return this.#finish(endCodeOf(code), code, reason);
+    if (!mayReconnect(code) && !own) return this.#finish(endCodeOf(code), code, reason);
     if (this.#dial === undefined && this.#dialTimer === undefined) this.#dialLater();
     else this.#tell("reconnecting", connection.url, null);
   }
@@ -276,6 +283,11 @@ export class Client {
     if (this.#current) return;
     const first = this.#state === "connecting";
     this.#tell(first ? "connecting" : "reconnecting", null, delayMs);
+  }
+
+  #some(test: (membership: Membership) => boolean): boolean {
+    for (const membership of this.#memberships) if (test(membership)) return true;
+    return false;
   }
 
   /** Ends everything, for good. */

@@ -2,6 +2,7 @@ import { BoundedQueue, type PushOutcome } from "../kernel/bounded-queue.ts";
 import type { Epoch } from "../kernel/epoch.ts";
 import { COMMANDS_IN_FLIGHT_MAX } from "../protocol/client-messages.ts";
 import type { ClientLimits } from "./limits.ts";
+import type { Pace } from "./pace.ts";
 
 export interface Command {
   readonly name: string;
@@ -29,7 +30,12 @@ interface InFlight<Ticket> {
 
 type CommandLimits = Pick<
   ClientLimits,
-  "commandsQueuedMax" | "retryAfterMsMax" | "resendMs" | "resendMsMax" | "expectQuietMs"
+  | "commandsQueuedMax"
+  | "retryAfterMsMax"
+  | "commandBytesPerToken"
+  | "resendMs"
+  | "resendMsMax"
+  | "expectQuietMs"
 >;
 
 /**
@@ -38,6 +44,7 @@ type CommandLimits = Pick<
  */
 export class CommandLog<Ticket> {
   readonly #limits: CommandLimits;
+  readonly #pace: Pace;
   readonly #queue: BoundedQueue<{ readonly command: Command; readonly ticket: Ticket }>;
   /** In order of seq: entries are only ever added with a higher one. */
   #inFlight: InFlight<Ticket>[] = [];
@@ -47,8 +54,9 @@ export class CommandLog<Ticket> {
   #suspended = false;
   #blockedUntilMs = 0;
 
-  constructor(limits: CommandLimits) {
+  constructor(limits: CommandLimits, pace: Pace) {
     this.#limits = limits;
+    this.#pace = pace;
     this.#queue = new BoundedQueue({ itemsMax: limits.commandsQueuedMax });
   }
 
@@ -69,20 +77,33 @@ export class CommandLog<Ticket> {
       this.#admit(next.command, next.ticket, nowMs);
     }
     const outgoing: OutgoingCommand[] = [];
-    for (const entry of this.#inFlight)
-      if (entry.dueMs <= nowMs) outgoing.push(this.#send(entry, nowMs));
+    for (const entry of this.#inFlight) {
+      if (entry.dueMs > nowMs) continue;
+      // In order: what comes after one that has to wait would only be answered by an `expect`.
+      if (!this.#pace.take(this.#cost(entry.command), nowMs)) break;
+      outgoing.push(this.#send(entry, nowMs));
+    }
     return outgoing;
   }
 
   /** When `take` next has something, or undefined where only an answer can change that. */
-  nextDueMs(): number | undefined {
+  nextDueMs(nowMs: number): number | undefined {
     if (!this.#attached || this.#suspended) return undefined;
-    const room = this.#inFlight.length < COMMANDS_IN_FLIGHT_MAX && this.#queue.length > 0;
-    const due = this.#inFlight.reduce(
-      (first, entry) => Math.min(first, entry.dueMs),
-      room ? 0 : Number.POSITIVE_INFINITY,
-    );
-    return due === Number.POSITIVE_INFINITY ? undefined : Math.max(due, this.#blockedUntilMs);
+    if (this.pending === 0) return undefined;
+    if (this.#blockedUntilMs > nowMs) return this.#blockedUntilMs;
+    let firstMs = Number.POSITIVE_INFINITY;
+    for (const { dueMs, command } of this.#inFlight) {
+      // `take` has stopped at this one, so nothing behind it is to be waited for instead.
+      if (dueMs <= nowMs) return this.#pace.readyMs(this.#cost(command), nowMs);
+      firstMs = Math.min(firstMs, dueMs);
+    }
+    return firstMs;
+  }
+
+  /** The gateway counts more than it allows: a pause, then on as before. */
+  blocked(untilMs: number): void {
+    this.#blockedUntilMs = Math.max(this.#blockedUntilMs, untilMs);
+    this.#dueFrom(0, untilMs);
   }
 
   /** The ticket of the command that this reply is for; undefined for a repeated reply. */
@@ -157,6 +178,10 @@ export class CommandLog<Ticket> {
     for (let next = this.#queue.shift(); next; next = this.#queue.shift())
       rest.push({ ticket: next.ticket, sent: false });
     return rest;
+  }
+
+  #cost(command: Command): number {
+    return Math.max(1, command.body.length / this.#limits.commandBytesPerToken);
   }
 
   #admit(command: Command, ticket: Ticket, nowMs: number): void {

@@ -5,6 +5,7 @@ import { encode } from "../protocol/msgpack.ts";
 import { CommandLog, type OutgoingCommand } from "./command-log.ts";
 import { CommandLost, CommandRefused, type EndCode } from "./errors.ts";
 import type { ClientLimits } from "./limits.ts";
+import type { Pace } from "./pace.ts";
 
 interface Ticket {
   readonly resolve: (data: unknown) => void;
@@ -34,11 +35,12 @@ export class Commands {
   constructor(
     clock: Clock,
     limits: ClientLimits,
+    pace: Pace,
     send: (commands: readonly OutgoingCommand[]) => void,
   ) {
     this.#clock = clock;
     this.#limits = limits;
-    this.#log = new CommandLog(limits);
+    this.#log = new CommandLog(limits, pace);
     this.#send = send;
   }
 
@@ -92,6 +94,11 @@ export class Commands {
     this.#pump();
   }
 
+  rateLimited(): void {
+    this.#log.blocked(this.#clock.now() + this.#limits.rateLimitedMs);
+    this.#pump();
+  }
+
   reply({ seq, status, data, index }: Reply): void {
     const ticket = this.#log.reply(seq);
     if (ticket === undefined) return;
@@ -132,7 +139,7 @@ export class Commands {
     if (due.length > 0) this.#send(due);
     this.#settleUnseen((unseen) => unseen.untilMs <= now);
     this.#timer?.cancel();
-    let nextMs = this.#log.nextDueMs() ?? Number.POSITIVE_INFINITY;
+    let nextMs = this.#log.nextDueMs(now) ?? Number.POSITIVE_INFINITY;
     for (const unseen of this.#unseen) nextMs = Math.min(nextMs, unseen.untilMs);
     if (nextMs === Number.POSITIVE_INFINITY) return;
     this.#timer = this.#clock.after(Math.max(0, nextMs - now), () => this.#pump());

@@ -2,6 +2,7 @@ import type { Clock, Timer } from "../kernel/clock.ts";
 import {
   CHANNELS_MAX,
   type ClientMessage,
+  COMMANDS_IN_FLIGHT_MAX,
   clientToGateway,
   type GatewayMessage,
   gatewayToClient,
@@ -105,14 +106,17 @@ export class Connection {
     else this.#channels.set(channel, FADING);
   }
 
-  /** Messages that stand together travel together, as far as a payload may be long. */
+  /**
+   * Messages that stand together travel together, as far as a payload may be long. A gateway takes
+   * at least as many in one as there may be commands in flight.
+   */
   send(...messages: readonly ClientMessage[]): void {
     if (this.#phase !== "open") return;
     let run: Uint8Array[] = [];
     let bytes = 0;
     for (const message of messages) {
       const encoded = clientToGateway.encode(message);
-      const full = run.length === MESSAGES_PER_PAYLOAD_MAX;
+      const full = run.length === COMMANDS_IN_FLIGHT_MAX;
       if (full || bytes + encoded.length > this.#payloadBytesMax) {
         this.#sendRun(run, bytes);
         run = [];
@@ -191,8 +195,10 @@ export class Connection {
       case "retryAfter":
         return this.#options.handlers.retryAfter(this, message.afterMs);
       case "error":
-        if (message.channel === null) return;
-        break;
+        if (message.channel !== null) break;
+        for (const [channel, owner] of this.#channels)
+          if (owner !== FADING) owner.receive(this, channel, message);
+        return;
     }
     const channel = message.channel as number;
     const owner = this.#channels.get(channel);

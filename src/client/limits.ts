@@ -31,6 +31,15 @@ export interface ClientLimits {
 
   /** Commands waiting behind those in flight; then they are refused as `queue_full`. */
   readonly commandsQueuedMax: number;
+  /** Sent a second and at once, over all rooms of a socket: below what gateways allow. */
+  readonly commandsPerSecond: number;
+  readonly commandsBurst: number;
+  readonly signalsPerSecond: number;
+  readonly signalsBurst: number;
+  /** A command counts once for each of these bytes of its body. */
+  readonly commandBytesPerToken: number;
+  /** How long nothing is sent after a gateway said `rate_limited`. */
+  readonly rateLimitedMs: number;
   /** A command without a reply is resent after this, then after twice as long, up to the cap. */
   readonly resendMs: number;
   readonly resendMsMax: number;
@@ -62,6 +71,12 @@ export const clientDefaults: ClientLimits = {
   poseKeepAliveMs: 2_000,
   bufferedBytesMax: 64 * 1024,
   commandsQueuedMax: 256,
+  commandsPerSecond: 16,
+  commandsBurst: 32,
+  signalsPerSecond: 8,
+  signalsBurst: 16,
+  commandBytesPerToken: 3 * 1024,
+  rateLimitedMs: 1_000,
   resendMs: 1_000,
   resendMsMax: 4_000,
   expectQuietMs: 100,

@@ -133,8 +133,9 @@ export class Membership implements ChannelOwner {
     return this.#resyncs;
   }
 
-  isOn(connection: Connection): boolean {
-    return this.#live?.connection === connection || this.#joining?.connection === connection;
+  /** A join is under way while an earlier attach may still serve. */
+  get reattaching(): boolean {
+    return this.#phase === "joined" && this.#joining !== undefined;
   }
 
   readonly lastTick = (): number | undefined => this.#handlers.lastTick();

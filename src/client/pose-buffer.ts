@@ -21,6 +21,8 @@ class Track {
   readonly #rows = new Uint32Array(SAMPLES_MAX * ROW_WORDS);
   #count = 0;
   #next = 0;
+  /** The row before the newest was only made up, so the two tell no speed. */
+  #rested = false;
 
   constructor(generation: number) {
     this.generation = generation;
@@ -31,15 +33,22 @@ class Track {
   }
 
   push(atMs: number, words: Uint32Array, at: number): void {
+    this.#rested = false;
+    this.#put(atMs, words, at);
+  }
+
+  /** Says that the newest row still held at `heldMs`, just before this one. */
+  pushAfterRest(heldMs: number, atMs: number, words: Uint32Array, at: number): void {
+    this.#put(heldMs, this.#rows, this.#slotOf(0) * ROW_WORDS);
+    this.#put(atMs, words, at);
+    this.#rested = true;
+  }
+
+  #put(atMs: number, words: Uint32Array, at: number): void {
     this.#times[this.#next] = atMs;
     this.#rows.set(words.subarray(at, at + ROW_WORDS), this.#next * ROW_WORDS);
     this.#next = (this.#next + 1) % SAMPLES_MAX;
     this.#count = Math.min(this.#count + 1, SAMPLES_MAX);
-  }
-
-  /** Says again that the newest row still held at `atMs`. */
-  hold(atMs: number): void {
-    this.push(atMs, this.#rows, this.#slotOf(0) * ROW_WORDS);
   }
 
   show(atMs: number, movingUntilMs: number, limits: ShowLimits): ShownPose | undefined {
@@ -59,7 +68,7 @@ class Track {
 
   /** Beyond the newest row: on as before for a moment, unless a later frame says they stopped. */
   #extrapolate(newest: Pose, atMs: number, movingUntilMs: number, limits: ShowLimits): ShownPose {
-    if (this.#count < 2) return shown(newest, newest, 0);
+    if (this.#count < 2 || this.#rested) return shown(newest, newest, 0);
     const before = this.#unpack(1);
     const intervalMs = this.#time(0) - this.#time(1);
     const still = movingUntilMs < atMs || intervalMs <= 0 || intervalMs > STILL_MS;
@@ -125,7 +134,8 @@ export class PoseBuffer {
       this.#intervalMs += (gapMs - this.#intervalMs) * (first ? 1 : INTERVAL_WEIGHT);
     } else if (gapMs < Number.POSITIVE_INFINITY) {
       // They stood there until just now: without this they would seem to have crept all the time.
-      track.hold(atMs - Math.min(gapMs, this.#intervalMs || STILL_MS / 4));
+      const heldMs = atMs - Math.min(gapMs, this.#intervalMs || STILL_MS / 4);
+      return track.pushAfterRest(heldMs, atMs, words, at);
     }
     track.push(atMs, words, at);
   }

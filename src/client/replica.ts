@@ -1,4 +1,4 @@
-import { EPOCH_NONE, type Epoch, epochGeneration } from "../kernel/epoch.ts";
+import { EPOCH_NONE, type Epoch } from "../kernel/epoch.ts";
 import type {
   ClientRecord,
   Cursor,
@@ -49,12 +49,12 @@ export class Replica<State> {
 
   /**
    * Starts from a snapshot; answers who came and went against what was known, or undefined where
-   * it would take this replica back. Only a restored journal, of a higher generation, may do that.
+   * it would take this replica back. A later owner may: its journal was restored from a backup.
    */
   load(snapshot: RoomSnapshot): MemberChange[] | undefined {
-    const sameJournal = epochGeneration(snapshot.epoch) === epochGeneration(this.#cursorEpoch);
-    const older = sameJournal ? snapshot.index < this.#index : snapshot.epoch < this.#cursorEpoch;
-    if (this.#index > 0 && older) return undefined;
+    const { epoch, index } = snapshot;
+    const older = epoch === this.#cursorEpoch ? index < this.#index : epoch < this.#cursorEpoch;
+    if (older) return undefined;
     const changes: MemberChange[] = [];
     const present = new Map(snapshot.members.map((member) => [member.slot, member]));
     for (const [slot, member] of this.#members) {

@@ -9,32 +9,18 @@ import { Commands } from "./commands.ts";
 import { Emitter } from "./emitter.ts";
 import { type EndCode, JoinRefused } from "./errors.ts";
 import { judgeQuality, type Quality } from "./link-quality.ts";
-import { type Joined, Membership, type MembershipHost, type SavedSession } from "./membership.ts";
+import { type Joined, Membership, type MembershipHost } from "./membership.ts";
+import type { Pace } from "./pace.ts";
 import { PoseSender } from "./pose-sender.ts";
 import { type MemberChange, Replica } from "./replica.ts";
 import type { RoomEvents, RoomStats } from "./room-events.ts";
-
-export interface JoinOptions {
-  /** How this person looks; others see it, the journal never does. */
-  readonly profile: Profile;
-  /** What `onSession` last gave, to go on as the same avatar. */
-  readonly resume?: SavedSession | undefined;
-  /** Called before each attach is sent and whenever the token is new; keep the last one. */
-  readonly onSession?: ((saved: SavedSession) => void) | undefined;
-  /** Poses a second at most; the client's limit by default. */
-  readonly poseHz?: number | undefined;
-}
-
-/** Who this is in the room. `person` is empty for an observer, who has no place in it. */
-export interface Me {
-  readonly session: string;
-  readonly slot: number;
-  readonly generation: number;
-  readonly person: string;
-}
+import type { JoinOptions, Me } from "./room-options.ts";
 
 /** What a room needs of its client. */
 export interface RoomHost extends MembershipHost {
+  /** Shared by all rooms, because the gateway counts by socket. */
+  readonly commandPace: Pace;
+  readonly signalPace: Pace;
   readonly rtt: () => { readonly rttMs: number; readonly wayMs: number };
   readonly travel: <Next>(
     from: { leave(transfer: string): Promise<void> },
@@ -97,7 +83,7 @@ export class Room<State = unknown> {
     this.#host = host;
     this.#settled = settled;
     this.#profile = options.profile;
-    this.#commands = new Commands(host.clock, limits, (due) => {
+    this.#commands = new Commands(host.clock, limits, host.commandPace, (due) => {
       const live = this.#membership.live;
       if (!live) return;
       const { channel, connection } = live;
@@ -175,6 +161,7 @@ export class Room<State = unknown> {
   signal(name: string, body: unknown = null): boolean {
     const live = this.#membership.live;
     if (!live || live.connection.congested) return false;
+    if (!this.#host.signalPace.take(1, this.#host.clock.now())) return false;
     live.connection.send({ type: "signal", channel: live.channel, name, body });
     return true;
   }
@@ -253,6 +240,9 @@ export class Room<State = unknown> {
         return this.#commands.busy(message.seq, message.retryAfterMs);
       case "epoch":
         return this.#heard(message.epoch);
+      case "error":
+        if (message.code === "rate_limited") this.#commands.rateLimited();
+        return;
       case "suspended":
         this.#commands.suspended();
         return this.#suspend("room", message.forMs);

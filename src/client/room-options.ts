@@ -1,0 +1,21 @@
+import type { Profile } from "../protocol/client-messages.ts";
+import type { SavedSession } from "./membership.ts";
+
+export interface JoinOptions {
+  /** How this person looks; others see it, the journal never does. */
+  readonly profile: Profile;
+  /** What `onSession` last gave, to go on as the same avatar. */
+  readonly resume?: SavedSession | undefined;
+  /** Called before each attach is sent and whenever the token is new; keep the last one. */
+  readonly onSession?: ((saved: SavedSession) => void) | undefined;
+  /** Poses a second at most; the client's limit by default. */
+  readonly poseHz?: number | undefined;
+}
+
+/** Who this is in the room. `person` is empty for an observer, who has no place in it. */
+export interface Me {
+  readonly session: string;
+  readonly slot: number;
+  readonly generation: number;
+  readonly person: string;
+}
