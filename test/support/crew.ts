@@ -1,4 +1,4 @@
-import { type Client, connect } from "../../src/client/client.ts";
+import { type Client, connect, type JoinOptions } from "../../src/client/client.ts";
 import type { Room } from "../../src/client/room.ts";
 import type { Cluster } from "./cluster.ts";
 import type { LedgerState } from "./ledger-world.ts";
@@ -8,6 +8,8 @@ const PROFILE = { name: "crew", color: 0x88aaff, model: "capsule" };
 /** What one person saw and did. */
 export interface Sailor {
   readonly name: string;
+  /** The gateway in use. */
+  readonly url: () => string;
   readonly client: Client;
   readonly room: Room<LedgerState>;
   readonly acked: Set<string>;
@@ -38,14 +40,27 @@ export class Crew {
     this.#cluster = cluster;
   }
 
-  async join(name: string, room: string, gateways = this.#cluster.gateways): Promise<Sailor> {
+  async join(
+    name: string,
+    room: string,
+    gateways = this.#cluster.gateways,
+    options: Partial<JoinOptions> = {},
+  ): Promise<Sailor> {
+    let url = "";
     const client = await connect({
       urls: gateways,
-      token: (url) => this.#cluster.token(url, name),
+      token: (gateway) => this.#cluster.token(gateway, name),
       agent: "crew",
+      onConnection: (state, detail) => {
+        if (state === "open") url = detail.url ?? "";
+      },
     });
-    const joined = await client.join<LedgerState>(room, { profile: { ...PROFILE, name } });
+    const joined = await client.join<LedgerState>(room, {
+      profile: { ...PROFILE, name },
+      ...options,
+    });
     const sailor: Sailor = {
+      url: () => url,
       name,
       client,
       room: joined,

@@ -18,9 +18,12 @@ export async function waitUntil(
   const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {
     if (performance.now() >= deadline) {
-      const beliefs = dump ? `\n${JSON.stringify(dump(), undefined, 2)}` : "";
+      const beliefs = dump ? `\n${shown(dump())}` : "";
       throw new Error(`waited ${timeoutMs} ms in vain for ${description}${beliefs}`);
     }
     await pause(pollMs);
   }
 }
+
+const shown = (dump: unknown): string =>
+  typeof dump === "string" ? dump : JSON.stringify(dump, undefined, 2);
