@@ -1,3 +1,6 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Bus } from "../../src/bus/bus.ts";
 import { NatsBus } from "../../src/bus/nats-bus.ts";
@@ -47,6 +50,22 @@ describe.skipIf(withoutNats)("NATS", () => {
       },
       close: () => nats.close(),
     };
+  });
+
+  it("[BU17] crashes on a receiver's bug", async () => {
+    const nats = await startOpenNats();
+    try {
+      const script = fileURLToPath(new URL("../support/faulty-receiver.ts", import.meta.url));
+      const args = ["--import", "tsx", script, nats.server.url];
+      const run = await promisify(execFile)(process.execPath, args, { timeout: 20_000 }).then(
+        () => ({ code: 0, stderr: "" }),
+        (error: { code: number; stderr: string }) => error,
+      );
+      expect(run.stderr).toContain("a bug in a receiver");
+      expect(run.code).toBe(1);
+    } finally {
+      await nats.close();
+    }
   });
 
   describe("Bus on three NATS servers with the rights of production", () => {

@@ -120,7 +120,7 @@ export function journalContract(adapter: string, start: () => Promise<JournalHar
       expect(got(await journal.readAfter(room, first + 1_000_000))).toBeUndefined();
     });
 
-    it("[JN6] settles an append whose acknowledgement was lost", async () => {
+    it("[JN6] [JN19] settles an append whose acknowledgement was lost", async () => {
       const room = fresh();
       const [base = 0] = await fill(journal, room, ["base"]);
       const impatient = await harness.impatient();
