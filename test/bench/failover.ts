@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import os from "node:os";
 import { parseArgs } from "node:util";
-import { percentiles } from "../../src/load/percentiles.ts";
+import { Percentiles, type Summary } from "../../src/load/percentiles.ts";
 import { Cluster } from "../support/cluster.ts";
 import { Crew, type Sailor } from "../support/crew.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -31,7 +31,7 @@ const rooms = Array.from({ length: roomCount }, (_, i) => `hall-${i}`);
 
 const cluster = await Cluster.start({ nats: 3, placements: 2, nodes: 2, gateways: 2 });
 const crew = new Crew(cluster);
-const waits: number[] = [];
+const waits = new Percentiles();
 let walking: NodeJS.Timeout | undefined;
 try {
   say(`creating ${roomCount} rooms`);
@@ -53,12 +53,11 @@ try {
 await crew.rest();
 const verdict = await crew.verdict(rooms);
 const sockets = crew.sailors.reduce((sum, { closes }) => sum + closes, 0);
-const took = percentiles(waits);
 const report = {
   kills,
   rooms: roomCount,
   clients: clientCount,
-  failover_ms: { p50: round(took.p50), p99: round(took.p99), max: round(took.max) },
+  failover_ms: rounded(waits.summary()),
   acked: verdict.acked,
   lost: verdict.lost.length,
   doubled: verdict.doubled.length,
@@ -72,8 +71,8 @@ crew.close();
 await cluster.close();
 process.exit(0);
 
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
+function rounded({ p50, p99, max }: Summary): { p50: number; p99: number; max: number } {
+  return { p50: Math.round(p50), p99: Math.round(p99), max: Math.round(max) };
 }
 
 /** Everyone moves at 10 Hz, spread over the period. */
@@ -126,12 +125,11 @@ async function killOwner(kill: number): Promise<void> {
     () => crew.sailors.every((s) => freshAt(s, before) !== undefined),
     { timeoutMs: 30_000, dump: () => `${stuck(before)}\n${cluster.dump()}` },
   );
-  const took = crew.sailors.map((s) => (freshAt(s, before) ?? 0) - killedAt);
-  waits.push(...took);
-  const { p50, p99, max } = percentiles(took);
-  say(
-    `kill ${kill}/${kills} of ${victim} (${owned} rooms): p50 ${round(p50)} p99 ${round(p99)} max ${round(max)} ms`,
-  );
+  const took = new Percentiles();
+  for (const sailor of crew.sailors) took.record((freshAt(sailor, before) ?? 0) - killedAt);
+  waits.merge(took);
+  const { p50, p99, max } = rounded(took.summary());
+  say(`kill ${kill}/${kills} of ${victim}, ${owned} rooms: p50 ${p50}, p99 ${p99}, max ${max} ms`);
   await cluster.restart(victim);
   await standby(victim);
   // Commands that waited are answered before the next kill, as in a show that goes on.
