@@ -1,0 +1,67 @@
+import { PerspectiveCamera, Vector3 } from "three";
+import { turnBetween } from "./avatars.ts";
+import type { Input } from "./input.ts";
+import { groundAt, STAGE } from "./layout.ts";
+
+const ZOOM_MIN_M = 2.6;
+const ZOOM_MAX_M = 15;
+const TILT_MIN = -0.3;
+const TILT_MAX = 1.15;
+const AIM_Y = 1.45;
+
+/** Follows a person from behind; the person turns it, and where they do not it comes round by itself. */
+export class FollowCamera {
+  readonly camera = new PerspectiveCamera(52, 1, 0.1, 400);
+  /** The way it looks, as a heading: what "forward" means at the controls. */
+  heading = Math.PI;
+  tilt = 0.2;
+  #distance = 5.6;
+  #shownDistance = 5.6;
+  #shownHeading = Math.PI;
+  #shownTilt = 0.2;
+  readonly #aim = new Vector3(0, AIM_Y, 0);
+  readonly #goal = new Vector3();
+  #placed = false;
+
+  resize(width: number, height: number): void {
+    this.camera.aspect = width / height;
+    // A tall screen would see a slit: widen what it sees across.
+    this.camera.fov = height > width ? 66 : 52;
+    this.camera.updateProjectionMatrix();
+  }
+
+  look(input: Input): void {
+    this.heading += input.turn;
+    this.tilt = Math.max(TILT_MIN, Math.min(TILT_MAX, this.tilt + input.tilt));
+    this.#distance *= 1 + input.zoom * 0.09;
+    this.#distance = Math.max(ZOOM_MIN_M, Math.min(ZOOM_MAX_M, this.#distance));
+    input.turn = input.tilt = input.zoom = 0;
+  }
+
+  follow(at: { x: number; y: number; z: number; yaw: number }, input: Input, dt: number): void {
+    if (!input.looking && input.forward > 0.1) {
+      this.heading += turnBetween(this.heading, at.yaw) * (1 - Math.exp(-dt * 0.9));
+    }
+    const ease = (rate: number): number => (this.#placed ? 1 - Math.exp(-dt * rate) : 1);
+    this.#goal.set(at.x, at.y + AIM_Y, at.z);
+    this.#aim.lerp(this.#goal, ease(13));
+    this.#shownHeading += (this.heading - this.#shownHeading) * ease(18);
+    this.#shownTilt += (this.tilt - this.#shownTilt) * ease(18);
+    this.#shownDistance += (this.#distance - this.#shownDistance) * ease(9);
+    this.#placed = true;
+    const flat = Math.cos(this.#shownTilt) * this.#shownDistance;
+    const { position } = this.camera;
+    position.set(
+      this.#aim.x - Math.sin(this.#shownHeading) * flat,
+      this.#aim.y + Math.sin(this.#shownTilt) * this.#shownDistance + 0.25,
+      this.#aim.z - Math.cos(this.#shownHeading) * flat,
+    );
+    // Neither under the ground nor inside the screen behind the stage.
+    position.y = Math.max(position.y, groundAt(position.x, position.z) + 0.35);
+    const wall = STAGE.z - STAGE.depth / 2 + 0.9;
+    if (at.z > wall && Math.abs(position.x) < STAGE.width / 2)
+      position.z = Math.max(position.z, wall);
+    this.camera.lookAt(this.#aim);
+    this.camera.updateMatrixWorld();
+  }
+}

@@ -1,0 +1,111 @@
+import { type Camera, Vector3 } from "three";
+
+const FADE_FROM_M = 20;
+const FADE_TO_M = 30;
+const BUBBLE_MS = 7000;
+
+/** A name over a head, with what the person just said and their emotes floating off. */
+export class Label {
+  readonly element: HTMLDivElement;
+  readonly #name: HTMLSpanElement;
+  readonly #bubble: HTMLDivElement;
+  #bubbleEndsAt = 0;
+  shown = false;
+
+  constructor(layer: HTMLElement) {
+    this.element = document.createElement("div");
+    this.element.className = "tag";
+    this.#bubble = document.createElement("div");
+    this.#bubble.className = "bubble";
+    this.#bubble.hidden = true;
+    this.#name = document.createElement("span");
+    this.#name.className = "name";
+    this.element.append(this.#bubble, this.#name);
+    this.element.style.display = "none";
+    layer.append(this.element);
+  }
+
+  set(name: string, color: string, mine: boolean, away: boolean): void {
+    if (this.#name.textContent !== name) this.#name.textContent = name;
+    this.element.style.setProperty("--tint", color);
+    this.element.classList.toggle("mine", mine);
+    this.element.classList.toggle("away", away);
+  }
+
+  say(text: string, nowMs: number): void {
+    this.#bubble.textContent = text.length > 120 ? `${text.slice(0, 118)}…` : text;
+    this.#bubble.hidden = false;
+    this.#bubble.classList.remove("pop");
+    // Reading a layout property restarts the animation of a bubble that is already there.
+    void this.#bubble.offsetWidth;
+    this.#bubble.classList.add("pop");
+    this.#bubbleEndsAt = nowMs + BUBBLE_MS;
+  }
+
+  typing(on: boolean): void {
+    this.element.classList.toggle("typing", on);
+  }
+
+  tick(nowMs: number): void {
+    if (this.#bubbleEndsAt === 0 || nowMs < this.#bubbleEndsAt) return;
+    this.#bubbleEndsAt = 0;
+    this.#bubble.hidden = true;
+  }
+
+  hide(): void {
+    if (!this.shown) return;
+    this.shown = false;
+    this.element.style.display = "none";
+  }
+
+  remove(): void {
+    this.element.remove();
+  }
+}
+
+const seen = new Vector3();
+
+/** Puts an element over a spot of the world; false where that is behind or too far. */
+export function project(
+  camera: Camera,
+  width: number,
+  height: number,
+  spot: { x: number; y: number; z: number },
+  out: { left: number; top: number; distance: number },
+): boolean {
+  seen.set(spot.x, spot.y, spot.z).applyMatrix4(camera.matrixWorldInverse);
+  const distance = -seen.z;
+  if (distance < 0.4) return false;
+  seen.applyMatrix4(camera.projectionMatrix);
+  if (Math.abs(seen.x) > 1.15 || Math.abs(seen.y) > 1.2) return false;
+  out.left = (seen.x * 0.5 + 0.5) * width;
+  out.top = (0.5 - seen.y * 0.5) * height;
+  out.distance = distance;
+  return true;
+}
+
+const spotted = { left: 0, top: 0, distance: 0 };
+
+export function placeLabel(
+  label: Label,
+  camera: Camera,
+  width: number,
+  height: number,
+  spot: { x: number; y: number; z: number },
+): void {
+  const visible = project(camera, width, height, spot, spotted);
+  if (!visible || spotted.distance > FADE_TO_M) {
+    label.hide();
+    return;
+  }
+  const { style } = label.element;
+  if (!label.shown) {
+    label.shown = true;
+    style.display = "";
+  }
+  const near = 1 - Math.max(0, spotted.distance - FADE_FROM_M) / (FADE_TO_M - FADE_FROM_M);
+  const size = Math.max(0.74, Math.min(1.08, 9 / spotted.distance + 0.3));
+  style.transform = `translate3d(${spotted.left.toFixed(1)}px,${spotted.top.toFixed(1)}px,0) translate(-50%,-100%) scale(${size.toFixed(3)})`;
+  style.opacity = near.toFixed(2);
+  style.zIndex = String(1000 - Math.round(spotted.distance * 10));
+}

@@ -1,0 +1,146 @@
+import type { Room } from "../client/client.ts";
+import { type Clock, holdingClock } from "../kernel/clock.ts";
+import { Avatars } from "./avatars.ts";
+import { Chat } from "./chat.ts";
+import { EMOTE, floatEmote, isEmote } from "./emotes.ts";
+import type { Hud } from "./hud.ts";
+import { type Actions, type Input, restingInput } from "./input.ts";
+import { Items, itemLabel } from "./items.ts";
+import { project } from "./labels.ts";
+import { groundAt } from "./layout.ts";
+import { Mover } from "./mover.ts";
+import { element } from "./page-elements.ts";
+import { EMOTES, type EmoteKind, type PlazaState } from "./plaza-room.ts";
+import type { PlazaScene } from "./scene.ts";
+
+/** Where an item is put down: this far in front of whoever carries it. */
+const PLACE_AHEAD_M = 1.05;
+const EMOTE_GAP_MS = 350;
+const STEP_S_MAX = 0.1;
+
+/** One person's visit: the room on one side, the picture and the controls on the other. */
+export class Plaza implements Actions {
+  readonly room: Room<PlazaState>;
+  readonly input: Input = restingInput();
+  readonly mover = new Mover();
+  readonly avatars: Avatars;
+  readonly items: Items;
+  readonly chatting: Chat;
+  readonly #scene: PlazaScene;
+  readonly #hud: Hud;
+  readonly #clock: Clock = holdingClock;
+  readonly #spot = { left: 0, top: 0, distance: 0 };
+  #emotedAt = Number.NEGATIVE_INFINITY;
+  #busy = false;
+  #reachable: string | undefined;
+  #carried: string | undefined;
+
+  constructor(room: Room<PlazaState>, scene: PlazaScene, hud: Hud) {
+    this.room = room;
+    this.#scene = scene;
+    this.#hud = hud;
+    this.avatars = new Avatars(scene.scene, element("labels"));
+    this.items = new Items(scene.scene);
+    this.chatting = new Chat(room, this.avatars, this.#clock, {
+      failed: (error) => hud.refused(error),
+    });
+    room.on("state", () => this.chatting.refresh());
+    room.on("signal", ({ member, name, body }) => {
+      const { kind, on } = (body ?? {}) as { readonly kind?: unknown; readonly on?: unknown };
+      if (member.slot === room.me.slot) return;
+      if (name === "typing") this.chatting.heardTyping(member.slot, on === true);
+      if (name === "emote" && isEmote(kind)) this.#float(member.slot, kind);
+    });
+  }
+
+  #float(slot: number, kind: EmoteKind): void {
+    const label = this.avatars.label(slot);
+    if (label?.shown) floatEmote(label.element, kind);
+  }
+
+  /** One command of mine at a time; a refusal becomes a sentence. */
+  async #ask(name: string, body: unknown): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      await this.room.command(name, body);
+    } catch (error) {
+      this.#hud.refused(error);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  grabOrPlace(): void {
+    if (this.#carried !== undefined) {
+      const { x, z, yaw } = this.mover.pose;
+      const ahead = { x: x + Math.sin(yaw) * PLACE_AHEAD_M, z: z + Math.cos(yaw) * PLACE_AHEAD_M };
+      const y = groundAt(ahead.x, ahead.z);
+      void this.#ask("place", { item: this.#carried, ...ahead, y, yaw });
+    } else if (this.#reachable !== undefined) {
+      void this.#ask("grab", { item: this.#reachable });
+    }
+  }
+
+  use(): void {
+    const item = this.#carried ?? this.#reachable;
+    if (item !== undefined) void this.#ask("use", { item });
+  }
+
+  chat(): void {
+    this.chatting.focus();
+  }
+
+  emote(index: number): void {
+    const kind = EMOTES[index];
+    const now = this.#clock.now();
+    if (!kind || now - this.#emotedAt < EMOTE_GAP_MS) return;
+    this.#emotedAt = now;
+    this.mover.emote(kind);
+    this.room.signal("emote", { kind });
+    this.#float(this.room.me.slot, kind);
+    if (EMOTE[kind].animation === null) this.mover.emote("clap");
+  }
+
+  frame(seconds: number, elapsed: number): void {
+    const dt = Math.min(elapsed, STEP_S_MAX);
+    const { room, mover, input } = this;
+    const { view } = this.#scene;
+    view.look(input);
+    this.#carried = this.items.heldBy(room.me.slot)?.id;
+    mover.carrying = this.#carried !== undefined;
+    mover.update(input, view.heading, view.tilt, dt);
+    room.setPose(mover.pose);
+    this.avatars.update(room, mover.pose, seconds, dt);
+    this.items.update(room, this.avatars, seconds, dt);
+    view.follow(mover.pose, input, dt);
+    this.#pointAtItems(seconds);
+    this.#scene.draw(seconds, elapsed, mover.pose);
+    const { camera } = view;
+    const { width, height } = this.#scene;
+    this.avatars.placeLabels({ camera, width, height }, this.#clock.now());
+  }
+
+  #pointAtItems(seconds: number): void {
+    const { x, y, z } = this.mover.pose;
+    const near = this.#carried === undefined ? this.items.nearest(x, y, z) : undefined;
+    this.#reachable = near?.id;
+    const top = this.items.highlight(this.#carried ?? near?.id, seconds);
+    const item = this.room.state.items[this.#carried ?? near?.id ?? ""];
+    const { width, height } = this.#scene;
+    if (!top || !item) return this.#hud.hint([]);
+    const above = { x: top.x, y: top.y + 0.25, z: top.z };
+    const seen = project(this.#scene.view.camera, width, height, above, this.#spot);
+    if (!seen) return this.#hud.hint([]);
+    const use = item.props.on === true ? "switch off" : "switch on";
+    const grab = this.#carried === undefined ? `take the ${itemLabel(item.kind)}` : "put it down";
+    this.#hud.hint(
+      [
+        ["E", grab],
+        ["F", use],
+      ],
+      this.#spot.left,
+      this.#spot.top,
+    );
+  }
+}
