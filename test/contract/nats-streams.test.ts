@@ -108,6 +108,31 @@ describe.skipIf(withoutNats)("Streams", () => {
     );
   });
 
+  it("[JS5] give each role what it needs and no more", async () => {
+    stores = await startStores(1);
+    placement = await stores.connect("placement");
+    const room = roomId("rights/room");
+    const record = new Uint8Array([1]);
+    const journals = new Map<string, NatsJournal>();
+    for (const role of ["node", "gateway", "placement"] as const) {
+      const opened = await openNatsJournal(await stores.connect(role));
+      if (!opened.ok) throw new Error(`${role}: ${opened.error}`);
+      journals.set(role, opened.value);
+    }
+    expect((await journals.get("node")?.append(room, 0, record))?.kind).toBe("accepted");
+    for (const role of ["gateway", "placement"]) {
+      const journal = journals.get(role) as NatsJournal;
+      const before = performance.now();
+      expect((await journal.append(room, 1, record)).kind).toBe("undecided");
+      expect(performance.now() - before).toBeLessThan(1_000);
+      expect(got(await journal.readTail(room)).sequence).toBe(1);
+    }
+    const [node, gateway] = [journals.get("node"), journals.get("gateway")];
+    expect((await node?.append(room, 1, record))?.kind).toBe("accepted");
+    expect(await gateway?.trim(room, 1)).toEqual({ ok: false, error: "unavailable" });
+    expect(await journals.get("placement")?.rooms()).toEqual({ ok: true, value: [room] });
+  });
+
   it("[JS2] have leaders on every server", async () => {
     const started = performance.now();
     stores = await startStores(3);
