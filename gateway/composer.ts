@@ -4,7 +4,7 @@ import {
   MESSAGES_PER_PAYLOAD_MAX,
 } from "../src/protocol/client-messages.ts";
 import { encodeFrame } from "../src/protocol/frame.ts";
-import type { Cell } from "./cells.ts";
+import { type Cell, NO_CELL } from "./cells.ts";
 import type { GatewayConfig } from "./config.ts";
 import type { News } from "./news.ts";
 import { joinBytes, preframe } from "./preframe.ts";
@@ -76,8 +76,9 @@ export class Composer {
         count.conflated++;
         continue;
       }
-      viewer.look(this.#replica, this.#config.cellHysteresisM);
-      this.#group(cells, viewer);
+      const apart = ticks && this.#picker.crowded;
+      if (apart) viewer.look(this.#replica, this.#config.cellHysteresisM);
+      this.#group(cells, viewer, apart ? viewer.cell : NO_CELL);
     }
     for (const [cell, groups] of cells) {
       for (const group of groups) {
@@ -88,8 +89,8 @@ export class Composer {
     return count;
   }
 
-  #group(cells: Map<Cell, Group[]>, viewer: Viewer): void {
-    const { cell, channel, tier } = viewer;
+  #group(cells: Map<Cell, Group[]>, viewer: Viewer, cell: Cell): void {
+    const { channel, tier } = viewer;
     const known = viewer.place < 0 || this.#news.reaches(viewer.place);
     const place = known ? viewer.place : BEHIND;
     const variant = place < 0 ? "" : this.#news.variant(place, viewer);

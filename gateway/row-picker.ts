@@ -52,13 +52,17 @@ export class RowPicker {
     }
   }
 
+  /** False while everyone fits: then it does not matter where one looks from. */
+  get crowded(): boolean {
+    return this.#turn.length > 0;
+  }
+
   /** What somebody in `cell` is shown. */
   pick(cell: Cell): PickedRows {
-    // While everyone fits, everyone sees the same.
-    const key = this.#turn.length === 0 ? NO_CELL : cell;
+    const key = this.crowded ? cell : NO_CELL;
     let picked = this.#picked.get(key);
     if (!picked) {
-      picked = this.#copy(this.#turn.length === 0 ? this.#touched : this.#choose(cell));
+      picked = this.#copy(this.crowded ? this.#choose(cell) : this.#touched);
       this.#picked.set(key, picked);
     }
     return picked;

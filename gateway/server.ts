@@ -25,6 +25,8 @@ export interface SocketHandler {
 export interface ServerDeps {
   readonly config: GatewayConfig;
   readonly observer: Observer;
+  /** True where no new socket is wanted: upgrades are answered 503. */
+  readonly draining: () => boolean;
   /** Answers a plain request, or says false. */
   readonly http: (request: IncomingMessage, response: ServerResponse) => boolean;
   /** `overloaded`: let in only to be told so. */
@@ -34,9 +36,6 @@ export interface ServerDeps {
 export interface GatewayServer {
   readonly port: number;
   readonly socketsMax: number;
-  readonly sockets: number;
-  /** From here on every upgrade is answered 503. */
-  refuseUpgrades(): void;
   close(): Promise<void>;
 }
 
@@ -62,7 +61,6 @@ export async function listen(deps: ServerDeps): Promise<GatewayServer> {
   const cap = socketCap(config.socketsMax, config.descriptorsReserved, openFilesMax());
   if (cap.why) observer.log.warn({ socketsMax: cap.sockets }, cap.why);
   const sockets = new Set<Duplex>();
-  let draining = false;
   const http = createServer({ requestTimeout: 10_000, headersTimeout: config.helloMsMax });
   http.maxConnections = cap.sockets + config.socketsHeadroom + 64;
   const webSockets = new WebSocketServer({
@@ -79,7 +77,11 @@ export async function listen(deps: ServerDeps): Promise<GatewayServer> {
     response.writeHead(426, { connection: "close", upgrade: "websocket" }).end();
   });
   http.on("upgrade", (request, socket: Duplex, head: Buffer) => {
-    const refusal = refusalOf(request, config, { draining, count: sockets.size, cap: cap.sockets });
+    const refusal = refusalOf(request, config, {
+      draining: deps.draining(),
+      count: sockets.size,
+      cap: cap.sockets,
+    });
     if (refusal) {
       observer.metrics.add("roomcluster_gateway_upgrades_refused_total", 1, { why: refusal.why });
       return refuse(socket, refusal);
@@ -101,12 +103,6 @@ export async function listen(deps: ServerDeps): Promise<GatewayServer> {
   return {
     port: (http.address() as AddressInfo).port,
     socketsMax: cap.sockets,
-    get sockets() {
-      return sockets.size;
-    },
-    refuseUpgrades: () => {
-      draining = true;
-    },
     close: () => closeAll(http, sockets),
   };
 }

@@ -1,0 +1,252 @@
+import type { Bus, BusMessage } from "../src/bus/bus.ts";
+import { InLinks } from "../src/bus/link.ts";
+import type { Journal } from "../src/journal/journal.ts";
+import type { Clock } from "../src/kernel/clock.ts";
+import type { ProcessId, RoomId } from "../src/kernel/ids.ts";
+import type { Random } from "../src/kernel/random.ts";
+import type { Observer } from "../src/observe/observer.ts";
+import { control, decodeControl } from "../src/protocol/control-messages.ts";
+import { roomToGateway } from "../src/protocol/room-messages.ts";
+import { ALL_ROUTES, gatewayBeat, gatewayControl, gatewayInbox } from "../src/protocol/subjects.ts";
+import type { Auth } from "./auth.ts";
+import type { GatewayConfig } from "./config.ts";
+import { type ClientSocket, Connection } from "./connection.ts";
+import { Drain, partForGood } from "./drain.ts";
+import { HeldRoom } from "./held-room.ts";
+import { join } from "./join.ts";
+import type { SocketHandler } from "./server.ts";
+import { Uplink } from "./uplink.ts";
+
+export interface CoreDeps {
+  readonly self: ProcessId;
+  readonly controlBus: Bus;
+  readonly dataBus: Bus;
+  readonly journal: Pick<Journal, "readTail">;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: Observer;
+  readonly config: GatewayConfig;
+  readonly auth: Auth;
+}
+
+export interface GatewayStats {
+  readonly sockets: number;
+  readonly socketsMax: number;
+  readonly sessions: number;
+  readonly rooms: number;
+  readonly draining: boolean;
+  /** How many ticks behind clients said they are, over those that said so. */
+  readonly echoAgeTicksMax: number;
+}
+
+const CONNECTION_SWEEP_MS = 1_000;
+
+/**
+ * A gateway without its listener: sockets are handed in. The server does so with real ones, and a
+ * simulation with its own.
+ */
+export class GatewayCore {
+  #url = "";
+  #numbers = 0;
+  #beats = 0;
+  #drain: Drain | undefined;
+  #sweptAt = 0;
+  #socketsMax = 0;
+  readonly #connections = new Set<Connection>();
+  readonly #dirty = new Set<Connection>();
+  readonly #rooms = new Map<RoomId, HeldRoom>();
+  /** Never dropped while this process lives: a link that starts over would not be believed. */
+  readonly #uplinks = new Map<ProcessId, Uplink>();
+  readonly #links = new InLinks();
+  readonly #ends: (() => void)[] = [];
+  readonly #deps: CoreDeps;
+
+  constructor(deps: CoreDeps) {
+    this.#deps = deps;
+  }
+
+  /** Beats and serves from here on. `url` is what clients dial. */
+  start(options: { readonly url: string; readonly socketsMax: number }): void {
+    const { clock, config, controlBus, dataBus, self } = this.#deps;
+    this.#url = options.url;
+    this.#socketsMax = options.socketsMax;
+    const subscriptions = [
+      dataBus.subscribe(gatewayInbox(self), (message) => this.#batch(message)),
+      controlBus.subscribe(ALL_ROUTES, (message) => this.#routes(message)),
+      controlBus.subscribe(gatewayControl(self), (message) => this.#control(message)),
+      dataBus.onConnection((connected) => {
+        if (connected) for (const room of this.#rooms.values()) room.reconnected();
+      }),
+    ];
+    for (const subscription of subscriptions) this.#ends.push(() => subscription.close());
+    for (const timer of [
+      clock.every(config.flushMs, () => this.#sweep()),
+      clock.every(config.beatMs, () => this.#beat(), 0),
+    ])
+      this.#ends.push(() => timer.cancel());
+  }
+
+  get draining(): boolean {
+    return this.#drain !== undefined;
+  }
+
+  stats(): GatewayStats {
+    let sessions = 0;
+    let echoAgeTicksMax = 0;
+    for (const room of this.#rooms.values()) {
+      sessions += room.attendance.size;
+      for (const { echo } of room.attendance.sessions)
+        echoAgeTicksMax = Math.max(echoAgeTicksMax, echo?.ageTicks ?? 0);
+    }
+    return {
+      sockets: this.#connections.size,
+      socketsMax: this.#socketsMax,
+      sessions,
+      rooms: this.#rooms.size,
+      draining: this.draining,
+      echoAgeTicksMax,
+    };
+  }
+
+  /** Closes every connection over `drainMs`; resolves when none is left. */
+  drain(): Promise<void> {
+    const { clock, config, random } = this.#deps;
+    this.#drain ??= new Drain({
+      clock,
+      drainMs: config.drainMs,
+      connections: this.#connections,
+      part: partForGood(random, config.retrySpreadMs),
+    });
+    return this.#drain.done;
+  }
+
+  /** At once. The buses stay open: they are the caller's. */
+  close(): void {
+    this.#drain?.cancel();
+    for (const end of this.#ends) end();
+    this.#ends.length = 0;
+    for (const connection of [...this.#connections]) connection.close("goingAway");
+    for (const room of this.#rooms.values()) room.release();
+    this.#rooms.clear();
+    for (const uplink of this.#uplinks.values()) uplink.close();
+    this.#uplinks.clear();
+  }
+
+  /** A socket that was upgraded; `overloaded` ones are let in only to be told so. */
+  accept(socket: ClientSocket, standing: "welcome" | "overloaded"): SocketHandler {
+    const { auth, clock, config, observer, random, self } = this.#deps;
+    const connection = new Connection({
+      socket,
+      clock,
+      observer,
+      config,
+      auth,
+      gateway: self,
+      join: (from, person, message) => void join(this.#joins, from, person, message),
+      dirty: (waiting) => this.#dirty.add(waiting),
+      closed: (gone) => {
+        this.#connections.delete(gone);
+        this.#dirty.delete(gone);
+      },
+    });
+    this.#connections.add(connection);
+    if (standing === "overloaded") connection.turnAway(config.retrySpreadMs * random.next());
+    return connection;
+  }
+
+  get #joins() {
+    const { auth, clock, config, random, self } = this.#deps;
+    return {
+      auth,
+      random,
+      config,
+      now: () => clock.now(),
+      nextConnection: () => `${self}#${++this.#numbers}`,
+      hold: (room: RoomId) => this.#hold(room),
+    };
+  }
+
+  #hold(id: RoomId): HeldRoom | undefined {
+    const held = this.#rooms.get(id);
+    if (held) return held;
+    if (this.#rooms.size >= this.#deps.config.roomsMax) return undefined;
+    const room = new HeldRoom(id, { ...this.#deps, uplink: (node) => this.#uplink(node) });
+    this.#rooms.set(id, room);
+    return room;
+  }
+
+  #uplink(node: ProcessId): Uplink {
+    let uplink = this.#uplinks.get(node);
+    if (!uplink) {
+      const { clock, config, dataBus, self } = this.#deps;
+      uplink = new Uplink(dataBus, clock, { self, node, flushMs: config.linkMs });
+      this.#uplinks.set(node, uplink);
+    }
+    return uplink;
+  }
+
+  #batch(message: BusMessage): void {
+    // The bytes are gone after this call, and records hold views into them.
+    const batch = this.#links.receive(message.data.slice());
+    if (!batch) return this.#dropped("batch");
+    if (batch.gap) for (const room of this.#rooms.values()) room.lost(batch.from);
+    for (const value of batch.messages) {
+      const said = roomToGateway.fromArray(value);
+      const room = said && this.#rooms.get(said.room);
+      if (room) room.receive(batch.from, said);
+      else this.#dropped(said ? "unknown_room" : "malformed");
+    }
+  }
+
+  #routes(message: BusMessage): void {
+    const said = decodeControl(message.data);
+    if (said?.type !== "route") return;
+    for (const { room, epoch } of said.routes) this.#rooms.get(room)?.route.heard(epoch);
+  }
+
+  #control(message: BusMessage): void {
+    if (decodeControl(message.data)?.type === "drain") void this.drain();
+  }
+
+  #sweep(): void {
+    const { clock, observer } = this.#deps;
+    const now = clock.now();
+    for (const [id, room] of this.#rooms) {
+      if (room.sweep(now)) continue;
+      room.release();
+      this.#rooms.delete(id);
+    }
+    for (const connection of this.#dirty) if (connection.flush()) this.#dirty.delete(connection);
+    if (now - this.#sweptAt < CONNECTION_SWEEP_MS) return;
+    this.#sweptAt = now;
+    for (const connection of [...this.#connections]) connection.sweep(now);
+    const { sockets, sessions, rooms } = this.stats();
+    observer.metrics.set("roomcluster_gateway_sockets", sockets);
+    observer.metrics.set("roomcluster_gateway_sessions", sessions);
+    observer.metrics.set("roomcluster_gateway_rooms", rooms);
+  }
+
+  #beat(): void {
+    const { config, controlBus, self } = this.#deps;
+    const { sessions, socketsMax, draining } = this.stats();
+    const { hostName: host, version, zone } = config;
+    const beat = control.encode({
+      type: "gatewayBeat",
+      process: self,
+      sequence: ++this.#beats,
+      url: this.#url,
+      sessions,
+      sessionsMax: socketsMax,
+      draining,
+      zone,
+      version,
+      host,
+      pid: process.pid,
+    });
+    controlBus.publish(gatewayBeat(self), beat);
+  }
+
+  #dropped(why: string): void {
+    this.#deps.observer.metrics.add("roomcluster_gateway_dropped_total", 1, { why });
+  }
+}

@@ -1,0 +1,264 @@
+import { describe, expect, it } from "vitest";
+import { parseLimits, socketCap } from "../../gateway/file-limit.ts";
+import { CLOSE } from "../../src/protocol/close-codes.ts";
+import { control, decodeControl } from "../../src/protocol/control-messages.ts";
+import { gatewayControl } from "../../src/protocol/subjects.ts";
+import { rowAt } from "../support/fake-room.ts";
+import { FakeClient, GATEWAY, GatewayRig } from "../support/gateway-rig.ts";
+
+const closes = (rig: GatewayRig, reason: string): number =>
+  rig.count("roomcluster_gateway_closes_total", { reason });
+
+describe("the handshake", () => {
+  it("[GW3] closes a socket without a hello 4504, and destroys it when it does not close", async () => {
+    const rig = new GatewayRig();
+    const client = rig.connect();
+    await rig.run(4_900);
+    expect(client.closedWith).toBeUndefined();
+    await rig.run(1_200);
+    expect(client.closedWith).toEqual(CLOSE.handshakeTimeout);
+    await rig.run(5_000);
+    expect(client.terminated).toBe(true);
+    expect(closes(rig, "handshakeTimeout")).toBe(1);
+    expect(rig.core.stats().sockets).toBe(0);
+  });
+
+  it("[GW6] [GW9] closes 4502 without a common version", async () => {
+    const rig = new GatewayRig();
+    const client = rig.connect();
+    client.hello("ann/audience", 2, 9);
+    await rig.settle();
+    expect(client.closedWith).toEqual(CLOSE.unsupportedVersion);
+    expect(closes(rig, "unsupportedVersion")).toBe(1);
+    const wide = rig.connect();
+    wide.hello("ann/audience", 1, 9);
+    await rig.settle();
+    expect(wide.got("welcome")).toMatchObject([{ version: 1, gateway: GATEWAY, pingMs: 5_000 }]);
+  });
+
+  it("[GW6] closes 4503 for a token that does not verify", async () => {
+    const rig = new GatewayRig();
+    const client = rig.connect();
+    client.hello("nonsense");
+    await rig.settle();
+    expect(client.closedWith).toEqual(CLOSE.unauthorized);
+  });
+
+  it("[GW6] leaves a socket alone that closed while its token was verified", async () => {
+    const rig = new GatewayRig();
+    let verified: () => void = () => undefined;
+    rig.verifying = new Promise((resolve) => {
+      verified = resolve;
+    });
+    const client = rig.connect();
+    client.hello("ann/audience");
+    client.join();
+    client.drop();
+    verified();
+    await rig.run(50);
+    expect(client.writes).toEqual([]);
+    expect(rig.core.stats()).toMatchObject({ sockets: 0, sessions: 0, rooms: 0 });
+  });
+
+  it("[GW5] holds what follows the hello until the welcome, within bounds", async () => {
+    const rig = new GatewayRig();
+    const client = rig.connect();
+    client.hello("ann/audience");
+    client.join();
+    client.send({ type: "ping", clientTime: 1, echoes: [] });
+    await rig.run(120);
+    expect(client.got("pong")).toHaveLength(1);
+    expect(client.got("joined")).toHaveLength(1);
+    const eager = rig.connect();
+    eager.hello("bob/audience");
+    for (let i = 0; i < 17; i++) eager.send({ type: "ping", clientTime: 1, echoes: [] });
+    expect(eager.closedWith).toEqual(CLOSE.outOfOrder);
+  });
+
+  it("[GW5] closes 4505 for a message before hello, and for a second hello", async () => {
+    const rig = new GatewayRig();
+    const early = rig.connect();
+    early.join();
+    expect(early.closedWith).toEqual(CLOSE.outOfOrder);
+    const pose = rig.connect();
+    pose.pose(rowAt(0, 0, 0));
+    expect(pose.closedWith).toEqual(CLOSE.outOfOrder);
+    const twice = await rig.welcomed();
+    twice.hello("ann/audience");
+    expect(twice.closedWith).toEqual(CLOSE.outOfOrder);
+  });
+});
+
+describe("payloads", () => {
+  it.each([
+    ["bytes that are no msgpack", Uint8Array.of(0xc1)],
+    ["nothing", new Uint8Array()],
+    ["a field of the wrong type", Uint8Array.of(0x93, 6, 0xa1, 0x61, 0x90)],
+    ["a short pose", Uint8Array.of(2, 0, 0)],
+    ["a server's frame", new Uint8Array(32).fill(3)],
+  ])("[GW4] closes 4500 for %s", async (_what, payload) => {
+    const rig = new GatewayRig();
+    const client = await rig.welcomed();
+    client.raw(payload);
+    expect(client.closedWith).toEqual(CLOSE.malformed);
+  });
+
+  it("[GW4] closes 4500 for text and for too many messages at once, 4501 for too many bytes", async () => {
+    const rig = new GatewayRig();
+    const text = await rig.welcomed();
+    text.text();
+    expect(text.closedWith).toEqual(CLOSE.malformed);
+    const many = await rig.welcomed();
+    many.send(
+      ...Array.from({ length: 65 }, () => ({ type: "ping", clientTime: 1, echoes: [] }) as const),
+    );
+    expect(many.closedWith).toEqual(CLOSE.malformed);
+    const large = await rig.welcomed();
+    large.raw(new Uint8Array(rig.config.payloadBytesMax + 1));
+    expect(large.closedWith).toEqual(CLOSE.tooLarge);
+    expect([closes(rig, "malformed"), closes(rig, "tooLarge")]).toEqual([2, 1]);
+  });
+
+  it("[GW7] closes 4003 after three missed pings, not while something comes", async () => {
+    const rig = new GatewayRig();
+    const [dumb, alive] = [await rig.joined("ann"), await rig.joined("bob")];
+    for (let second = 0; second < 14; second++) {
+      await rig.run(1_000);
+      alive.send({ type: "ping", clientTime: second, echoes: [] });
+    }
+    expect(dumb.closedWith).toBeUndefined();
+    await rig.run(2_500);
+    expect(dumb.closedWith).toEqual(CLOSE.idle);
+    expect(alive.closedWith).toBeUndefined();
+  });
+});
+
+describe("limits", () => {
+  it("[GW8] answers what is over a limit, and lets it through again later", async () => {
+    const rig = new GatewayRig({ commandsPerSecond: 5, burstSeconds: 1 });
+    const client = await rig.joined();
+    for (let seq = 1; seq <= 7; seq++) client.command(seq);
+    await rig.run(120);
+    expect(rig.room.heard("command").map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5]);
+    expect(client.got("error").map(({ code }) => code)).toEqual(["rate_limited", "rate_limited"]);
+    await rig.run(1_000);
+    client.command(6);
+    await rig.run(20);
+    expect(rig.room.heard("command").at(-1)?.seq).toBe(6);
+    expect(rig.count("roomcluster_gateway_rate_limited_total", { kind: "commands" })).toBe(2);
+  });
+
+  it("[GW8] drops poses over their rate without a word", async () => {
+    const rig = new GatewayRig({ posesPerSecond: 5, burstSeconds: 1 });
+    const client = await rig.joined();
+    const told = client.messages.length;
+    for (let x = 0; x < 12; x++) {
+      client.pose(rowAt(0, x, 0));
+      await rig.run(10);
+    }
+    expect(rig.room.heard("poses").length).toBeLessThanOrEqual(6);
+    expect(rig.room.heard("poses").length).toBeGreaterThanOrEqual(4);
+    expect(client.messages.length).toBe(told);
+    expect(client.closedWith).toBeUndefined();
+  });
+
+  it.each([
+    "messages",
+    "poses",
+  ] as const)("[GW8] closes 4506 one who floods with %s", async (kind) => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    let sent = 0;
+    while (client.open && sent < 20_000) {
+      sent++;
+      if (kind === "poses") client.pose(rowAt(0, 1, 1));
+      else client.send({ type: "leave", channel: 3, transfer: null });
+      if (sent % 100 === 0) await rig.run(10);
+    }
+    expect(client.closedWith).toEqual(CLOSE.flooding);
+    expect(sent).toBeGreaterThan(100);
+  });
+
+  it("[GW8] refuses a ninth membership and a channel in use", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    client.join();
+    for (let channel = 1; channel <= 8; channel++) client.join({ channel });
+    await rig.run(120);
+    expect(client.got("refused").map(({ channel, code }) => [channel, code])).toEqual([
+      [0, "channel_taken"],
+      [8, "rate_limited"],
+    ]);
+    expect(client.got("joined")).toHaveLength(8);
+  });
+
+  it("[GW2] takes as many sockets as the limit on open files allows, and says so", () => {
+    const limits = "Max cpu time  unlimited unlimited seconds\nMax open files  1024  4096  files\n";
+    expect(parseLimits(limits)).toBe(1024);
+    expect(parseLimits("Max open files  unlimited  unlimited  files")).toBeUndefined();
+    expect(socketCap(500, 256, 1024)).toEqual({ sockets: 500, why: undefined });
+    const capped = socketCap(17_000, 256, 1024);
+    expect(capped.sockets).toBe(768);
+    expect(capped.why).toContain("The limit on open files is 1024");
+    expect(socketCap(17_000, 256, undefined).sockets).toBe(17_000);
+  });
+
+  it("[GW2] tells a socket over the cap when to come back, and closes it 4001", () => {
+    const rig = new GatewayRig();
+    const client = new FakeClient(rig, "overloaded");
+    expect(client.got("retryAfter")).toHaveLength(1);
+    expect(client.closedWith).toEqual(CLOSE.overloaded);
+  });
+});
+
+describe("going away", () => {
+  it("[GW11] drains over drainMs, each client with a delay of its own", async () => {
+    const rig = new GatewayRig({ drainMs: 2_000 });
+    const clients = await Promise.all(
+      Array.from({ length: 20 }, (_, at) => rig.welcomed(`p${at}`)),
+    );
+    let drained = false;
+    const gone: number[] = [];
+    rig.control.publish(
+      gatewayControl(GATEWAY),
+      control.encode({ type: "drain", deadlineMs: 2_000 }),
+    );
+    await rig.settle();
+    void rig.core.drain().then(() => {
+      drained = true;
+    });
+    for (let step = 0; step < 22; step++) {
+      await rig.run(100);
+      for (const client of clients) if (client.closedWith) client.drop();
+      gone.push(clients.filter((client) => client.closedWith).length);
+    }
+    expect(gone[4]).toBeGreaterThan(2);
+    expect(gone[4]).toBeLessThan(10);
+    expect(gone.at(-1)).toBe(20);
+    expect(drained).toBe(true);
+    for (const client of clients) {
+      expect(client.closedWith).toEqual(CLOSE.goingAway);
+      expect(client.story.at(-1)).toBe("retryAfter");
+    }
+    const delays = new Set(clients.map((client) => client.got("retryAfter")[0]?.afterMs));
+    expect(delays.size).toBeGreaterThan(10);
+  });
+
+  it("[GW11] beats with its url, sessions and whether it drains", async () => {
+    const rig = new GatewayRig();
+    const beats: ReturnType<typeof decodeControl>[] = [];
+    rig.control.subscribe("c.hb.g.>", ({ data }) => beats.push(decodeControl(data)));
+    await rig.joined();
+    await rig.run(1_000);
+    expect(beats.at(-1)).toMatchObject({
+      type: "gatewayBeat",
+      url: "ws://gw1",
+      sessions: 1,
+      draining: false,
+    });
+    expect(beats.length).toBeGreaterThanOrEqual(2);
+    void rig.core.drain();
+    await rig.run(1_000);
+    expect(beats.at(-1)).toMatchObject({ draining: true });
+  });
+});

@@ -1,0 +1,375 @@
+import { describe, expect, it } from "vitest";
+import { control } from "../../src/protocol/control-messages.ts";
+import { routes } from "../../src/protocol/subjects.ts";
+import { type FakeRoom, member, rowAt } from "../support/fake-room.ts";
+import { GATEWAY, GatewayRig, NODE2, ROOM } from "../support/gateway-rig.ts";
+
+/** Gives the room to a second node, in the journal only. */
+function takeOver(rig: GatewayRig, sequence = 9, generation = 1): FakeRoom {
+  const epoch = rig.journal.claim(ROOM, NODE2, sequence, generation);
+  const next = rig.node(NODE2, epoch);
+  next.records.splice(0, 1, ...rig.room.records);
+  next.members = [...rig.room.members];
+  for (const [session, seat] of rig.room.seats) next.seats.set(session, seat);
+  return next;
+}
+
+describe("routes and fencing", () => {
+  it("[GW18] asks placement for an unknown room, reads the tail, then attaches", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    expect(rig.locates).toBe(1);
+    expect(rig.journal.reads).toBeGreaterThan(0);
+    expect(rig.room.heard("attach")[0]?.epoch).toBe(rig.room.epoch);
+    expect(client.story.slice(0, 3)).toEqual(["welcome", "joined", "snapshot"]);
+  });
+
+  it.each([
+    ["unknown", "room_unknown"],
+    ["closed", "room_closed"],
+    ["quarantined", "room_quarantined"],
+  ] as const)("[GW18] refuses a room that is %s", async (status, code) => {
+    const rig = new GatewayRig();
+    rig.located = status;
+    const client = await rig.joined();
+    await rig.run(100);
+    expect(client.got("refused").map((refused) => refused.code)).toEqual([code]);
+  });
+
+  it.each([
+    ["no_capacity", "no_capacity"],
+    [undefined, "room_unavailable"],
+  ] as const)("[GW30] gives up after joinMsMax where placement says %s", async (status, code) => {
+    const rig = new GatewayRig({ joinMsMax: 2_000 });
+    rig.located = status;
+    rig.journal.unavailable = true;
+    const client = await rig.joined();
+    await rig.run(1_900);
+    expect(client.got("refused")).toEqual([]);
+    await rig.run(300);
+    expect(client.got("refused").map((refused) => refused.code)).toEqual([code]);
+  });
+
+  it("[GW18] goes on asking while the tail can not be read, and joins once it can", async () => {
+    const rig = new GatewayRig();
+    rig.journal.unavailable = true;
+    const client = await rig.joined();
+    await rig.run(1_000);
+    expect(rig.room.heard("attach")).toEqual([]);
+    rig.journal.unavailable = false;
+    await rig.run(2_000);
+    expect(client.got("joined")).toHaveLength(1);
+  });
+
+  it("[GW15] drops what an older owner says, counts it and tells it by a watch", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    const next = takeOver(rig);
+    rig.control.publish(routes(NODE2), route(next));
+    await rig.run(50);
+    const before = rig.room.heard("watch").length;
+    rig.room.write(GATEWAY, { patches: [[0, ["n"], 666]] });
+    rig.room.tick(GATEWAY, [rowAt(0, 1, 1)]);
+    await rig.run(50);
+    expect(rig.count("roomcluster_fenced_total", { where: "gateway" })).toBe(2);
+    const told = rig.room.heard("watch").slice(before);
+    expect(told.length).toBeGreaterThan(0);
+    expect(told.every((watch) => watch.epoch === next.epoch)).toBe(true);
+    expect(client.got("record")).toEqual([]);
+  });
+
+  it("[GW16] moves the floor by reading the tail, not by what a message claims", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    rig.clock.advance(100);
+    const reads = rig.journal.reads;
+    // A node that claims an epoch which the journal does not show.
+    const liar = rig.node(NODE2, (rig.room.epoch + 5) as FakeRoom["epoch"]);
+    for (let i = 0; i < 20; i++) liar.tick(GATEWAY, [rowAt(0, 500, 500)]);
+    await rig.settle();
+    expect(rig.journal.reads).toBe(reads + 1);
+    await rig.run(60);
+    expect(rig.journal.reads).toBeLessThanOrEqual(reads + 2);
+    expect(rig.count("roomcluster_gateway_dropped_total", { why: "ahead" })).toBe(20);
+    rig.room.tick(GATEWAY, [rowAt(0, 3, 3)]);
+    await rig.settle();
+    expect(client.frames.map((frame) => frame.epoch)).toEqual([rig.room.epoch]);
+  });
+
+  it("[GW16] accepts a higher owner only after the tail was read", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    let open: () => void = () => undefined;
+    rig.journal.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const next = takeOver(rig);
+    next.tick(GATEWAY, [rowAt(0, 3, 3)]);
+    await rig.settle();
+    next.tick(GATEWAY, [rowAt(0, 4, 4)]);
+    await rig.run(20);
+    expect(client.frames).toEqual([]);
+    expect(next.heard("attach")).toEqual([]);
+    open();
+    await rig.run(20);
+    next.tick(GATEWAY, [rowAt(0, 5, 5)]);
+    await rig.settle();
+    expect(client.frames.map((frame) => frame.epoch)).toEqual([next.epoch]);
+  });
+
+  it("[GW16] has one read in flight, and reads once more for what came meanwhile", async () => {
+    const rig = new GatewayRig();
+    await rig.joined();
+    rig.clock.advance(100);
+    const reads = rig.journal.reads;
+    let open: () => void = () => undefined;
+    rig.journal.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const next = takeOver(rig);
+    for (let i = 0; i < 10; i++) rig.control.publish(routes(NODE2), route(next));
+    await rig.settle();
+    expect(rig.journal.reads).toBe(reads + 1);
+    open();
+    await rig.run(200);
+    expect(rig.journal.reads).toBe(reads + 2);
+  });
+
+  it("[GW17] drops what another process says at the floor", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    const other = rig.node(NODE2, rig.room.epoch);
+    other.records.push(...rig.room.records.slice(1));
+    other.tick(GATEWAY, [rowAt(0, 9, 9)]);
+    await rig.run(20);
+    expect(rig.count("roomcluster_gateway_dropped_total", { why: "foreign" })).toBe(1);
+    expect(client.frames).toEqual([]);
+  });
+
+  it("[GW19] attaches every session again on a higher epoch, where it stood", async () => {
+    const rig = new GatewayRig();
+    const [ann, bob] = [await rig.joined("ann"), await rig.joined("bob")];
+    ann.pose(rowAt(77, 12, 34));
+    await rig.run(20);
+    const next = takeOver(rig);
+    rig.room.say(GATEWAY, { type: "moved", owner: NODE2 });
+    await rig.run(20);
+    const attaches = next.heard("attach");
+    expect(attaches.map((attach) => attach.resumed)).toEqual([true, true]);
+    expect(attaches[0]?.row).toEqual(new Uint8Array(rowAt(0, 12, 34).buffer));
+    expect(attaches[1]?.row).toBeNull();
+    expect(attaches[0]?.profile.name).toBe("Ann");
+    next.tick(GATEWAY, [rowAt(0, 12, 34)]);
+    await rig.settle();
+    for (const client of [ann, bob]) {
+      expect(client.story.slice(client.story.indexOf("epoch"))).toEqual(["epoch", "frame"]);
+      expect(client.got("joined")).toHaveLength(1);
+    }
+  });
+
+  it("[GW24] starts over, and so do clients, where a journal was restored", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    rig.room.write(GATEWAY, { patches: [[0, ["n"], 2]] });
+    await rig.run(300);
+    const next = takeOver(rig, 3, 2);
+    next.records.splice(2);
+    next.state = { n: "restored" };
+    rig.control.publish(routes(NODE2), route(next));
+    await rig.run(300);
+    const snapshot = client.got("snapshot").at(-1);
+    expect(client.story.slice(-2)).toEqual(["epoch", "snapshot"]);
+    expect(snapshot).toMatchObject({ epoch: next.epoch, index: 2, state: { n: "restored" } });
+  });
+});
+
+const route = (room: FakeRoom): Uint8Array =>
+  control.encode({
+    type: "route",
+    owner: room.node,
+    routes: [{ room: ROOM, epoch: room.epoch }],
+  });
+
+describe("the replica", () => {
+  it("[GW20] asks for lost records and tells them in order, each once", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    rig.room.write(GATEWAY, { patches: [[0, ["n"], 3]] }, { lost: true });
+    rig.room.write(GATEWAY, { patches: [[0, ["n"], 4]] }, { lost: true });
+    rig.room.write(GATEWAY, { patches: [[0, ["n"], 5]] });
+    await rig.run(300);
+    const indexes = client.got("record").map(({ record }) => record.index);
+    expect(indexes).toEqual([3, 4, 5]);
+    expect(rig.count("roomcluster_gateway_gaps_total")).toBeGreaterThan(0);
+  });
+
+  it("[GW20] learns from a tick's index that a record was lost", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    rig.room.write(GATEWAY, {}, { lost: true });
+    rig.room.tick(GATEWAY);
+    await rig.run(20);
+    rig.room.tick(GATEWAY);
+    await rig.run(20);
+    expect(client.got("record").map(({ record }) => record.index)).toEqual([3]);
+    expect(client.frames.map((frame) => frame.index)).toEqual([2, 3]);
+  });
+
+  it("[GW20] watches at once when batches of the owner were lost", async () => {
+    const rig = new GatewayRig();
+    await rig.joined();
+    await rig.run(100);
+    const watches = rig.room.heard("watch").length;
+    rig.network.faults.link("node1", "gw1").dropRate = 1;
+    rig.room.say(GATEWAY, { type: "signal", slot: 0, generation: 1, name: "wave", body: null });
+    await rig.settle();
+    rig.network.faults.link("node1", "gw1").dropRate = 0;
+    rig.room.tick(GATEWAY);
+    await rig.run(10);
+    expect(rig.network.faults.fired.dropped).toBeGreaterThan(0);
+    expect(rig.room.heard("watch").length).toBe(watches + 1);
+  });
+
+  it("[GW21] watches once a second, and is bounded where gaps go on", async () => {
+    const rig = new GatewayRig();
+    await rig.joined();
+    rig.room.answersWatch = false;
+    const before = rig.room.heard("watch").length;
+    for (let second = 0; second < 4; second++) {
+      await rig.run(1_000);
+      rig.room.tick(GATEWAY);
+    }
+    const calm = rig.room.heard("watch").length - before;
+    expect(calm).toBeGreaterThanOrEqual(3);
+    expect(calm).toBeLessThanOrEqual(5);
+    rig.room.write(GATEWAY, {}, { lost: true });
+    for (let at = 0; at < 100; at++) {
+      rig.room.tick(GATEWAY);
+      await rig.run(10);
+    }
+    const gaps = rig.room.heard("watch").length - before - calm;
+    expect(gaps).toBeGreaterThan(5);
+    expect(gaps).toBeLessThanOrEqual(16);
+  });
+
+  it("[GW20] fetches a snapshot where a patch leads nowhere", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    rig.room.state = { n: "healed" };
+    rig.room.write(GATEWAY, { patches: [[0, ["no", "such", "place"], 1]] });
+    await rig.run(300);
+    expect(rig.room.heard("watch").some((watch) => watch.index === 0)).toBe(true);
+    expect(client.got("snapshot").at(-1)?.state).toEqual({ n: "healed" });
+    expect(client.got("snapshot").at(-1)?.index).toBe(rig.room.index);
+  });
+
+  it("[GW22] puts a snapshot together from parts in any order, and refuses too large ones", async () => {
+    const rig = new GatewayRig({ snapshotBytesMax: 400_000 });
+    rig.room.answersWatch = false;
+    const client = await rig.joined();
+    rig.room.say(GATEWAY, {
+      type: "snapshot",
+      index: 9,
+      part: 0,
+      parts: 9,
+      data: new Uint8Array(8),
+    });
+    await rig.run(10);
+    const images = "roomcluster_gateway_room_images_total";
+    expect(rig.count(images, { outcome: "broken" })).toBe(1);
+    const whole = rig.room.image();
+    const data = whole.type === "snapshot" ? whole.data : new Uint8Array();
+    const half = data.length >> 1;
+    const { index } = rig.room;
+    rig.room.say(GATEWAY, {
+      type: "snapshot",
+      index,
+      part: 1,
+      parts: 2,
+      data: data.subarray(half),
+    });
+    await rig.run(10);
+    expect(client.got("joined")).toEqual([]);
+    rig.room.say(GATEWAY, {
+      type: "snapshot",
+      index,
+      part: 0,
+      parts: 2,
+      data: data.subarray(0, half),
+    });
+    await rig.run(10);
+    expect(client.got("snapshot").map((snapshot) => snapshot.index)).toEqual([index]);
+  });
+
+  it("[GW23] ignores rows of unknown slots and of other generations", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    rig.room.tick(GATEWAY, [rowAt(0, 1, 1, 2), rowAt(9, 1, 1), rowAt(0, 2, 2, 1)]);
+    await rig.settle();
+    expect(client.frames.at(-1)?.rows).toEqual(rowAt(0, 2, 2, 1));
+  });
+
+  it("[GW20] shows nobody who came and left within one record", async () => {
+    const rig = new GatewayRig();
+    await rig.joined("ann");
+    rig.room.write(GATEWAY, { joined: [member(5)], left: [{ slot: 5, generation: 1 }] });
+    await rig.run(10);
+    const later = await rig.joined("bob");
+    expect(later.got("snapshot")[0]?.members.map(({ slot }) => slot)).toEqual([0, 1]);
+  });
+
+  it("[GW25] releases a room that nobody is in, and watches it no more", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    client.drop();
+    rig.room.write(GATEWAY, { left: [{ slot: 0, generation: 1 }] });
+    await rig.run(5_000);
+    expect(rig.core.stats().rooms).toBe(1);
+    await rig.run(6_000);
+    expect(rig.core.stats()).toMatchObject({ rooms: 0, sessions: 0, sockets: 0 });
+    const watches = rig.room.heard("watch").length;
+    await rig.run(3_000);
+    expect(rig.room.heard("watch").length).toBe(watches);
+    rig.core.close();
+    expect(rig.clock.pending).toBe(0);
+  });
+});
+
+describe("a silent owner", () => {
+  it("[GW41] is told as suspended once, again every 5 s, and ends with an epoch", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    rig.room.tick(GATEWAY);
+    rig.room.answersWatch = false;
+    await rig.run(1_400);
+    expect(client.got("suspended")).toEqual([]);
+    await rig.run(300);
+    expect(client.got("suspended")).toHaveLength(1);
+    expect(client.got("suspended")[0]?.forMs).toBeGreaterThanOrEqual(1_500);
+    await rig.run(3_000);
+    expect(client.got("suspended")).toHaveLength(1);
+    await rig.run(2_200);
+    expect(client.got("suspended")).toHaveLength(2);
+    rig.room.tick(GATEWAY);
+    await rig.settle();
+    expect(client.story.slice(-2)).toEqual(["epoch", "frame"]);
+    expect(rig.locates).toBeGreaterThan(1);
+  });
+
+  it("[GW30] is told as left once placement says that the room is closed", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    rig.located = "closed";
+    await rig.run(2_500);
+    expect(client.got("left").map(({ code }) => code)).toEqual(["room_closed"]);
+    expect(client.closedWith).toBeUndefined();
+  });
+
+  it("[GW18] does not end a room with a tail because placement has never heard of it", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    rig.located = "unknown";
+    await rig.run(4_000);
+    expect(client.got("left")).toEqual([]);
+  });
+});
