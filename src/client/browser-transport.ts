@@ -18,6 +18,8 @@ export const browserTransport: Transport = {
       const binary = event.data instanceof ArrayBuffer;
       handlers.message(binary ? new Uint8Array(event.data as ArrayBuffer) : new Uint8Array());
     };
+    // The close that follows tells it; `ws` in the place of a WebSocket throws if nobody listens.
+    socket.onerror = () => {};
     socket.onclose = (event) => handlers.close(event.code, event.reason);
     return {
       send: (data) => {

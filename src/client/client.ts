@@ -69,11 +69,14 @@ export interface ClientEvents {
 
 /** Connects to one of the gateways; rejects with `ConnectFailed` if none welcomes us in time. */
 export async function connect(options: ConnectOptions): Promise<Client> {
-  const platform = typeof WebSocket === "undefined" ? await loadNodeTransport() : browserTransport;
-  const client = new Client({ ...options, transport: options.transport ?? platform });
+  const transport = options.transport ?? (await platformTransport());
+  const client = new Client({ ...options, transport });
   await client.opened;
   return client;
 }
+
+const platformTransport = async (): Promise<Transport> =>
+  typeof WebSocket === "undefined" ? loadNodeTransport() : browserTransport;
 
 interface Dial {
   connection: Connection | undefined;

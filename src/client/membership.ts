@@ -161,6 +161,9 @@ export class Membership implements ChannelOwner {
       this.#onSession?.({ room: this.room, token: this.#token, attach: this.#attach });
       if (this.#joining !== binding) return;
     }
+    this.#answerTimer = this.#host.clock.after(this.#host.limits.joinAnswerMsMax, () =>
+      connection.close(CLOSED_ABNORMALLY, "no answer to a join"),
+    );
     connection.send({
       type: "join",
       channel,
@@ -171,9 +174,6 @@ export class Membership implements ChannelOwner {
       profile: this.#handlers.profile(),
       transfer: this.#transfer,
     });
-    this.#answerTimer = this.#host.clock.after(this.#host.limits.joinAnswerMsMax, () =>
-      connection.close(CLOSED_ABNORMALLY, "no answer to a join"),
-    );
   }
 
   /** That connection is gone. The client attaches again once it has another. */

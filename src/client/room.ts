@@ -68,6 +68,7 @@ export class Room<State = unknown> {
       const room = new Room<State>(host, name, options, transfer, (refusal) =>
         refusal ? reject(refusal) : resolve(room),
       );
+      room.#membership.start();
     });
   }
 
@@ -100,7 +101,6 @@ export class Room<State = unknown> {
       onSession,
       transfer,
     });
-    this.#membership.start();
   }
 
   get me(): Me {

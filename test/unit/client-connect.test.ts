@@ -254,7 +254,7 @@ test("[CL17] a leave that nobody answers ends all the same", async () => {
   expect(room.ended).toBe(true);
 });
 
-test("a ninth room on a socket is refused by name", async () => {
+test("[CL42] a ninth room on a socket is refused by name", async () => {
   const { client, gateways } = await inRoom();
   const joining = Array.from({ length: 7 }, (_, i) => client.join(`r${i}`, { profile: PROFILE }));
   const channels = gateways.last.all("join").map(({ channel }) => channel);

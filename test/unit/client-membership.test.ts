@@ -281,7 +281,7 @@ test("[CL21] [CL24] comings and goings are told, with records and with snapshots
   expect([...room.members.keys()]).toEqual([0, 3]);
 });
 
-test("signals and profiles reach the member they name, and no later holder of the slot", async () => {
+test("[CL43] signals and profiles reach the member they name, and no later holder of the slot", async () => {
   const { gateways, room } = await inRoom();
   const told: unknown[] = [];
   room.on("signal", ({ member: from, name, body }) => told.push([from.slot, name, body]));

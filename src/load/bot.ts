@@ -1,0 +1,219 @@
+import {
+  type Client,
+  CommandRefused,
+  connect,
+  type EndCode,
+  type Room,
+  type Transport,
+} from "../client/client.ts";
+import type { Clock, Timer } from "../kernel/clock.ts";
+import type { Random } from "../kernel/random.ts";
+import { Checks, EffectChecker, FrameChecker } from "./checks.ts";
+import { Walker } from "./walker.ts";
+import {
+  grabKey,
+  type ScriptCommand,
+  type ScriptItem,
+  sayKey,
+  type WorldScript,
+} from "./world-script.ts";
+
+/** Mean times between what a bot does of its own accord, in ms; Infinity for never. */
+export interface BotHabits {
+  readonly sayMs: number;
+  readonly emoteMs: number;
+  readonly grabMs: number;
+  /** How long an item is carried about. */
+  readonly carryMs: number;
+  /** Between two poses drawn; the SDK sends them at its own rate. */
+  readonly stepMs: number;
+  /** Commands without a reply before a bot waits. */
+  readonly commandsOpenMax: number;
+}
+
+export const botHabits: BotHabits = {
+  sayMs: 20_000,
+  emoteMs: 15_000,
+  grabMs: 30_000,
+  carryMs: 8_000,
+  stepMs: 100,
+  commandsOpenMax: 4,
+};
+
+export interface BotOptions {
+  /** Unique among all bots of a run: what it says carries it. */
+  readonly name: string;
+  readonly urls: readonly string[];
+  readonly token: (person: string, url: string) => Promise<string>;
+  readonly world: WorldScript;
+  readonly habits: BotHabits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly transport?: Transport | undefined;
+}
+
+/** Before grabbing: until the room has heard of the last steps. */
+const SETTLE_MS = 800;
+
+type Errand =
+  | { readonly kind: "none" }
+  | { readonly kind: "fetching"; readonly item: ScriptItem; settledAtMs: number | undefined }
+  | { readonly kind: "busy" }
+  | { readonly kind: "carrying"; readonly item: string; readonly untilMs: number };
+
+/** One person who walks, talks, carries things about, and checks everything it is told. */
+export class Bot {
+  readonly checks = new Checks();
+  readonly room: Room;
+  readonly #client: Client;
+  readonly #options: BotOptions;
+  readonly #walker: Walker;
+  readonly #effects = new EffectChecker(this.checks.counts);
+  readonly #steps: Timer;
+  #errand: Errand = { kind: "none" };
+  #said = 0;
+  #open = 0;
+  #stopped = false;
+
+  /** Connects and joins. Rejects with the SDK's `ConnectFailed` or `JoinRefused`. */
+  static async start(options: BotOptions): Promise<Bot> {
+    const { name, urls, token, clock, random, transport, world } = options;
+    const client = await connect({
+      urls,
+      token: (url) => token(name, url),
+      agent: "load",
+      clock,
+      random,
+      transport,
+    });
+    try {
+      const color = Math.floor(random.next() * 0xffffff);
+      const profile = { name, color, model: "capsule" };
+      return new Bot(options, client, await client.join(world.room, { profile }));
+    } catch (error) {
+      client.close();
+      throw error;
+    }
+  }
+
+  private constructor(options: BotOptions, client: Client, room: Room) {
+    this.#options = options;
+    this.#client = client;
+    this.room = room;
+    this.#walker = new Walker(options.random, options.world.area);
+    this.#listen();
+    const { clock, habits, random } = options;
+    // Bots that start together must not step together.
+    const firstMs = random.next() * habits.stepMs;
+    this.#steps = clock.every(habits.stepMs, () => this.#step(), firstMs);
+  }
+
+  /** What it found so far, with what the SDK counts. */
+  current(): Checks {
+    this.checks.counts.holes = this.room.stats.holes;
+    return this.checks;
+  }
+
+  /** Leaves the room and closes the socket. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#steps.cancel();
+    await this.room.leave();
+    this.#client.close();
+  }
+
+  #listen(): void {
+    const { counts, frameGap } = this.checks;
+    const { clock, world } = this.#options;
+    const frames = new FrameChecker(counts, frameGap);
+    this.room.on("frame", (frame) => frames.frame(frame, clock.now()));
+    this.room.on("state", (patches) => {
+      if (patches === null) this.#effects.snapshot();
+      else for (const effect of world.effects(patches)) this.#effects.seen(effect);
+    });
+    this.room.on("ended", (code: EndCode) => {
+      this.#steps.cancel();
+      if (!this.#stopped && code !== "closed") counts.ended++;
+    });
+    this.#client.on("connection", (state) => {
+      if (state === "open") counts.reconnects++;
+    });
+  }
+
+  #step(): void {
+    const { world, habits, random } = this.#options;
+    this.room.setPose(this.#walker.step(habits.stepMs));
+    const now = (meanMs: number): boolean => random.next() < habits.stepMs / meanMs;
+    if (now(habits.emoteMs)) {
+      const { name, body } = world.emote(random.next());
+      if (this.room.signal(name, body)) this.checks.counts.signals++;
+    }
+    if (this.#open < habits.commandsOpenMax && now(habits.sayMs)) {
+      const text = `${this.#options.name} says ${++this.#said}`;
+      void this.#run(world.say(text), sayKey(text));
+    }
+    this.#pursue(now);
+  }
+
+  /** One step of fetching something and putting it down elsewhere. */
+  #pursue(now: (meanMs: number) => boolean): void {
+    const { clock, habits, world } = this.#options;
+    const errand = this.#errand;
+    if (errand.kind === "none" && now(habits.grabMs)) {
+      const free = world.items(this.room.state).filter(({ holder }) => holder === null);
+      const item = free[Math.floor(this.#options.random.next() * free.length)];
+      if (!item) return;
+      this.#walker.goTo(item.x, item.z);
+      this.#errand = { kind: "fetching", item, settledAtMs: undefined };
+    } else if (errand.kind === "fetching" && this.#walker.arrived) {
+      errand.settledAtMs ??= clock.now() + SETTLE_MS;
+      if (clock.now() >= errand.settledAtMs) void this.#grab(errand.item);
+    } else if (errand.kind === "carrying" && clock.now() >= errand.untilMs)
+      void this.#place(errand.item);
+  }
+
+  async #grab(item: ScriptItem): Promise<void> {
+    const { clock, habits, world } = this.#options;
+    this.#errand = { kind: "busy" };
+    const ok = await this.#run(world.grab(item.id), grabKey(item.id, this.room.me.slot));
+    this.#walker.release();
+    this.#errand = ok
+      ? { kind: "carrying", item: item.id, untilMs: clock.now() + habits.carryMs }
+      : { kind: "none" };
+  }
+
+  async #place(item: string): Promise<void> {
+    const { world } = this.#options;
+    this.#errand = { kind: "busy" };
+    const { x, z, yaw } = this.#walker;
+    const placed = await this.#run(world.place(item, x, z, yaw), undefined);
+    // Only the holder can put it down, and the promise came after the record: it must be gone.
+    const held = world.items(this.room.state).find(({ id }) => id === item)?.holder;
+    if (placed && held === this.room.me.slot) this.checks.counts.lost++;
+    this.#errand = { kind: "none" };
+  }
+
+  /** True where it was acknowledged. `key` names the effect to look out for. */
+  async #run(command: ScriptCommand, key: string | undefined): Promise<boolean> {
+    const { counts, latency } = this.checks;
+    const { clock } = this.#options;
+    const startMs = clock.now();
+    this.#open++;
+    if (key !== undefined) this.#effects.issued(key);
+    try {
+      await this.room.command(command.name, command.body);
+      latency.record(clock.now() - startMs);
+      if (key !== undefined) this.#effects.acked(key);
+      else counts.commands++;
+      return true;
+    } catch (error) {
+      const refused = error instanceof CommandRefused;
+      if (key !== undefined && refused) this.#effects.refused(key);
+      else if (key !== undefined) this.#effects.unknown(key);
+      else counts[refused ? "refused" : "unknown"]++;
+      return false;
+    } finally {
+      this.#open--;
+    }
+  }
+}
