@@ -1,9 +1,9 @@
-/** A bug in this program: something that should be impossible has happened. Never caught in domain code. */
+/** A bug: something that should be impossible has happened. Never caught in domain code. */
 export class InvariantViolation extends Error {
   override readonly name = "InvariantViolation";
 }
 
-/** Crashes on a programmer's error. Operating outcomes (a full queue, a lost race) are values instead. */
+/** Crashes on a programmer's error. Operating outcomes (a full queue) are values instead. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new InvariantViolation(message);
 }

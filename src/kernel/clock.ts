@@ -1,6 +1,6 @@
 import { assert } from "./assert.ts";
 
-/** 24.8 days. Beyond it (and at NaN) Node fires after 1 ms instead, which virtual time would hide. */
+/** 24.8 days. Beyond it, and at NaN, Node fires after 1 ms, which virtual time would hide. */
 export const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** Every clock checks its delays so. */

@@ -4,7 +4,7 @@ declare const brand: unique symbol;
 
 /**
  * The fencing token of one ownership of a room: (stream generation, stream sequence of the owner
- * record). Sequences rise within a stream, generations rise when a stream is restored or rebuilt, so
+ * record). Sequences rise within a stream, generations rise when a stream is restored or rebuilt:
  * a later ownership always compares higher. There is no arithmetic on epochs but comparing.
  *
  * Carried as one safe integer: 13 bits of generation above 40 bits of sequence.

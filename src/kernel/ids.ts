@@ -7,7 +7,7 @@ type Branded<Name extends string> = string & { readonly [brand]: Name };
 export type RoomId = Branded<"RoomId">;
 /** The name of a room type, as given to `defineRoom`. */
 export type WorldName = Branded<"WorldName">;
-/** One start of one process: `name.incarnation`. It never returns: a restart has a new incarnation. */
+/** One start of one process: `name.incarnation`. It never returns: a restart has another. */
 export type ProcessId = Branded<"ProcessId">;
 /** One person's membership in one room; it outlives a socket. */
 export type SessionId = Branded<"SessionId">;
@@ -25,7 +25,7 @@ const matching =
   (text: unknown): T | undefined =>
     typeof text === "string" && pattern.test(text) ? (text as T) : undefined;
 
-/** Each parser returns undefined for anything that is not such an id; none checks that it exists. */
+/** Each parser returns undefined for what is not such an id; none checks that it exists. */
 export const parseRoomId = matching<RoomId>(ROOM);
 export const parseWorldName = matching<WorldName>(TOKEN);
 export const parseProcessId = matching<ProcessId>(PROCESS);

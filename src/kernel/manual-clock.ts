@@ -7,7 +7,7 @@ interface Scheduled {
   readonly fire: () => void;
 }
 
-/** Virtual time: nothing happens until `advance`. Timers due at one moment fire in the order set. */
+/** Virtual time: nothing happens until `advance`. Timers due at once fire in the order set. */
 export class ManualClock implements Clock {
   #now = 0;
   #order = 0;

@@ -4,7 +4,7 @@ import { err, ok, type Result } from "../kernel/result.ts";
 
 export type DecodeError = "malformed" | "too_large";
 
-/** Arrays and maps nest this deep, empty ones not counted; deeper ones are refused unallocated. */
+/** Arrays and maps nest this deep, empty ones not counted; deeper ones are not even built. */
 export const DEPTH_MAX = 24;
 
 /**

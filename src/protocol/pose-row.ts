@@ -1,7 +1,7 @@
 /**
  * Where an avatar is and what it does, in metres and radians. `reach` is the hand, relative to the
- * avatar, within 0.9 m a side: an item that is held is drawn there, so a held item's transform needs
- * no row of its own.
+ * avatar, within 0.9 m a side: an item that is held is drawn there, so that its transform needs no
+ * row of its own.
  */
 export interface Pose {
   readonly x: number;
@@ -16,7 +16,7 @@ export interface Pose {
   readonly animation: number;
 }
 
-/** A row in words of 32 bits; see SPEC.md, section Rows. Absolute, so any later row heals a lost one. */
+/** A row in words of 32 bits (SPEC.md, Rows). Absolute, so any later row heals a lost one. */
 export const ROW_WORDS = 4;
 export const ROW_BYTES = 16;
 /** Set in the animation byte by the room: the person's connection is gone, the seat is held. */

@@ -40,7 +40,7 @@ export const MEMBERS_MAX = 4096;
 /** A snapshot travels in parts that fit NATS's max_payload with room to spare. */
 export const SNAPSHOT_PART_BYTES = 192 * 1024;
 export const STATE_BYTES_MAX = 1024 * 1024;
-/** One socket of one session on one gateway: what tells two sockets with one attach number apart. */
+/** One socket of one session on one gateway: tells two with the same attach number apart. */
 const CONNECTION = text(96);
 const ROWS = bytes(ROWS_PER_TICK_MAX * ROW_BYTES);
 

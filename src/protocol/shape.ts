@@ -10,7 +10,7 @@ import {
 import { err, ok, type Result } from "../kernel/result.ts";
 import { type DecodeError, decodeRun, encode } from "./msgpack.ts";
 
-/** What a field accepts, for whoever writes it back, generates it or checks SPEC.md against it. */
+/** What a field accepts, for whoever writes it back, generates it or checks SPEC.md by it. */
 export type Shape =
   | { readonly kind: "uint" | "text" | "bytes"; readonly max: number }
   | { readonly kind: "oneOf"; readonly choices: readonly string[] }
@@ -79,7 +79,7 @@ export const oneOf = <const T extends string>(...choices: readonly T[]): Field<T
     kind: "oneOf",
     choices,
   });
-/** A positional array with these fields in order. Further elements are ignored: newer minors add. */
+/** A positional array with these fields in order. Further elements are ignored: minors add. */
 export const tuple = <F extends Fields>(fields: F): Field<Read<F>> & { readonly fields: F } => {
   const read = (value: unknown): Read<F> | undefined =>
     Array.isArray(value) ? (readFields(fields, value, 0, {}) as Read<F> | undefined) : undefined;
@@ -114,7 +114,7 @@ export type MessageOf<D extends Definitions> = {
   [K in keyof D]: { readonly type: K } & Read<D[K][1]>;
 }[keyof D];
 
-/** All messages of one direction: `[tag, field, field, …]` in msgpack, several may follow each other. */
+/** All messages of one direction: `[tag, field, field, …]` in msgpack, one after the other. */
 export interface Family<D extends Definitions> {
   readonly definitions: D;
   encode(message: MessageOf<D>): Uint8Array;

@@ -192,7 +192,7 @@ describe("round trips", () => {
           packRow(packed, 0, words[0] & 0xffff, (words[0] >>> 16) & 0xff, unpackRow(row, 0));
           const again = new Uint32Array(4);
           packRow(again, 0, words[0] & 0xffff, (words[0] >>> 16) & 0xff, unpackRow(packed, 0));
-          // A step that no sender writes (-128 of pitch, -16 of reach) moves by one, and then stays.
+          // What no sender writes (-128 of pitch, -16 of reach) moves by one step, then stays.
           expect(again).toEqual(packed);
           expect(packed[0]).toBe(row[0]);
           expect(packed[1]).toBe(row[1]);

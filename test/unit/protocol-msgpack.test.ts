@@ -109,7 +109,7 @@ describe("claims", () => {
   });
 
   it("[PR8] a claim costs nothing", () => {
-    // Built honestly, one of these would be an array of 65,535 slots: 512 KiB. All are refused before.
+    // Believed, each would be arrays of 65,535 slots: 512 KiB apiece, twenty times over.
     const bytes = unhex("dcffff".repeat(20));
     const before = process.memoryUsage().heapUsed;
     for (let i = 0; i < 10_000; i++) decode(bytes);
