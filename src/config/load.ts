@@ -257,6 +257,9 @@ export function describeConfig(config: RoleConfigs[Role]): Record<string, unknow
   return described;
 }
 
+/** This process's environment, for those that start other processes. */
+export const environment = (): Environment => process.env;
+
 /** This process's environment, and the file that the command line names. */
 export function sourceOf(options: {
   readonly configFile: string | undefined;

@@ -59,8 +59,8 @@ export const nodeSchema = z
     /** For the report of cost per 1,000 users, in whatever currency. Decides nothing. */
     pricePerHour: z.number().min(0).max(10_000).default(0),
     /**
-     * Modules whose default export is a list of worlds made by `defineRoom`; relative to the file
-     * that names them. Left out: the worlds of the demo.
+     * Modules whose default export is a list of worlds made by `defineRoom`; relative to the
+     * working directory. Left out: the world of the demo.
      */
     worlds: z.array(z.string().min(1).max(4096)).max(64).optional(),
     /**
@@ -128,9 +128,9 @@ export const placementSchema = z
     publicUrl: z.url({ protocol: /^https?$/, error: "must be an http(s) URL" }).optional(),
     /**
      * Copies of every stream. 1 needs one NATS server and loses the rooms with its disk; 3 needs
-     * three and survives one. Only creation uses it: change existing streams with NATS's tools.
+     * three and survives one. Changing it changes the streams that are there.
      */
-    replicas: z.union([z.literal(1), z.literal(3), z.literal(5)]).default(3),
+    replicas: z.union([z.literal(1), z.literal(3)]).default(3),
     /** Rooms that are listed and kept by this cluster; one more is refused. */
     roomsMax: count(1, 1_000_000).default(100_000),
   })

@@ -1,0 +1,59 @@
+import net from "node:net";
+import { err, ok, type Result } from "../kernel/result.ts";
+
+/** True where this machine lets us listen there now. */
+export function isFree(port: number, host = "127.0.0.1"): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = net.createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen(port, host, () => probe.close(() => resolve(true)));
+  });
+}
+
+/** So many ports that nobody uses, all different. */
+export async function freePorts(count: number): Promise<number[]> {
+  const probes: net.Server[] = [];
+  const ports: number[] = [];
+  // All are held until the last one is known, because the system may give a freed one out again.
+  for (let i = 0; i < count; i += 1) {
+    const probe = net.createServer();
+    await new Promise<void>((resolve, reject) => {
+      probe.once("error", reject);
+      probe.listen(0, "127.0.0.1", resolve);
+    });
+    probes.push(probe);
+    ports.push((probe.address() as net.AddressInfo).port);
+  }
+  await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
+  return ports;
+}
+
+export interface ClusterPorts {
+  readonly control: number;
+  readonly gateways: readonly number[];
+}
+
+/** `first`, and those after it for the gateways; all free ones where it is 0. */
+export async function clusterPorts(
+  first: number,
+  gateways: number,
+): Promise<Result<ClusterPorts, string>> {
+  if (first === 0) {
+    const [control = 0, ...rest] = await freePorts(gateways + 1);
+    return ok({ control, gateways: rest });
+  }
+  const uses = [
+    { port: first, use: "the control API" },
+    ...Array.from({ length: gateways }, (_, i) => ({
+      port: first + 1 + i,
+      use: `gateway ${i + 1}`,
+    })),
+  ];
+  for (const { port, use } of uses) {
+    if (await isFree(port)) continue;
+    return err(
+      `Port ${port}, for ${use}, is taken. Free it, name another first port with --port, or let the system choose with --port 0.`,
+    );
+  }
+  return ok({ control: first, gateways: uses.slice(1).map(({ port }) => port) });
+}
