@@ -61,6 +61,39 @@ export const METRICS = {
     help: "Proposals this node received, by what it did with them.",
     labels: ["outcome"],
   },
+  roomcluster_nodes: {
+    kind: "gauge",
+    help: "Nodes that are there, by this placement replica's verdict.",
+    labels: ["state"],
+  },
+  roomcluster_node_transitions_total: {
+    kind: "counter",
+    help: "Changes of this placement replica's verdict on a node.",
+    labels: ["to", "reason"],
+  },
+  roomcluster_placement_proposed_total: {
+    kind: "counter",
+    help: "Rooms proposed to nodes, by why they needed an owner.",
+    labels: ["reason"],
+  },
+  roomcluster_placement_unsettled: {
+    kind: "gauge",
+    help: "Rooms that wait for an owner.",
+  },
+  roomcluster_placement_answers_total: {
+    kind: "counter",
+    help: "Answers to the question where a room is.",
+    labels: ["status"],
+  },
+  roomcluster_placement_pauses_total: {
+    kind: "counter",
+    help: "Times this replica threw its samples and decisions away, by cause: loop or bus.",
+    labels: ["cause"],
+  },
+  roomcluster_placement_malformed_total: {
+    kind: "counter",
+    help: "Control messages that placement could not read, or of processes beyond its limit.",
+  },
   roomcluster_gateway_sockets: { kind: "gauge", help: "Client sockets this gateway holds." },
   roomcluster_gateway_sessions: {
     kind: "gauge",

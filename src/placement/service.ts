@@ -1,0 +1,350 @@
+import type { Bus, BusMessage, Subscription } from "../bus/bus.ts";
+import type { IndexEntry, IndexStore } from "../journal/index-store.ts";
+import type { Journal, StoreError } from "../journal/journal.ts";
+import { assert } from "../kernel/assert.ts";
+import type { Clock, Timer } from "../kernel/clock.ts";
+import type { ProcessId, RoomId, WorldName } from "../kernel/ids.ts";
+import type { Random } from "../kernel/random.ts";
+import { err, ok, type Result } from "../kernel/result.ts";
+import { disconnectOf } from "../membership/advisory.ts";
+import { Detector, type DetectorEffect, type ProbeEffect } from "../membership/detector.ts";
+import { ClusterView } from "../membership/view.ts";
+import type { Observer } from "../observe/observer.ts";
+import { type ControlMessage, control, decodeControl } from "../protocol/control-messages.ts";
+import * as subjects from "../protocol/subjects.ts";
+import { autoCreateBy } from "./auto-create.ts";
+import { changeEntry } from "./index-changes.ts";
+import { Planner } from "./planner.ts";
+import {
+  type PlannerConfig,
+  type PlannerEffect,
+  type PlannerMessage,
+  plannerDefaults,
+} from "./planner-types.ts";
+import { RoomTable } from "./room-table.ts";
+import { type PlacementSnapshot, snapshotOf } from "./snapshot.ts";
+import { StoreWork } from "./store-work.ts";
+
+export interface PlacementConfig {
+  readonly planner: PlannerConfig;
+  readonly tickMs: number;
+  /** A tick so much later than due means that this process did not run. */
+  readonly pauseMs: number;
+  readonly beatMs: number;
+  readonly probeMs: number;
+  /** The whole index is read this often, give or take a fifth. */
+  readonly rereadMs: number;
+  /** Worlds of rooms that nobody made, by pattern of their name: see auto-create.ts. */
+  readonly autoCreate: Readonly<Record<string, string>>;
+}
+
+export const placementDefaults: PlacementConfig = {
+  planner: plannerDefaults,
+  tickMs: 50,
+  pauseMs: 500,
+  beatMs: 500,
+  probeMs: 100,
+  rereadMs: 5_000,
+  autoCreate: {},
+};
+
+export interface PlacementParts {
+  readonly self: ProcessId;
+  /** Of its operator API. */
+  readonly url: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly control: Bus;
+  /** The system account's; undefined: deaths show by silence only. */
+  readonly sys: Bus | undefined;
+  readonly index: IndexStore;
+  readonly journal: Pick<Journal, "readTail">;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: Observer;
+  readonly config?: PlacementConfig;
+}
+
+export type ChangeError = StoreError | "contended";
+
+export interface Placement {
+  /** What this replica believes now. */
+  snapshot(): PlacementSnapshot;
+  /** `created` is false where the room was there, perhaps of another world. */
+  createRoom(
+    room: RoomId,
+    world: WorldName,
+  ): Promise<Result<{ readonly created: boolean; readonly entry: IndexEntry }, ChangeError>>;
+  /** Undefined: it was never made. Its owner tells the members and ends the journal. */
+  closeRoom(room: RoomId): Promise<Result<IndexEntry | undefined, ChangeError>>;
+  /** Asks the node of that name to hand its rooms over. */
+  drainNode(name: string, deadlineMs: number): Result<ProcessId, "unknown_node">;
+  close(): void;
+}
+
+export const startPlacement = (parts: PlacementParts): Placement => new PlacementService(parts);
+
+/** Runs what membership and the planner decide: buses, stores and timers in, effects out. */
+class PlacementService implements Placement {
+  readonly #parts: PlacementParts;
+  readonly #config: PlacementConfig;
+  readonly #view = new ClusterView();
+  readonly #rooms = new RoomTable();
+  readonly #detector = new Detector();
+  readonly #planner: Planner;
+  readonly #stores: StoreWork;
+  readonly #subscriptions: Subscription[];
+  readonly #timers: Timer[];
+  readonly #asks = new Map<number, (data: Uint8Array) => void>();
+  #lastAsk = 0;
+  #beats = 0;
+  #tickedAt: number;
+  #closed = false;
+
+  constructor(parts: PlacementParts) {
+    this.#parts = parts;
+    this.#config = parts.config ?? placementDefaults;
+    const { self, control: bus, sys, clock, random, index, journal, observer } = parts;
+    const { tickMs, beatMs, rereadMs, autoCreate } = this.#config;
+    this.#tickedAt = clock.now();
+    this.#planner = new Planner(
+      {
+        self,
+        view: this.#view,
+        rooms: this.#rooms,
+        stateOf: (process) => this.#detector.state(process),
+        autoCreate: autoCreateBy(autoCreate),
+        config: this.#config.planner,
+      },
+      clock.now(),
+    );
+    this.#stores = new StoreWork(
+      { index, journal, clock, random, log: observer.log },
+      (message) => this.#decide(message),
+      rereadMs,
+    );
+    const hear = (message: BusMessage): void => this.#hear(message);
+    this.#subscriptions = [
+      bus.subscribe(subjects.ALL_NODE_BEATS, hear),
+      bus.subscribe(subjects.ALL_GATEWAY_BEATS, hear),
+      bus.subscribe(subjects.ALL_PLACEMENT_BEATS, hear),
+      bus.subscribe(subjects.ALL_ROUTES, hear),
+      bus.subscribe(subjects.PLACE_REQUEST, hear, { queue: subjects.PLACE_QUEUE }),
+      bus.onConnection((connected) => this.#onConnection(connected)),
+      index.watch((entry) => this.#decide({ type: "entry", entry })),
+    ];
+    if (sys)
+      this.#subscriptions.push(sys.subscribe(subjects.DISCONNECTS, (m) => this.#onAdvisory(m)));
+    this.#timers = [
+      clock.every(tickMs, () => this.#tick()),
+      clock.every(beatMs, () => this.#beat(), 0),
+    ];
+    this.#stores.reread();
+  }
+
+  snapshot(): PlacementSnapshot {
+    return snapshotOf(this.#view, this.#rooms);
+  }
+
+  async createRoom(room: RoomId, world: WorldName): ReturnType<Placement["createRoom"]> {
+    let created = false;
+    const { index, clock } = this.#parts;
+    const stored = await index.change(room, (entry) => {
+      created = entry === undefined;
+      return changeEntry({ kind: "create", room, world }, entry, clock.wallNow());
+    });
+    if (!stored.ok) return stored;
+    const entry = stored.value;
+    assert(entry !== undefined, "a room that was made is there");
+    this.#decide({ type: "entry", entry });
+    return ok({ created, entry });
+  }
+
+  async closeRoom(room: RoomId): ReturnType<Placement["closeRoom"]> {
+    const { index, clock, control: bus } = this.#parts;
+    const stored = await index.change(room, (entry) =>
+      changeEntry({ kind: "close", room }, entry, clock.wallNow()),
+    );
+    if (!stored.ok || !stored.value) return stored;
+    this.#decide({ type: "entry", entry: stored.value });
+    // The line may know a newer owner than the entry.
+    const { owner, epoch } = this.#rooms.get(room) ?? stored.value;
+    if (owner !== undefined && !this.#closed)
+      bus.publish(subjects.nodeControl(owner), control.encode({ type: "closeRoom", room, epoch }));
+    return stored;
+  }
+
+  drainNode(name: string, deadlineMs: number): Result<ProcessId, "unknown_node"> {
+    const node = this.#view.nodeNamed(name);
+    if (!node) return err("unknown_node");
+    const drain = control.encode({ type: "drain", deadlineMs });
+    this.#parts.control.publish(subjects.nodeControl(node.process), drain);
+    return ok(node.process);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const subscription of this.#subscriptions) subscription.close();
+    for (const timer of this.#timers) timer.cancel();
+    this.#stores.close();
+  }
+
+  #hear({ data, respond }: BusMessage): void {
+    this.#noticePause();
+    const message = decodeControl(data);
+    if (!message || !this.#accept(message, respond))
+      this.#parts.observer.metrics.add("roomcluster_placement_malformed_total");
+  }
+
+  /** False where the message is none that placement understands. */
+  #accept(message: ControlMessage, respond: (data: Uint8Array) => void): boolean {
+    const now = this.#parts.clock.now();
+    switch (message.type) {
+      case "nodeBeat":
+        return this.#onNodeBeat(message, now);
+      case "gatewayBeat":
+        return this.#view.observeGateway(message, now) !== "full";
+      case "placementBeat":
+        return this.#view.observePlacement(message, now) !== "full";
+      case "route":
+        this.#decide({ type: "route", route: message });
+        return true;
+      case "locate": {
+        const ask = ++this.#lastAsk;
+        this.#asks.set(ask, respond);
+        this.#decide({ type: "locate", ask, room: message.room });
+        return true;
+      }
+      default:
+        return false;
+    }
+  }
+
+  #onNodeBeat(beat: Extract<ControlMessage, { type: "nodeBeat" }>, now: number): boolean {
+    const { process } = beat;
+    if (this.#detector.state(process) === "dead") return true;
+    const observed = this.#view.observeNode(beat, now);
+    if (observed.kind === "superseded") this.#run(this.#detector.superseded(process));
+    if (observed.kind !== "accepted") return observed.kind !== "full";
+    if (observed.older !== undefined) this.#run(this.#detector.superseded(observed.older));
+    this.#run(this.#detector.beat(process, beat, now));
+    return true;
+  }
+
+  #onAdvisory({ data }: BusMessage): void {
+    this.#noticePause();
+    const process = disconnectOf(data);
+    if (process !== undefined) this.#run(this.#detector.disconnected(process));
+  }
+
+  #onConnection(connected: boolean): void {
+    if (connected) this.#pause("bus");
+  }
+
+  #tick(): void {
+    this.#noticePause();
+    const { clock, observer } = this.#parts;
+    const now = clock.now();
+    this.#tickedAt = now;
+    // Who hears nothing judges nobody; on reconnection everything starts anew.
+    if (!this.#parts.control.connected) return;
+    this.#view.tick(now);
+    this.#run(this.#detector.tick(now));
+    this.#decide({ type: "tick", wallNow: clock.wallNow() });
+    observer.metrics.set("roomcluster_placement_unsettled", this.#planner.unsettled);
+  }
+
+  /** Any event may be the first after the process did not run: a late timer, or an answer. */
+  #noticePause(): void {
+    const { tickMs, pauseMs } = this.#config;
+    if (this.#parts.clock.now() - this.#tickedAt > tickMs + pauseMs) this.#pause("loop");
+  }
+
+  #pause(cause: "loop" | "bus"): void {
+    const { clock, observer } = this.#parts;
+    const now = clock.now();
+    const pausedMs = now - this.#tickedAt;
+    this.#tickedAt = now;
+    observer.metrics.add("roomcluster_placement_pauses_total", 1, { cause });
+    observer.log.warn({ cause, pausedMs }, "paused: forgetting samples and decisions");
+    this.#view.observerPaused(now);
+    this.#run(this.#detector.observerPaused(now));
+    this.#decide({ type: "paused" });
+  }
+
+  #beat(): void {
+    const { self: process, url, host, pid, control: bus } = this.#parts;
+    const sequence = ++this.#beats;
+    const beat = control.encode({ type: "placementBeat", process, sequence, url, host, pid });
+    bus.publish(subjects.placementBeat(process), beat);
+    const counts = { alive: 0, suspect: 0, stalled: 0 };
+    for (const { state } of this.#view.nodes.values()) counts[state]++;
+    for (const [state, count] of Object.entries(counts))
+      this.#parts.observer.metrics.set("roomcluster_nodes", count, { state });
+  }
+
+  /** Nothing is awaited from a verdict to the proposals that follow from it. */
+  #run(effects: readonly DetectorEffect[]): void {
+    const { metrics, log } = this.#parts.observer;
+    for (const effect of effects) {
+      if (effect.type === "probe") {
+        void this.#probe(effect);
+        continue;
+      }
+      const { process, from, to, reason } = effect;
+      this.#view.setState(process, to);
+      this.#decide(effect);
+      metrics.add("roomcluster_node_transitions_total", 1, { to, reason });
+      log[to === "alive" ? "info" : "warn"]({ node: process, from, to, reason }, "node verdict");
+    }
+  }
+
+  async #probe({ process, attempt }: ProbeEffect): Promise<void> {
+    const { self: from, control: bus } = this.#parts;
+    const probe = control.encode({ type: "probe", from });
+    const answer = await bus.request(subjects.nodePing(process), probe, this.#config.probeMs);
+    if (this.#closed) return;
+    this.#noticePause();
+    const unsent = !answer.ok && answer.error === "disconnected";
+    const outcome = answer.ok ? "alive" : unsent ? "unsent" : "silent";
+    this.#run(this.#detector.probeResult(process, attempt, outcome));
+  }
+
+  #decide(message: PlannerMessage): void {
+    if (this.#closed) return;
+    for (const effect of this.#planner.decide(message, this.#parts.clock.now()))
+      this.#apply(effect);
+  }
+
+  #apply(effect: PlannerEffect): void {
+    const { control: bus, observer } = this.#parts;
+    switch (effect.type) {
+      case "propose": {
+        const { node, proposals } = effect;
+        bus.publish(subjects.nodeControl(node), control.encode({ type: "propose", proposals }));
+        for (const { reason } of proposals)
+          observer.metrics.add("roomcluster_placement_proposed_total", 1, { reason });
+        return;
+      }
+      case "answer": {
+        const { status } = effect.located;
+        this.#asks.get(effect.ask)?.(control.encode({ type: "located", ...effect.located }));
+        this.#asks.delete(effect.ask);
+        observer.metrics.add("roomcluster_placement_answers_total", 1, { status });
+        return;
+      }
+      case "lookUp":
+        this.#stores.lookUp(effect.room, effect.create);
+        return;
+      case "readTail":
+        this.#stores.readTail(effect.room);
+        return;
+      case "reread":
+        this.#stores.reread();
+        return;
+      case "changeIndex":
+        this.#stores.change(effect.change);
+        return;
+    }
+  }
+}

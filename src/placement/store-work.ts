@@ -1,0 +1,123 @@
+import type { IndexStore } from "../journal/index-store.ts";
+import type { Journal, Tail } from "../journal/journal.ts";
+import type { Clock, Timer } from "../kernel/clock.ts";
+import { epochAt } from "../kernel/epoch.ts";
+import type { RoomId, WorldName } from "../kernel/ids.ts";
+import type { Random } from "../kernel/random.ts";
+import type { Log } from "../observe/observer.ts";
+import { decodeRecord } from "../protocol/journal-record.ts";
+import { changeEntry, type IndexChange } from "./index-changes.ts";
+import type { PlannerMessage, TailOwner } from "./planner-types.ts";
+
+/** After a failed reading of the index. */
+const REREAD_AGAIN_MS = 1_000;
+const TAIL_READS_MAX = 128;
+
+interface Stores {
+  readonly index: IndexStore;
+  readonly journal: Pick<Journal, "readTail">;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** The planner's errands to the stores. Each comes back as a message, unless closed meanwhile. */
+export class StoreWork {
+  readonly #stores: Stores;
+  readonly #tell: (message: PlannerMessage) => void;
+  readonly #rereadMs: number;
+  readonly #tails = new Set<RoomId>();
+  #next: Timer | undefined;
+  #reading = false;
+  #again = false;
+  #closed = false;
+
+  constructor(stores: Stores, tell: (message: PlannerMessage) => void, rereadMs: number) {
+    this.#stores = stores;
+    this.#tell = tell;
+    this.#rereadMs = rereadMs;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#next?.cancel();
+  }
+
+  /** Reads the whole index now, and from then on every few seconds. */
+  reread(): void {
+    if (this.#reading) this.#again = true;
+    else void this.#read();
+  }
+
+  lookUp(room: RoomId, create: WorldName | undefined): void {
+    void this.#lookUp(room, create);
+  }
+
+  readTail(room: RoomId): void {
+    if (this.#tails.has(room) || this.#tails.size >= TAIL_READS_MAX) return;
+    this.#tails.add(room);
+    void this.#readTail(room);
+  }
+
+  change(change: IndexChange): void {
+    void this.#change(change);
+  }
+
+  async #read(): Promise<void> {
+    const { index, clock, random, log } = this.#stores;
+    this.#next?.cancel();
+    this.#reading = true;
+    const readAt = clock.now();
+    const entries = await index.list();
+    this.#reading = false;
+    if (this.#closed) return;
+    // Each replica reads at its own moments.
+    const jitter = 0.8 + 0.4 * random.next();
+    const delayMs = this.#again ? 0 : entries.ok ? this.#rereadMs * jitter : REREAD_AGAIN_MS;
+    this.#again = false;
+    this.#next = clock.after(delayMs, () => void this.#read());
+    if (entries.ok) this.#tell({ type: "index", entries: entries.value, readAt });
+    else log.warn({ reason: entries.error }, "the index can not be read");
+  }
+
+  async #lookUp(room: RoomId, create: WorldName | undefined): Promise<void> {
+    const { index, clock } = this.#stores;
+    const found =
+      create === undefined
+        ? await index.read(room)
+        : await index.change(room, (entry) =>
+            changeEntry({ kind: "create", room, world: create }, entry, clock.wallNow()),
+          );
+    if (this.#closed) return;
+    const entry = found.ok ? found.value : undefined;
+    this.#tell({ type: "lookedUp", room, entry, failed: !found.ok });
+  }
+
+  async #readTail(room: RoomId): Promise<void> {
+    const tail = await this.#stores.journal.readTail(room);
+    this.#tails.delete(room);
+    if (this.#closed || !tail.ok) return;
+    this.#tell({ type: "tail", room, tail: ownerOf(tail.value) });
+  }
+
+  async #change(change: IndexChange): Promise<void> {
+    const { index, clock, log } = this.#stores;
+    const changed = await index.change(change.room, (entry) =>
+      changeEntry(change, entry, clock.wallNow()),
+    );
+    if (this.#closed) return;
+    if (changed.ok && changed.value) this.#tell({ type: "entry", entry: changed.value });
+    // Not repeated: the next reading of the index shows what still has to be changed.
+    else if (!changed.ok) log.warn({ ...change, reason: changed.error }, "index change failed");
+  }
+}
+
+/** Who the tail says owns the room. */
+function ownerOf({ generation, sequence, record: data }: Tail): TailOwner | undefined {
+  const record = data && decodeRecord(data);
+  if (!record) return undefined;
+  const { stateVersion } = record;
+  return record.type === "owner"
+    ? { epoch: epochAt(generation, sequence), owner: record.owner, stateVersion }
+    : { epoch: record.epoch, owner: record.by, stateVersion };
+}

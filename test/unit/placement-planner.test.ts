@@ -1,0 +1,608 @@
+import { describe, expect, test } from "vitest";
+import type { IndexEntry } from "../../src/journal/index-store.ts";
+import { EPOCH_NONE, type Epoch } from "../../src/kernel/epoch.ts";
+import { type ProcessId, processId, roomId, worldName } from "../../src/kernel/ids.ts";
+import type { NodeState } from "../../src/membership/detector.ts";
+import { ClusterView } from "../../src/membership/view.ts";
+import { autoCreateBy } from "../../src/placement/auto-create.ts";
+import { changeEntry } from "../../src/placement/index-changes.ts";
+import { Planner } from "../../src/placement/planner.ts";
+import {
+  type PlannerConfig,
+  type PlannerEffect,
+  type PlannerMessage,
+  plannerDefaults,
+} from "../../src/placement/planner-types.ts";
+import { eventOfName, RoomTable } from "../../src/placement/room-table.ts";
+import type { NodeBeat, Proposal } from "../../src/protocol/control-messages.ts";
+
+const PLAZA = worldName("plaza");
+const node = (n: number): ProcessId => processId(`n${n}.${n.toString(16).padStart(16, "0")}`);
+const replica = (n: number): ProcessId => processId(`p${n}.${n.toString(16).padStart(16, "0")}`);
+const room = (n: number | string) => roomId(`t/room${n}`);
+const epoch = (n: number) => n as Epoch;
+
+const entry = (name: number | string, over: Partial<IndexEntry> = {}): IndexEntry => ({
+  room: room(name),
+  world: PLAZA,
+  status: "wanted",
+  epoch: EPOCH_NONE,
+  owner: undefined,
+  crashedOn: [],
+  immovable: false,
+  changedAtMs: 1_000,
+  ...over,
+});
+
+/** A planner on its own, past its warm-up, with nodes that beat. */
+class Bench {
+  now = 0;
+  readonly view = new ClusterView();
+  readonly rooms = new RoomTable();
+  readonly states = new Map<ProcessId, NodeState>();
+  readonly planner: Planner;
+  #sequence = 0;
+
+  constructor(options: { nodes?: number; rank?: number; config?: Partial<PlannerConfig> } = {}) {
+    const { nodes = 3, rank = 0, config = {} } = options;
+    for (let i = 0; i < rank; i++)
+      this.view.observePlacement(
+        { type: "placementBeat", process: replica(i), sequence: 1, url: "", host: "", pid: 1 },
+        0,
+      );
+    this.planner = new Planner(
+      {
+        self: replica(rank),
+        view: this.view,
+        rooms: this.rooms,
+        stateOf: (process) => this.states.get(process),
+        autoCreate: autoCreateBy({ "demo*": "plaza" }),
+        config: { ...plannerDefaults, ...config },
+      },
+      0,
+    );
+    for (let i = 1; i <= nodes; i++) this.join(node(i));
+    this.now = 10_000;
+  }
+
+  beat(process: ProcessId, over: Partial<NodeBeat> = {}): void {
+    const beat: NodeBeat = {
+      type: "nodeBeat",
+      process,
+      sequence: ++this.#sequence,
+      loopAgeMs: 0,
+      echoAgeMs: 0,
+      rooms: 0,
+      sessions: 0,
+      load: 0,
+      egressBytesPerS: 0,
+      capacity: 1,
+      arch: "x64",
+      zone: "z1",
+      version: "1",
+      pricePerHour: 0,
+      draining: false,
+      host: "h",
+      pid: 1,
+      worlds: [{ world: PLAZA, stateVersion: 1 }],
+      running: null,
+      ...over,
+    };
+    this.view.observeNode(beat, this.now);
+  }
+
+  join(process: ProcessId): PlannerEffect[] {
+    this.beat(process);
+    return this.verdict(process, "alive");
+  }
+
+  verdict(process: ProcessId, to: NodeState): PlannerEffect[] {
+    const from = this.states.get(process);
+    this.states.set(process, to);
+    this.view.setState(process, to);
+    const reason = to === "stalled" ? "loop_age" : "silent";
+    return this.decide({ type: "transition", process, from, to, reason });
+  }
+
+  decide(message: PlannerMessage): PlannerEffect[] {
+    return this.planner.decide(message, this.now);
+  }
+
+  /** The whole index as it is now. */
+  index(...entries: IndexEntry[]): PlannerEffect[] {
+    return this.decide({ type: "index", entries, readAt: this.now });
+  }
+
+  route(owner: ProcessId, ...rooms: [string | number, number][]): PlannerEffect[] {
+    const routes = rooms.map(([name, at]) => ({ room: room(name), epoch: epoch(at) }));
+    return this.decide({ type: "route", route: { type: "route", owner, routes } });
+  }
+
+  /** Ticks every 50 ms. */
+  run(byMs: number): PlannerEffect[] {
+    const effects: PlannerEffect[] = [];
+    for (const end = this.now + byMs; this.now < end; ) {
+      this.now += 50;
+      effects.push(...this.decide({ type: "tick", wallNow: this.now }));
+    }
+    return effects;
+  }
+
+  locate(name: string): { located: string[]; effects: PlannerEffect[] } {
+    const effects = this.decide({ type: "locate", ask: 1, room: roomId(`t/${name}`) });
+    return { located: answers(effects), effects };
+  }
+}
+
+const proposals = (effects: readonly PlannerEffect[]): (Proposal & { node: ProcessId })[] =>
+  effects.flatMap((effect) =>
+    effect.type === "propose"
+      ? effect.proposals.map((proposal) => ({ ...proposal, node: effect.node }))
+      : [],
+  );
+const shown = (effects: readonly PlannerEffect[]): string[] =>
+  proposals(effects).map((p) => `${p.room.slice(2)} ${p.replaces} ${p.reason}`);
+const answers = (effects: readonly PlannerEffect[]): string[] =>
+  effects.flatMap((effect) => (effect.type === "answer" ? [effect.located.status] : []));
+const changes = (effects: readonly PlannerEffect[]): string[] =>
+  effects.flatMap((effect) => (effect.type === "changeIndex" ? [effect.change.kind] : []));
+const targets = (effects: readonly PlannerEffect[]): ProcessId[] =>
+  proposals(effects).map((p) => p.node);
+
+describe("need", () => {
+  test("[PL10] [PL11] rooms without an owner are proposed with the epoch they replace", () => {
+    const bench = new Bench();
+    const effects = bench.index(
+      entry(1),
+      entry(2, { epoch: epoch(7) }),
+      entry(3, { status: "closed" }),
+      entry(4, { status: "quarantined" }),
+    );
+    expect(shown(effects).sort()).toEqual(["room1 0 new", "room2 7 orphan"]);
+  });
+
+  test.each([
+    ["dead", "owner_down"],
+    ["suspect", "owner_down"],
+    ["stalled", "owner_stalled"],
+  ] as const)("[PL10] [PL12] the rooms of a %s node are proposed in the same breath", (to, reason) => {
+    const bench = new Bench();
+    bench.index(...[1, 2, 3].map((n) => entry(n, { epoch: epoch(n), owner: node(1) })));
+    bench.index(entry(4, { epoch: epoch(4), owner: node(2) }));
+    const effects = bench.verdict(node(1), to);
+    expect(shown(effects).sort()).toEqual([1, 2, 3].map((n) => `room${n} ${n} ${reason}`));
+    expect(targets(effects)).not.toContain(node(1));
+  });
+
+  test("[PL10] a node that joins or comes back moves nothing", () => {
+    const bench = new Bench();
+    bench.index(...[1, 2, 3].map((n) => entry(n, { epoch: epoch(n), owner: node(1) })));
+    expect(proposals(bench.join(node(9)))).toEqual([]);
+    expect(proposals(bench.run(2_000))).toEqual([]);
+  });
+
+  test("[PL17] an owner never heard of is gone after 1.5 s", () => {
+    const bench = new Bench();
+    const effects = bench.index(entry(1, { epoch: epoch(3), owner: node(77) }));
+    expect(proposals(effects)).toEqual([]);
+    expect(proposals(bench.run(1_450))).toEqual([]);
+    expect(shown(bench.run(550))).toEqual(["room1 3 owner_down"]);
+  });
+
+  test("[PL18] a room its owner does not announce goes to that owner first", () => {
+    const bench = new Bench();
+    bench.index(entry(1, { epoch: epoch(3), owner: node(2) }));
+    for (let s = 0; s < 10; s++) {
+      bench.route(node(2), [1, 3]);
+      expect(proposals(bench.run(1_000))).toEqual([]);
+    }
+    const effects = bench.run(4_500);
+    expect(proposals(effects)).toMatchObject([{ reason: "orphan", node: node(2), replaces: 3 }]);
+    const again = bench.run(1_000);
+    expect(proposals(again)).toHaveLength(1);
+    expect(targets(again)).not.toContain(node(2));
+  });
+
+  test("[PL18] the announcement settles it", () => {
+    const bench = new Bench();
+    bench.index(entry(1, { epoch: epoch(3), owner: node(2) }));
+    expect(proposals(bench.run(5_500))).toHaveLength(1);
+    bench.route(node(2), [1, 3]);
+    expect(proposals(bench.run(3_000))).toEqual([]);
+    expect(bench.planner.unsettled).toBe(0);
+  });
+
+  test("[PL20] nothing is proposed in the first half second", () => {
+    const bench = new Bench();
+    bench.decide({ type: "paused" });
+    expect(proposals(bench.index(entry(1)))).toEqual([]);
+    expect(proposals(bench.run(450))).toEqual([]);
+    expect(proposals(bench.run(50))).toHaveLength(1);
+  });
+});
+
+describe("messages", () => {
+  test("[PL11] 600 rooms of one dead node go out in messages of at most 256", () => {
+    const bench = new Bench({ nodes: 2 });
+    const entries = Array.from({ length: 600 }, (_, i) =>
+      entry(i, { epoch: epoch(i + 1), owner: node(1) }),
+    );
+    bench.index(...entries);
+    const effects = bench.verdict(node(1), "dead");
+    const sizes = effects.map((e) => (e.type === "propose" ? e.proposals.length : 0));
+    expect(sizes).toEqual([256, 256, 88]);
+    expect(new Set(proposals(effects).map((p) => p.room)).size).toBe(600);
+  });
+
+  test("[PL11] shows come first, then what is asked for", () => {
+    const bench = new Bench({ nodes: 2 });
+    const owned = { epoch: epoch(1), owner: node(1) };
+    bench.index(entry(1, owned), entry(2, owned), entry(3, { ...owned, immovable: true }));
+    bench.rooms.get(room(2)) as object;
+    const line = bench.rooms.get(room(2));
+    if (line) line.asked = 5;
+    expect(shown(bench.verdict(node(1), "dead"))).toEqual([
+      "room3 1 owner_down",
+      "room2 1 owner_down",
+      "room1 1 owner_down",
+    ]);
+  });
+
+  test("[PL5] rooms of one node spread over the others at once", () => {
+    const bench = new Bench({ nodes: 5 });
+    bench.index(
+      ...Array.from({ length: 100 }, (_, i) => entry(i, { epoch: epoch(1), owner: node(1) })),
+    );
+    const counts = new Map<ProcessId, number>();
+    for (const target of targets(bench.verdict(node(1), "dead")))
+      counts.set(target, (counts.get(target) ?? 0) + 1);
+    expect([...counts.values()]).toEqual([25, 25, 25, 25]);
+  });
+});
+
+describe("several replicas", () => {
+  test("[PL13] rank k waits k × 150 ms", () => {
+    const bench = new Bench({ rank: 2 });
+    bench.index(entry(1, { epoch: epoch(1), owner: node(1) }));
+    expect(proposals(bench.verdict(node(1), "dead"))).toEqual([]);
+    expect(proposals(bench.run(250))).toEqual([]);
+    expect(proposals(bench.run(50))).toHaveLength(1);
+  });
+
+  test("[PL13] [PL15] a claim heard meanwhile leaves it nothing to do", () => {
+    const bench = new Bench({ rank: 2 });
+    bench.index(entry(1, { epoch: epoch(1), owner: node(1) }));
+    bench.verdict(node(1), "dead");
+    bench.run(100);
+    bench.route(node(2), [1, 5]);
+    expect(proposals(bench.run(3_000))).toEqual([]);
+  });
+
+  test("[PL13] who is asked acts at once", () => {
+    const bench = new Bench({ rank: 2 });
+    bench.index(entry(1, { epoch: epoch(1), owner: node(1) }));
+    bench.verdict(node(1), "dead");
+    const { located, effects } = bench.locate("room1");
+    expect(located).toEqual(["placing"]);
+    expect(proposals(effects)).toHaveLength(1);
+  });
+});
+
+describe("no effect", () => {
+  test("[PL14] repeated to another node after 1, 2, 4, 5 and 5 s, reading the tail", () => {
+    const bench = new Bench({ nodes: 3 });
+    bench.index(entry(1));
+    const at: number[] = [];
+    const nodes: ProcessId[] = [];
+    const start = bench.now;
+    let tails = 0;
+    while (bench.now < start + 18_000) {
+      const effects = bench.run(50);
+      tails += effects.filter((effect) => effect.type === "readTail").length;
+      for (const target of targets(effects)) {
+        at.push(bench.now - start);
+        nodes.push(target);
+      }
+    }
+    expect(at).toEqual([1_000, 3_000, 7_000, 12_000, 17_000]);
+    expect(tails).toBe(5);
+    expect(new Set(nodes.slice(0, 2)).size).toBe(2);
+  });
+
+  test("[PL14] [PL15] the tail shows another epoch: that one is replaced from then on", () => {
+    const bench = new Bench();
+    bench.index(entry(1, { epoch: epoch(1), owner: node(1) }));
+    bench.verdict(node(2), "dead");
+    bench.verdict(node(1), "dead");
+    const tail = { epoch: epoch(9), owner: node(2), stateVersion: 1 };
+    const effects = bench.decide({ type: "tail", room: room(1), tail });
+    expect(shown(effects)).toEqual(["room1 9 owner_down"]);
+    expect(targets(effects)).toEqual([node(3)]);
+  });
+
+  test("[PL14] a proposal to a node that dies goes elsewhere at once", () => {
+    const bench = new Bench({ nodes: 2 });
+    const [first] = targets(bench.index(entry(1)));
+    const effects = bench.verdict(first as ProcessId, "dead");
+    expect(targets(effects)).toEqual([first === node(1) ? node(2) : node(1)]);
+  });
+
+  test("[PL19] no node: tried again when one appears, a little later", () => {
+    const bench = new Bench({ nodes: 0 });
+    expect(proposals(bench.index(entry(1)))).toEqual([]);
+    expect(bench.locate("room1").located).toEqual(["no_capacity"]);
+    expect(proposals(bench.run(1_200))).toEqual([]);
+    expect(proposals(bench.join(node(5)))).toEqual([]);
+    expect(proposals(bench.run(250))).toEqual([]);
+    expect(targets(bench.run(50))).toEqual([node(5)]);
+  });
+
+  test("[PL16] a pause forgets decisions and reads the index again", () => {
+    const bench = new Bench();
+    bench.index(entry(1), entry(2, { epoch: epoch(4), owner: node(1) }));
+    expect(bench.planner.unsettled).toBe(1);
+    const effects = bench.decide({ type: "paused" });
+    expect(effects).toEqual([{ type: "reread" }]);
+    expect(bench.planner.unsettled).toBe(0);
+  });
+});
+
+describe("knowledge", () => {
+  test("[PL15] lower epochs change nothing, from wherever they come", () => {
+    const bench = new Bench();
+    bench.index(entry(1, { epoch: epoch(9), owner: node(1) }));
+    bench.route(node(2), [1, 8]);
+    bench.decide({
+      type: "entry",
+      entry: entry(1, { epoch: epoch(8), owner: node(3), changedAtMs: 9_999 }),
+    });
+    const tail = { epoch: epoch(7), owner: node(3), stateVersion: 1 };
+    bench.decide({ type: "tail", room: room(1), tail });
+    expect(bench.rooms.get(room(1))).toMatchObject({ epoch: 9, owner: node(1) });
+  });
+
+  test("[PL42] an old hint does not undo a newer one of the same epoch", () => {
+    const bench = new Bench();
+    const owned = entry(1, { epoch: epoch(9), owner: node(1), changedAtMs: 2_000 });
+    bench.index(owned);
+    const gaveUp = { ...owned, owner: undefined, crashedOn: [node(1)], changedAtMs: 3_000 };
+    expect(shown(bench.decide({ type: "entry", entry: gaveUp }))).toEqual(["room1 9 crashes"]);
+    bench.decide({ type: "entry", entry: owned });
+    expect(bench.rooms.get(room(1))?.owner).toBeUndefined();
+  });
+
+  test("[PL42] what changed while the index was read is kept", () => {
+    const bench = new Bench();
+    const owned = entry(1, { epoch: epoch(9), owner: node(1) });
+    bench.index(owned);
+    const readAt = bench.now;
+    bench.now += 10;
+    const gone = { ...owned, owner: undefined, crashedOn: [node(1)], changedAtMs: 1_001 };
+    bench.decide({ type: "entry", entry: gone });
+    bench.decide({ type: "index", entries: [owned], readAt });
+    expect(bench.rooms.get(room(1))?.owner).toBeUndefined();
+    bench.decide({ type: "index", entries: [owned], readAt: bench.now });
+    expect(bench.rooms.get(room(1))?.owner).toBe(node(1));
+  });
+
+  test("[PL1] a state version once run is asked of the next owner", () => {
+    const bench = new Bench({ nodes: 1 });
+    bench.now += 1;
+    bench.beat(node(2), { worlds: [{ world: PLAZA, stateVersion: 5 }] });
+    bench.verdict(node(2), "alive");
+    bench.index(entry(1));
+    bench.route(node(2), [1, 4]);
+    expect(proposals(bench.verdict(node(2), "dead"))).toEqual([]);
+    bench.beat(node(3), { worlds: [{ world: PLAZA, stateVersion: 5 }] });
+    bench.verdict(node(3), "alive");
+    expect(targets(bench.run(1_000))).toEqual([node(3)]);
+  });
+});
+
+describe("crashes", () => {
+  const gaveUp = (crashedOn: readonly ProcessId[], at: number): IndexEntry =>
+    entry(1, { epoch: epoch(at), crashedOn, changedAtMs: 1_000 + at });
+
+  test("[PL30] a node that gave the room up is not asked again", () => {
+    const bench = new Bench({ nodes: 3 });
+    const effects = bench.decide({ type: "entry", entry: gaveUp([node(1), node(2)], 5) });
+    expect(proposals(effects)).toMatchObject([{ node: node(3), reason: "crashes" }]);
+  });
+
+  test("[PL31] three nodes: quarantined, and askers are told", () => {
+    const bench = new Bench({ nodes: 4 });
+    const effects = bench.decide({ type: "entry", entry: gaveUp([node(1), node(2), node(3)], 5) });
+    expect(changes(effects)).toEqual(["quarantine"]);
+    expect(proposals(effects)).toEqual([]);
+    expect(bench.locate("room1").located).toEqual(["quarantined"]);
+    expect(proposals(bench.run(10_000))).toEqual([]);
+  });
+
+  test("[PL31] incarnations of one name are one node", () => {
+    const bench = new Bench({ nodes: 4 });
+    const again = processId("n1.ffffffffffffffff");
+    const effects = bench.decide({ type: "entry", entry: gaveUp([node(1), again, node(2)], 5) });
+    expect(changes(effects)).toEqual([]);
+    expect(targets(effects).every((target) => target === node(3) || target === node(4))).toBe(true);
+  });
+
+  test("[PL31] [PL32] the only node gets it again after 5 s and loses it the third time", () => {
+    const bench = new Bench({ nodes: 1 });
+    bench.index(entry(1, { epoch: epoch(1), owner: node(1) }));
+    for (const [times, at] of [
+      [1, 2],
+      [2, 4],
+    ] as const) {
+      const crashedOn = Array.from({ length: times }, () => node(1));
+      const effects = bench.decide({ type: "entry", entry: gaveUp(crashedOn, at) });
+      expect(proposals(effects)).toEqual([]);
+      expect(proposals(bench.run(4_900))).toEqual([]);
+      expect(proposals(bench.run(600))).toHaveLength(1);
+      bench.route(node(1), [1, at + 1]);
+    }
+    const effects = bench.decide({
+      type: "entry",
+      entry: gaveUp([node(1), node(1), node(1)], 6),
+    });
+    expect(changes(effects)).toEqual(["quarantine"]);
+  });
+
+  test("[PL31] give-ups count also where the node names itself once", () => {
+    const bench = new Bench({ nodes: 1 });
+    bench.index(entry(1, { epoch: epoch(1), owner: node(1) }));
+    const seen: string[][] = [];
+    for (const at of [2, 4, 6]) {
+      bench.route(node(1), [1, at]);
+      seen.push(changes(bench.decide({ type: "entry", entry: gaveUp([node(1)], at) })));
+    }
+    expect(seen).toEqual([[], [], ["quarantine"]]);
+  });
+
+  test("[PL32] of two nodes that crashed it, not the last one", () => {
+    const bench = new Bench({ nodes: 2 });
+    expect(proposals(bench.index(gaveUp([node(1), node(2)], 5)))).toEqual([]);
+    expect(targets(bench.run(5_500))).toEqual([node(1)]);
+  });
+
+  test("[PL30] an owner by its tail that crashed the room is not the first to be asked", () => {
+    const bench = new Bench({ nodes: 2 });
+    bench.index(gaveUp([node(1)], 5));
+    const tail = { epoch: epoch(6), owner: node(1), stateVersion: 1 };
+    bench.decide({ type: "tail", room: room(1), tail });
+    expect(targets(bench.run(5_500))).toEqual([node(2)]);
+  });
+
+  test("[PL33] the room a stalled loop is stuck in counts as crashed there", () => {
+    const bench = new Bench({ nodes: 3 });
+    const owned = { epoch: epoch(2), owner: node(1) };
+    bench.index(entry(1, owned), entry(2, owned));
+    bench.beat(node(1), { loopAgeMs: 3_100, running: room(2) });
+    const effects = bench.verdict(node(1), "stalled");
+    const change = { kind: "crashed", room: room(2), epoch: 2, on: node(1) };
+    expect(effects).toContainEqual({ type: "changeIndex", change });
+    expect(shown(effects).sort()).toEqual(["room1 2 owner_stalled", "room2 2 crashes"]);
+  });
+
+  test("[PL34] ten minutes under one owner and the crashes are forgotten", () => {
+    const bench = new Bench({ config: { unannouncedMs: 10_000_000, scanMs: 10_000 } });
+    bench.index(
+      entry(1, { epoch: epoch(2), owner: node(1), crashedOn: [node(2)], changedAtMs: 0 }),
+    );
+    const scan = (byMs: number) => {
+      bench.now += byMs;
+      return changes(bench.decide({ type: "tick", wallNow: bench.now }));
+    };
+    expect(scan(590_000)).toEqual([]);
+    expect(scan(20_000)).toEqual(["forget_crashes"]);
+    expect(scan(20_000)).toEqual([]);
+  });
+});
+
+describe("questions", () => {
+  test("[PL40] placed, closed and placing are answered at once", () => {
+    const bench = new Bench();
+    bench.index(
+      entry(1, { epoch: epoch(2), owner: node(1) }),
+      entry(2, { status: "closed" }),
+      entry(3, { epoch: epoch(2), owner: node(77) }),
+    );
+    const { effects } = bench.locate("room1");
+    expect(effects).toContainEqual({
+      type: "answer",
+      ask: 1,
+      located: { status: "placed", epoch: 2, owner: node(1), retryAfterMs: 0 },
+    });
+    expect(bench.locate("room2").located).toEqual(["closed"]);
+    expect(bench.locate("room3").located).toEqual(["placing"]);
+  });
+
+  test("[PL40] unknown is said only after the index was asked", () => {
+    const bench = new Bench();
+    const { located, effects } = bench.locate("nowhere");
+    expect(located).toEqual([]);
+    expect(effects).toEqual([{ type: "lookUp", room: roomId("t/nowhere"), create: undefined }]);
+    expect(bench.locate("nowhere").effects).toEqual([]);
+    const found = { type: "lookedUp", room: roomId("t/nowhere"), entry: undefined } as const;
+    expect(answers(bench.decide({ ...found, failed: false }))).toEqual(["unknown", "unknown"]);
+    bench.locate("nowhere");
+    expect(answers(bench.decide({ ...found, failed: true }))).toEqual(["placing"]);
+  });
+
+  test("[PL40] a room made elsewhere a moment ago is found and placed", () => {
+    const bench = new Bench({ rank: 1 });
+    bench.locate("room5");
+    const effects = bench.decide({
+      type: "lookedUp",
+      room: room(5),
+      entry: entry(5),
+      failed: false,
+    });
+    expect(answers(effects)).toEqual(["placing"]);
+    expect(proposals(effects)).toHaveLength(1);
+  });
+
+  test("[PL41] a room that matches is made on demand", () => {
+    const bench = new Bench();
+    const { located, effects } = bench.locate("demo-7");
+    expect(located).toEqual(["placing"]);
+    expect(effects).toContainEqual({ type: "lookUp", room: roomId("t/demo-7"), create: PLAZA });
+  });
+
+  test("[PL43] rooms beyond the limit are refused", () => {
+    const bench = new Bench({ config: { roomsMax: 1 } });
+    bench.index(entry(1), entry(2));
+    expect(bench.rooms.lines.size).toBe(1);
+    expect(bench.locate("demo-7").located).toEqual(["no_capacity"]);
+  });
+
+  test("[PL40] waiting questions are bounded", () => {
+    const bench = new Bench({ config: { asksPerRoomMax: 2, lookUpsMax: 1 } });
+    expect(bench.locate("x").located).toEqual([]);
+    expect(bench.locate("x").located).toEqual([]);
+    expect(bench.locate("x").located).toEqual(["placing"]);
+    expect(bench.locate("y").located).toEqual(["placing"]);
+  });
+});
+
+describe("small parts", () => {
+  test("[PL41] the longest pattern wins", () => {
+    const world = autoCreateBy({
+      "*": "any",
+      "plaza-*": "plaza",
+      plaza: "plaza",
+      "plaza-vip": "vip",
+    });
+    expect(world(roomId("t/plaza"))).toBe("plaza");
+    expect(world(roomId("t/plaza-2"))).toBe("plaza");
+    expect(world(roomId("t/plaza-vip"))).toBe("vip");
+    expect(world(roomId("t/other"))).toBe("any");
+    expect(autoCreateBy({ plaza: "plaza" })(roomId("t/plaza2"))).toBeUndefined();
+  });
+
+  test("[PL3] rooms that differ in their number are one event of one tenant", () => {
+    expect(eventOfName(roomId("t/show-12"))).toBe("t/show");
+    expect(eventOfName(roomId("u/show-s3"))).toBe("u/show");
+    expect(eventOfName(roomId("t/show"))).toBeUndefined();
+  });
+
+  test("[PL44] changes decided for another epoch do nothing", () => {
+    const stored = entry(1, { epoch: epoch(5), changedAtMs: 9_000 });
+    const at = (n: number) => ({ room: room(1), epoch: epoch(n) });
+    expect(changeEntry({ kind: "quarantine", ...at(4) }, stored, 1)).toBeUndefined();
+    expect(changeEntry({ kind: "quarantine", ...at(5) }, stored, 1)).toEqual({
+      ...stored,
+      status: "quarantined",
+      changedAtMs: 9_001,
+    });
+    const crashed = changeEntry({ kind: "crashed", ...at(5), on: node(1) }, stored, 20_000);
+    expect(crashed).toMatchObject({ crashedOn: [node(1)], changedAtMs: 20_000 });
+    expect(changeEntry({ kind: "crashed", ...at(5), on: node(1) }, crashed, 1)).toBeUndefined();
+    expect(changeEntry({ kind: "forget_crashes", ...at(5) }, crashed, 1)?.crashedOn).toEqual([]);
+    expect(changeEntry({ kind: "forget_crashes", ...at(5) }, stored, 1)).toBeUndefined();
+    const create = { kind: "create", room: room(1), world: PLAZA } as const;
+    expect(changeEntry(create, stored, 1)).toBeUndefined();
+    expect(changeEntry(create, undefined, 7)).toEqual(entry(1, { changedAtMs: 7 }));
+    expect(changeEntry({ kind: "close", room: room(1) }, undefined, 7)).toBeUndefined();
+    expect(changeEntry({ kind: "close", room: room(1) }, stored, 7)?.status).toBe("closed");
+  });
+});
