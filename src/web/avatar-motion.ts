@@ -1,6 +1,6 @@
 import { ANIMATION } from "./plaza-room.ts";
 
-/** Angles of the joints, radians; legs turn forward, arms backward (`swing`) and outward (`lift`). */
+/** Angles of the joints, radians: legs turn forward, arms backward (swing) and outward (lift). */
 export interface Joints {
   bob: number;
   lean: number;

@@ -5,6 +5,7 @@ import { type Look, lookOf } from "./avatar-look.ts";
 import { moveJoints, restingJoints, strideOf } from "./avatar-motion.ts";
 import { CROWN_Y } from "./avatar-parts.ts";
 import { Label, placeLabel } from "./labels.ts";
+import { groundAt } from "./layout.ts";
 import { ANIMATION, nameOf, type PlazaMember, type PlazaRoom } from "./plaza-room.ts";
 
 /** Where a carried item is, relative to a bearer whose pose does not say. */
@@ -41,7 +42,7 @@ export interface View {
   readonly height: number;
 }
 
-/** Everybody the room shows, me included: where they are drawn, how they move, what floats over them. */
+/** Everybody the room shows, me included: where they are drawn, how they move, their names. */
 export class Avatars {
   readonly #crowd: AvatarCrowd;
   readonly #layer: HTMLElement;
@@ -110,7 +111,8 @@ export class Avatars {
     // The SDK has interpolated between frames; this only takes the last edge off.
     const ease = far ? 1 : 1 - Math.exp(-dt * 22);
     avatar.x += dx * ease;
-    avatar.y += (pose.y - avatar.y) * ease;
+    // Somebody without a sense of the ground would wade through the stage.
+    avatar.y += (Math.max(pose.y, groundAt(pose.x, pose.z)) - avatar.y) * ease;
     avatar.z += dz * ease;
     avatar.yaw += turnBetween(avatar.yaw, pose.yaw) * (1 - Math.exp(-dt * 14));
     avatar.pitch += (pose.pitch - avatar.pitch) * ease;

@@ -24,6 +24,7 @@ export async function buildWeb(
       sourcemap: true,
       format: "esm",
       target: ["es2022"],
+      loader: { ".svg": "text" },
       legalComments: "eof",
       logLevel: "silent",
       ...options,

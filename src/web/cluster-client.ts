@@ -24,7 +24,7 @@ async function get<T>(path: string): Promise<T | null> {
   return (await answer.json()) as T;
 }
 
-/** Asks the control API over and over, one request at a time; undefined while it does not answer. */
+/** Asks the control API again and again, one round at a time; undefined where it has no answer. */
 export function watchCluster(
   roomPath: string,
   clock: Clock,

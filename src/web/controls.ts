@@ -19,6 +19,7 @@ const isTyping = (event: KeyboardEvent): boolean =>
 function act(event: KeyboardEvent, actions: Actions): boolean {
   if (event.code === "KeyE") actions.grabOrPlace();
   else if (event.code === "KeyF") actions.use();
+  else if (event.code === "KeyB") actions.bring();
   else if (event.code === "Enter" || event.code === "KeyT") actions.chat();
   else if (/^Digit[1-5]$/.test(event.code)) actions.emote(Number(event.code.slice(5)) - 1);
   else return false;

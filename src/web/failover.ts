@@ -26,7 +26,7 @@ export class FailoverWatch {
 
 const SEQUENCE_SPAN = 2 ** 40;
 
-/** An epoch as people read it: the sequence, after its generation where there has been more than one. */
+/** An epoch as people read it: its sequence, after the generation once there were several. */
 export function epochText(epoch: number): string {
   const generation = Math.floor(epoch / SEQUENCE_SPAN);
   const sequence = epoch % SEQUENCE_SPAN;

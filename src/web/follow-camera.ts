@@ -9,7 +9,7 @@ const TILT_MIN = -0.3;
 const TILT_MAX = 1.15;
 const AIM_Y = 1.45;
 
-/** Follows a person from behind; the person turns it, and where they do not it comes round by itself. */
+/** Follows a person from behind. They turn it; where they do not, it comes round by itself. */
 export class FollowCamera {
   readonly camera = new PerspectiveCamera(52, 1, 0.1, 400);
   /** The way it looks, as a heading: what "forward" means at the controls. */

@@ -17,7 +17,7 @@ import { merged } from "./geometry.ts";
 import { FOUNTAIN } from "./layout.ts";
 import { pools } from "./lights.ts";
 
-/** Points whose whole life is computed from `time` in the vertex shader: nothing moves on the CPU. */
+/** Points whose whole life the vertex shader computes from `time`: nothing moves on the CPU. */
 function motes(count: number, seed: number, vertex: string, time: { value: number }): Points {
   const random = seededRandom(seed);
   const dice = Float32Array.from({ length: count * 3 }, () => random.next());
@@ -56,7 +56,8 @@ const WATER_DROPS = /* glsl */ `
     float top = jet < 1.0 ? 2.3 : 1.15;
     float h = 0.55 + top * 4.0 * age * (1.0 - age) * (jet < 1.0 ? 0.9 : 0.72);
     vec3 at = vec3(sin(angle) * out_, h, cos(angle) * out_);
-    at += (vec3(fract(position.z * 7.1), fract(position.z * 3.7), fract(position.z * 5.3)) - 0.5) * 0.13;
+    vec3 spray = fract(position.z * vec3(7.1, 3.7, 5.3));
+    at += (spray - 0.5) * 0.13;
     vec4 seen = modelViewMatrix * vec4(at, 1.0);
     light = vec4(0.6, 0.78, 1.0, 0.2 * smoothstep(0.0, 0.1, age) * smoothstep(1.0, 0.8, age));
     gl_Position = projectionMatrix * seen;
@@ -105,14 +106,18 @@ export function addFountain(scene: Scene, time: { value: number }): void {
       uniforms: { time },
       vertexShader: /* glsl */ `
         varying vec2 spot;
-        void main() { spot = position.xz; gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0); }
+        void main() {
+          spot = position.xz;
+          gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
+        }
       `,
       fragmentShader: /* glsl */ `
         uniform float time;
         varying vec2 spot;
         void main() {
           float r = length(spot);
-          float ripple = sin(r * 11.0 - time * 4.2) * 0.5 + 0.5 * sin(spot.x * 9.0 + time * 2.0) * sin(spot.y * 8.0 - time * 1.6);
+          float chop = sin(spot.x * 9.0 + time * 2.0) * sin(spot.y * 8.0 - time * 1.6);
+          float ripple = sin(r * 11.0 - time * 4.2) * 0.5 + 0.5 * chop;
           vec3 c = mix(vec3(0.012, 0.03, 0.1), vec3(0.09, 0.12, 0.32), 0.36 + ripple * 0.2);
           c += vec3(0.75, 0.4, 0.35) * smoothstep(0.72, 1.0, ripple) * 0.3;
           c += vec3(0.1, 0.4, 0.55) * smoothstep(2.4, 0.2, r) * 0.5;

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "../kernel/clock.ts";
-import { EMOTE, icon } from "./emotes.ts";
+import { EMOTE } from "./emotes.ts";
 import { element, made } from "./page-elements.ts";
 import { EMOTES } from "./plaza-room.ts";
 
@@ -13,7 +13,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
   too_far: "That is too far away.",
   unknown_item: "It is gone.",
   not_held: "Your hands are empty.",
-  hands_full: "Your hands are full.",
+  too_many: "There is no room for more.",
   queue_full: "The room is catching up. Try again in a moment.",
 };
 
@@ -80,7 +80,8 @@ export class Hud {
   hint(keys: readonly (readonly [key: string, does: string])[], left = 0, top = 0): void {
     this.#hint.hidden = keys.length === 0;
     if (keys.length === 0) return;
-    this.#hint.style.transform = `translate3d(${left.toFixed(1)}px,${top.toFixed(1)}px,0) translate(-50%,-100%)`;
+    const at = `${left.toFixed(1)}px,${top.toFixed(1)}px,0`;
+    this.#hint.style.transform = `translate3d(${at}) translate(-50%,-100%)`;
     const text = keys.map((pair) => pair.join(" ")).join("|");
     if (text === this.#hintShown) return;
     this.#hintShown = text;
@@ -98,7 +99,7 @@ export function addBars(emote: (index: number) => void, clock: Clock): void {
     button.setAttribute("type", "button");
     button.setAttribute("aria-label", `${EMOTE[kind].label} (${i + 1})`);
     button.title = `${EMOTE[kind].label} · ${i + 1}`;
-    button.innerHTML = `${icon(EMOTE[kind].icon)}<small>${i + 1}</small>`;
+    button.innerHTML = `${EMOTE[kind].icon}<small>${i + 1}</small>`;
     button.addEventListener("click", () => {
       emote(i);
       button.blur();
@@ -113,6 +114,7 @@ export function addBars(emote: (index: number) => void, clock: Clock): void {
     ["wheel", "zoom"],
     ["E", "grab, place"],
     ["F", "use"],
+    ["B", "bring something"],
     ["Enter", "chat"],
   ];
   for (const [key = "", does = ""] of rows)

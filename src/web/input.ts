@@ -26,6 +26,8 @@ export const restingInput = (): Input => ({
 export interface Actions {
   readonly grabOrPlace: () => void;
   readonly use: () => void;
+  /** Brings something new to the plaza. */
+  readonly bring: () => void;
   readonly chat: () => void;
   /** 0 for the first emote. */
   readonly emote: (index: number) => void;

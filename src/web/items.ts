@@ -14,7 +14,7 @@ import { type Avatars, handOf, turnBetween } from "./avatars.ts";
 import { glowTexture, poolTexture } from "./canvas.ts";
 import { BODY_MATERIAL, ITEM_MODELS, shineMaterial } from "./item-models.ts";
 import { REACH_M } from "./layout.ts";
-import type { ItemKind, PlazaItem, PlazaRoom } from "./plaza-room.ts";
+import { ITEM_KINDS, type ItemKind, type PlazaItem, type PlazaRoom } from "./plaza-room.ts";
 
 /** Items drawn at once; more are left out. */
 const ITEMS_MAX = 300;
@@ -26,11 +26,12 @@ interface Shown {
   readonly shine: Mesh;
   readonly halo: Sprite;
   readonly pool: Mesh;
+  on: boolean | undefined;
+  color: number | undefined;
 }
 
 const hand = { x: 0, y: 0, z: 0 };
 const POOL = new PlaneGeometry(1, 1).rotateX(-Math.PI / 2);
-const KINDS: readonly string[] = Object.keys(ITEM_MODELS);
 
 /** The things that can be picked up, drawn where the room says: on the ground or in a hand. */
 export class Items {
@@ -85,7 +86,7 @@ export class Items {
     group.position.set(item.x, item.y, item.z);
     group.rotation.y = item.yaw;
     this.#scene.add(group);
-    const shown: Shown = { id, item, group, shine, halo, pool };
+    const shown: Shown = { id, item, group, shine, halo, pool, on: false, color: undefined };
     this.#shown.set(id, shown);
     this.#dress(shown);
     return shown;
@@ -93,6 +94,8 @@ export class Items {
 
   #dress(shown: Shown): void {
     const { kind, props } = shown.item;
+    shown.on = props.on;
+    shown.color = props.color;
     const on = props.on === true;
     const color = props.color ?? ITEM_MODELS[kind].color;
     shown.shine.material = shineMaterial(kind, color, on);
@@ -114,16 +117,16 @@ export class Items {
     const { items } = room.state;
     for (const id in items) {
       const item = items[id];
-      if (!item || !KINDS.includes(item.kind)) continue;
+      if (!item || !ITEM_KINDS.includes(item.kind)) continue;
       let shown = this.#shown.get(id);
       if (!shown) {
         if (this.#shown.size >= ITEMS_MAX) continue;
         shown = this.#make(id, item);
       }
-      if (shown.item !== item) {
-        shown.item = item;
-        this.#dress(shown);
-      }
+      shown.item = item;
+      // The replica changes items in place, so what is drawn is compared, not the object.
+      const { on, color } = item.props;
+      if (shown.on !== on || shown.color !== color) this.#dress(shown);
     }
     for (const shown of this.#shown.values()) {
       if (!items[shown.id]) this.#remove(shown);

@@ -105,7 +105,8 @@ export function placeLabel(
   }
   const near = 1 - Math.max(0, spotted.distance - FADE_FROM_M) / (FADE_TO_M - FADE_FROM_M);
   const size = Math.max(0.74, Math.min(1.08, 9 / spotted.distance + 0.3));
-  style.transform = `translate3d(${spotted.left.toFixed(1)}px,${spotted.top.toFixed(1)}px,0) translate(-50%,-100%) scale(${size.toFixed(3)})`;
+  const at = `${spotted.left.toFixed(1)}px,${spotted.top.toFixed(1)}px,0`;
+  style.transform = `translate3d(${at}) translate(-50%,-100%) scale(${size.toFixed(3)})`;
   style.opacity = near.toFixed(2);
   style.zIndex = String(1000 - Math.round(spotted.distance * 10));
 }

@@ -1,4 +1,4 @@
-/** Where things stand on the plaza, in metres: the stage is north (-z), people come from the south. */
+/** Where things stand on the plaza, metres: the stage north (-z), people come from the south. */
 export const PLAZA_RADIUS_M = 27;
 /** Nobody walks further out than this. */
 export const WORLD_RADIUS_M = 38;

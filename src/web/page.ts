@@ -109,9 +109,7 @@ async function main(): Promise<void> {
     onConnection(hud, state, detail),
   );
   const plaza = new Plaza(entered.room, scene, hud);
-  const around = systemRandom.next() - 0.5;
-  plaza.mover.stand(around * 9, 5.5 + systemRandom.next() * 4, Math.PI);
-  scene.view.heading = Math.PI;
+  plaza.arrive();
   listen(canvas, plaza.input, plaza);
   listenToTouch(canvas, plaza.input, plaza);
   addBars((index) => plaza.emote(index), clock);
@@ -130,6 +128,7 @@ const plazaless = { right: 0, forward: 0, run: false, turn: 0, tilt: 0, zoom: 0,
 main().catch((error: unknown) => {
   const notice = element("notice");
   notice.hidden = false;
-  notice.textContent = `The plaza cannot be reached: ${error instanceof Error ? error.message : String(error)}`;
+  const reason = error instanceof Error ? error.message : String(error);
+  notice.textContent = `The plaza cannot be reached: ${reason}`;
   console.error(error);
 });

@@ -1,6 +1,7 @@
 import type { Pose } from "../protocol/pose-row.ts";
 
-export type ItemKind = "lamp" | "cube" | "ball" | "plant" | "speaker";
+export const ITEM_KINDS = ["lamp", "cube", "ball", "plant", "speaker"] as const;
+export type ItemKind = (typeof ITEM_KINDS)[number];
 
 /** An item of the plaza as the room replicates it; metres and radians. */
 export interface PlazaItem {

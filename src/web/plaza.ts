@@ -1,5 +1,6 @@
 import type { Room } from "../client/client.ts";
 import { type Clock, holdingClock } from "../kernel/clock.ts";
+import { randomBelow, systemRandom } from "../kernel/random.ts";
 import { Avatars } from "./avatars.ts";
 import { Chat } from "./chat.ts";
 import { EMOTE, floatEmote, isEmote } from "./emotes.ts";
@@ -10,7 +11,7 @@ import { project } from "./labels.ts";
 import { groundAt } from "./layout.ts";
 import { Mover } from "./mover.ts";
 import { element } from "./page-elements.ts";
-import { EMOTES, type EmoteKind, type PlazaState } from "./plaza-room.ts";
+import { EMOTES, type EmoteKind, ITEM_KINDS, type PlazaState } from "./plaza-room.ts";
 import type { PlazaScene } from "./scene.ts";
 
 /** Where an item is put down: this far in front of whoever carries it. */
@@ -53,6 +54,16 @@ export class Plaza implements Actions {
     });
   }
 
+  /** Stands where the room put me; after a reload, that is where I was. */
+  arrive(): void {
+    const { room, mover } = this;
+    mover.stand(0, 9, Math.PI);
+    for (const { member, pose } of room.poses(room.roomTime(), { self: true })) {
+      if (member.slot === room.me.slot) mover.stand(pose.x, pose.z, pose.yaw);
+    }
+    this.#scene.view.heading = mover.pose.yaw;
+  }
+
   #float(slot: number, kind: EmoteKind): void {
     const label = this.avatars.label(slot);
     if (label?.shown) floatEmote(label.element, kind);
@@ -71,12 +82,23 @@ export class Plaza implements Actions {
     }
   }
 
+  /** The spot in front of me, on the ground. */
+  #ahead(): { x: number; y: number; z: number } {
+    const { pose } = this.mover;
+    const x = pose.x + Math.sin(pose.yaw) * PLACE_AHEAD_M;
+    const z = pose.z + Math.cos(pose.yaw) * PLACE_AHEAD_M;
+    return { x, y: groundAt(x, z), z };
+  }
+
+  bring(): void {
+    const kind = ITEM_KINDS[randomBelow(systemRandom, ITEM_KINDS.length)];
+    void this.#ask("spawn", { kind, ...this.#ahead() });
+  }
+
   grabOrPlace(): void {
     if (this.#carried !== undefined) {
-      const { x, z, yaw } = this.mover.pose;
-      const ahead = { x: x + Math.sin(yaw) * PLACE_AHEAD_M, z: z + Math.cos(yaw) * PLACE_AHEAD_M };
-      const y = groundAt(ahead.x, ahead.z);
-      void this.#ask("place", { item: this.#carried, ...ahead, y, yaw });
+      const { yaw } = this.mover.pose;
+      void this.#ask("place", { item: this.#carried, ...this.#ahead(), yaw });
     } else if (this.#reachable !== undefined) {
       void this.#ask("grab", { item: this.#reachable });
     }

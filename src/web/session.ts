@@ -66,7 +66,7 @@ export interface Entered {
   readonly room: Room<PlazaState>;
 }
 
-/** Connects to a gateway and joins the plaza, as the avatar this tab had before where that still is. */
+/** Connects and joins the plaza, as the avatar that this tab had before where that still is. */
 export async function enter(
   config: DemoConfig,
   profile: PlazaProfile,

@@ -41,7 +41,7 @@ const SKY_FRAGMENT = /* glsl */ `
   }
   void main() {
     vec3 d = normalize(direction);
-    float toward = max(dot(normalize(vec3(d.x, 0.0, d.z)), normalize(vec3(glow.x, 0.0, glow.z))), -0.4);
+    float toward = max(dot(normalize(d.xz), normalize(glow.xz)), -0.4);
     float h = d.y + 0.10 - 0.10 * smoothstep(-0.4, 1.0, toward);
     vec3 c = ramp(h);
     float sun = pow(max(dot(d, glow), 0.0), 7.0);
@@ -49,7 +49,8 @@ const SKY_FRAGMENT = /* glsl */ `
     c += vec3(1.0, 0.8, 0.5) * pow(max(dot(d, glow), 0.0), 60.0) * 0.5;
     vec2 plane = d.xz / (abs(d.y) + 0.16);
     float cloud = noise(plane * vec2(1.1, 2.6)) * 0.6 + noise(plane * vec2(2.7, 5.9) + 7.0) * 0.4;
-    float veil = smoothstep(0.54, 0.86, cloud) * smoothstep(0.03, 0.12, d.y) * smoothstep(0.62, 0.2, d.y);
+    float band = smoothstep(0.03, 0.12, d.y) * smoothstep(0.62, 0.2, d.y);
+    float veil = smoothstep(0.54, 0.86, cloud) * band;
     c = mix(c, mix(vec3(0.3, 0.1, 0.24), vec3(1.0, 0.45, 0.25), sun + 0.15), veil * 0.55);
     gl_FragColor = vec4(c, 1.0);
     #include <colorspace_fragment>
@@ -132,7 +133,7 @@ export interface Sky {
   readonly follow: (x: number, z: number) => void;
 }
 
-/** Sky, fog and the light that comes from them. `time` is shared by everything that moves by itself. */
+/** Sky, fog and the light from them. `time` is shared by everything that moves by itself. */
 export function addSky(scene: Scene, time: { value: number }): Sky {
   scene.fog = new FogExp2(new Color(0.13, 0.062, 0.16), 0.013);
   const sky = new Group();

@@ -40,7 +40,10 @@ function screen(time: { value: number }): Mesh {
     uniforms: { time },
     vertexShader: /* glsl */ `
       varying vec2 spot;
-      void main() { spot = uv; gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0); }
+      void main() {
+        spot = uv;
+        gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
+      }
     `,
     fragmentShader: /* glsl */ `
       uniform float time;
@@ -58,9 +61,11 @@ function screen(time: { value: number }): Mesh {
         }
         float bar = floor(spot.x * 34.0);
         float level = 0.06 + 0.2 * abs(sin(bar * 1.7 + time * 2.3) * sin(bar * 0.61 - time * 1.7));
-        float lit = step(spot.y, level) * step(0.18, fract(spot.x * 34.0)) * step(0.2, fract(spot.y * 26.0));
+        vec2 cell = step(vec2(0.18, 0.2), fract(spot * vec2(34.0, 26.0)));
+        float lit = step(spot.y, level) * cell.x * cell.y;
         c += lit * mix(vec3(1.0, 0.35, 0.55), vec3(1.0, 0.8, 0.35), spot.y / 0.26) * 0.9;
-        vec2 edge = smoothstep(vec2(0.0), vec2(0.012, 0.03), spot) * smoothstep(vec2(0.0), vec2(0.012, 0.03), 1.0 - spot);
+        vec2 rim = vec2(0.012, 0.03);
+        vec2 edge = smoothstep(vec2(0.0), rim, spot) * smoothstep(vec2(0.0), rim, 1.0 - spot);
         gl_FragColor = vec4(c * edge.x * edge.y, 1.0);
         #include <colorspace_fragment>
       }

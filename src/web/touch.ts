@@ -1,4 +1,6 @@
-import { icon } from "./emotes.ts";
+import chat from "./icons/chat.svg";
+import grab from "./icons/grab.svg";
+import use from "./icons/use.svg";
 import type { Actions, Input } from "./input.ts";
 import { element } from "./page-elements.ts";
 
@@ -6,10 +8,6 @@ const STICK_RADIUS_PX = 56;
 const RADIANS_PER_PIXEL = 0.0066;
 /** Pushed this far out, the stick means to run. */
 const RUN_FROM = 0.92;
-
-const GRAB = `<path fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round" d="M7.5 12V6.500a1.5 1.5 0 0 1 3 0V11m0-5.500V5a1.5 1.5 0 0 1 3 0v6m0-4.500a1.5 1.5 0 0 1 3 0V12m0-2.500a1.5 1.5 0 0 1 3 0V14c0 4-2.5 6.5-6.2 6.5-3 0-4.6-1.2-6-3.600L4.7 13.500c-.8-1.4 1-2.7 2.1-1.500l1.7 2"/>`;
-const USE = `<path fill="none" stroke="currentColor" stroke-width="1.9" stroke-linecap="round" d="M12 3v8M6.8 6.300a8 8 0 1 0 10.4 0"/>`;
-const CHAT = `<path fill="none" stroke="currentColor" stroke-width="1.8" stroke-linejoin="round" d="M4 5h16v11h-9l-4.5 4v-4H4z"/>`;
 
 /** Left half: a stick where the thumb lands. Right half: look. Buttons for the rest. */
 export function listenToTouch(view: HTMLElement, input: Input, actions: Actions): void {
@@ -70,16 +68,20 @@ export function listenToTouch(view: HTMLElement, input: Input, actions: Actions)
   view.addEventListener("pointerup", end);
   view.addEventListener("pointercancel", end);
 
-  const button = (id: string, inner: string, press: () => void): void => {
-    const target = element(id);
-    target.innerHTML = icon(inner);
-    target.addEventListener("click", press);
-  };
-  button("touch-grab", GRAB, actions.grabOrPlace);
-  button("touch-use", USE, actions.use);
-  button("touch-chat", CHAT, actions.chat);
+  addButtons(actions);
   if (window.matchMedia("(pointer: coarse)").matches) {
     panel.hidden = false;
     document.body.classList.add("touching");
   }
+}
+
+function addButtons(actions: Actions): void {
+  const button = (id: string, icon: string, press: () => void): void => {
+    const target = element(id);
+    target.innerHTML = icon;
+    target.addEventListener("click", press);
+  };
+  button("touch-grab", grab, actions.grabOrPlace);
+  button("touch-use", use, actions.use);
+  button("touch-chat", chat, actions.chat);
 }

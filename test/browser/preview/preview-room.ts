@@ -80,6 +80,12 @@ const line = (n: number, person: string, slot: number, text: string): ChatLine =
   at: holdingClock.wallNow(),
 });
 
+interface Shown {
+  readonly member: never;
+  readonly pose: Pose;
+  readonly away: boolean;
+}
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 export class PreviewRoom {
@@ -161,7 +167,14 @@ export class PreviewRoom {
     this.epoch += 7;
   }
 
-  *poses(): Iterable<{ member: never; pose: Pose; away: boolean }> {
+  roomTime(): number {
+    return holdingClock.wallNow();
+  }
+
+  *poses(_at?: number, options?: { self: boolean }): Iterable<Shown> {
+    const pose = { x: 1.2, y: 0, z: 8, yaw: Math.PI, pitch: 0, reach: [0, 0, 0], animation: 0 };
+    const me = this.members.get(ME);
+    if (options?.self && me) yield { member: me, pose: pose as unknown as Pose, away: false };
     for (const [slot, { pose }] of this.#strollers) {
       const member = this.members.get(slot);
       if (member) yield { member, pose, away: slot === 10 };
