@@ -9,7 +9,7 @@ export const DEPTH_MAX = 24;
 
 /**
  * There are no extension types on the wire. A Date, a Map or an instance of a class would be
- * written as something no decoder here reads back, a journal record included: encoding one is a bug.
+ * written as something no decoder reads back, a journal record included: encoding one is a bug.
  */
 const noExtensions = {
   tryToEncode(value: unknown): null {
