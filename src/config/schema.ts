@@ -119,11 +119,6 @@ export const gatewaySchema = z
 
 export const placementSchema = z
   .strictObject({
-    /**
-     * This replica waits rank × 150 ms before it decides, so that replicas seldom do the same work.
-     * Give each replica another one, from 0. Equal ranks are harmless and cost double writes.
-     */
-    rank: count(0, 15).default(0),
     /** Base URL under which other replicas and tools reach this operator API. */
     publicUrl: z.url({ protocol: /^https?$/, error: "must be an http(s) URL" }).optional(),
     /**
@@ -133,6 +128,15 @@ export const placementSchema = z
     replicas: z.union([z.literal(1), z.literal(3)]).default(3),
     /** Rooms that are listed and kept by this cluster; one more is refused. */
     roomsMax: count(1, 1_000_000).default(100_000),
+    /**
+     * Worlds of rooms that are made when somebody asks for them, by room name; a `*` at the end
+     * stands for anything: `{"plaza-*": "plaza"}`. Whoever may join can then make such rooms, up to
+     * roomsMax.
+     */
+    autoCreate: z
+      .record(z.string().regex(/^[A-Za-z0-9_-]{0,64}\*?$/), token)
+      .refine((patterns) => Object.keys(patterns).length <= 256, { error: "has over 256 patterns" })
+      .default({}),
   })
   .prefault({});
 

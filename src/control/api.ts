@@ -12,7 +12,7 @@ import {
 } from "../observe/http.ts";
 import type { Metrics } from "../observe/observer.ts";
 import { type AccessPolicy, authorize } from "./authorize.ts";
-import type { ControlPort, NodeView, StoreFailure } from "./port.ts";
+import type { ControlPort, NodeView, RoomView, StoreFailure } from "./port.ts";
 import { createRoomBody, parseWith, roomsQuery } from "./schema.ts";
 import { type StaticFiles, serveStatic } from "./static-files.ts";
 
@@ -85,7 +85,7 @@ function routesOf({ port, devTools }: ControlOptions): Route[] {
     {
       path: /^\/v1\/rooms$/,
       methods: {
-        GET: (request) => listRooms(port, request),
+        GET: async (request) => listRooms(port, request),
         POST: (request) => createRoom(port, request),
       },
     },
@@ -106,14 +106,13 @@ function routesOf({ port, devTools }: ControlOptions): Route[] {
   return routes;
 }
 
-async function listRooms(port: ControlPort, request: HttpRequest): Promise<HttpAnswer> {
+function listRooms(port: ControlPort, request: HttpRequest): HttpAnswer {
   const query = parseWith(roomsQuery, Object.fromEntries(request.query));
   if (!query.ok) return failure(400, "invalid_query", query.error);
   const { limit, after } = query.value;
-  const entries = await port.rooms();
-  if (!entries.ok) return unavailable(entries.error);
-  const sorted = entries.value
-    .filter((entry) => after === undefined || entry.room > after)
+  const sorted = port
+    .rooms()
+    .filter(({ room }) => after === undefined || room > after)
     .sort((a, b) => (a.room < b.room ? -1 : 1));
   const page = sorted.slice(0, limit);
   const next = sorted.length > limit ? (page.at(-1)?.room ?? null) : null;
@@ -198,7 +197,7 @@ function parseJson(body: Uint8Array): unknown {
   }
 }
 
-const viewOfRoom = (entry: IndexEntry) => ({ ...entry, owner: entry.owner ?? null });
+const viewOfRoom = (room: RoomView) => ({ ...room, owner: room.owner ?? null });
 
 const roomUnknown = (): HttpAnswer => failure(404, "room_unknown", "There is no such room.");
 

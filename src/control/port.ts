@@ -51,10 +51,15 @@ export interface ClusterView {
 
 export type StoreFailure = StoreError | "contended";
 
+/** A room as this replica knows it. */
+export type RoomView = Pick<IndexEntry, "room" | "world" | "status" | "epoch" | "owner">;
+
 /** What the operator API needs to know and to do: given by the placement role. */
 export interface ControlPort {
   view(): ClusterView;
-  rooms(): Promise<Result<readonly IndexEntry[], StoreFailure>>;
+  /** From memory: what the index said a few seconds ago, and what was heard since. */
+  rooms(): readonly RoomView[];
+  /** From the index. */
   room(room: RoomId): Promise<Result<IndexEntry | undefined, StoreFailure>>;
   /** Answers the room that is there, which an earlier call may have made otherwise. */
   createRoom(

@@ -61,8 +61,7 @@ export function planRoles(plan: ClusterPlan, random: Random): ChildSpec[] {
   return [
     ...times(PLACEMENTS, (i) =>
       spec("placement", i, [
-        ...["--page", page, "--set", `placement.rank=${i}`],
-        ...["--set", `placement.replicas=${servers < 3 ? 1 : 3}`],
+        ...["--page", page, "--set", `placement.replicas=${servers < 3 ? 1 : 3}`],
         // The first one is what the demo page and the operator talk to.
         ...["--set", `http.port=${i === 0 ? ports.control : 0}`],
       ]),
@@ -82,7 +81,7 @@ export function planRoles(plan: ClusterPlan, random: Random): ChildSpec[] {
   ];
 }
 
-const pageOrigins = (port: number): string[] => [
+export const pageOrigins = (port: number): string[] => [
   `http://127.0.0.1:${port}`,
   `http://localhost:${port}`,
 ];

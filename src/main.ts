@@ -1,0 +1,164 @@
+#!/usr/bin/env node
+import { parseArgs } from "node:util";
+import { loadConfig, sourceOf } from "./config/load.ts";
+import type { Role } from "./config/role-config.ts";
+import { EXIT, runRole, type StartRole } from "./roles/process.ts";
+import { packageVersion } from "./roles/project.ts";
+
+const HELP = `roomcluster: the server side of live 3D events and worlds
+
+  roomcluster cluster     a whole cluster on this machine, with the demo (npm start)
+    --nodes N             processes that host rooms             (default 3)
+    --gateways N          processes that hold client sockets    (default 2)
+    --bots N              simulated visitors of the plaza       (default 20)
+    --port P              of the control API and the page; gateways have the next ones
+                          (default 7070; 0: any free ones)
+    --quiet               only warnings, the addresses and the ready line
+
+  roomcluster placement   decides where rooms live; has the operator API
+  roomcluster node        hosts rooms
+  roomcluster gateway     holds client sockets
+    --config FILE         JSON, see deploy/config.sample.json
+    --set PATH=VALUE      one knob of it, e.g. --set gateway.listen.port=8080; may be repeated
+
+  roomcluster bots        visitors that move, decode and check
+    --gateway URL         may be repeated
+    --room NAME           (default plaza)
+    --bots N              (default 20)
+
+  --version, --help
+
+Keys come from the environment: NATS_URL, ROOMCLUSTER_NATS_<USER>_PASSWORD, ROOMCLUSTER_JWT_SECRET or
+ROOMCLUSTER_JWKS_URL, ROOMCLUSTER_SESSION_SECRET, ROOMCLUSTER_CONTROL_TOKEN, ROOMCLUSTER_ROLE_ID.
+ROOMCLUSTER_DEV=1 does without them. ROOMCLUSTER_BUS=memory runs the cluster in one process.
+`;
+
+type Options = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>["options"]>;
+
+const ROLE_OPTIONS = {
+  config: { type: "string" },
+  set: { type: "string", multiple: true },
+  // For processes that another one started and watches over.
+  supervised: { type: "boolean" },
+} as const satisfies Options;
+
+const OPTIONS = {
+  cluster: {
+    nodes: { type: "string", default: "3" },
+    gateways: { type: "string", default: "2" },
+    bots: { type: "string", default: "20" },
+    port: { type: "string", default: "7070" },
+    quiet: { type: "boolean", default: false },
+  },
+  placement: { ...ROLE_OPTIONS, page: { type: "string" } },
+  node: ROLE_OPTIONS,
+  gateway: ROLE_OPTIONS,
+  bots: {
+    gateway: { type: "string", multiple: true },
+    room: { type: "string", default: "plaza" },
+    bots: { type: "string", default: "20" },
+    supervised: { type: "boolean" },
+  },
+} as const satisfies Record<string, Options>;
+
+function fail(sentence: string): never {
+  process.stderr.write(`roomcluster: ${sentence}\n`);
+  process.exit(EXIT.usage);
+}
+
+/** What the command line says, or the end of this process with a sentence. */
+function parse<const O extends Options>(args: readonly string[], options: O) {
+  try {
+    const parsed = parseArgs({
+      args: [...args],
+      options: { ...options, help: { type: "boolean", short: "h" } },
+      strict: true,
+      allowPositionals: false,
+    });
+    if ((parsed.values as { help?: boolean }).help === true) help();
+    return parsed.values as ReturnType<typeof parseArgs<{ options: O }>>["values"];
+  } catch (error) {
+    return fail(`${(error as Error).message.split(". ")[0]}. See roomcluster --help.`);
+  }
+}
+
+function help(): never {
+  process.stdout.write(HELP);
+  process.exit(EXIT.stopped);
+}
+
+function whole(name: string, text: string, max: number, min = 0): number {
+  const value = Number(text);
+  if (/^\d{1,9}$/.test(text) && value >= min && value <= max) return value;
+  return fail(`--${name} is a whole number from ${min} to ${max}, not ${JSON.stringify(text)}.`);
+}
+
+function role<R extends Role>(
+  name: R,
+  values: {
+    config?: string | undefined;
+    set?: string[] | undefined;
+    supervised?: boolean | undefined;
+  },
+  start: StartRole<R>,
+): Promise<void> {
+  const version = packageVersion();
+  const source = sourceOf({ configFile: values.config, set: values.set ?? [], version });
+  if (!source.ok) return fail(source.error);
+  const config = loadConfig(name, source.value);
+  if (!config.ok) return fail(`this ${name} can not start:\n  ${config.error.join("\n  ")}`);
+  return runRole(config.value, start, { supervised: values.supervised === true });
+}
+
+/** Each command loads its own parts only: a gateway has no use for the code of rooms. */
+async function main([command = "", ...args]: readonly string[]): Promise<void> {
+  switch (command) {
+    case "cluster": {
+      const { nodes, gateways, bots, port, quiet } = parse(args, OPTIONS.cluster);
+      const flags = {
+        nodes: whole("nodes", nodes, 64, 1),
+        gateways: whole("gateways", gateways, 64, 1),
+        bots: whole("bots", bots, 10_000),
+        port: whole("port", port, 65_000),
+        quiet,
+      };
+      const { runCluster } = await import("./roles/cluster.ts");
+      return runCluster(flags);
+    }
+    case "placement": {
+      const values = parse(args, OPTIONS.placement);
+      const { startPlacementRole } = await import("./roles/placement.ts");
+      return role("placement", values, startPlacementRole({ page: values.page }));
+    }
+    case "node": {
+      const values = parse(args, OPTIONS.node);
+      const { startNodeRole } = await import("./roles/node.ts");
+      return role("node", values, startNodeRole);
+    }
+    case "gateway": {
+      const values = parse(args, OPTIONS.gateway);
+      const { startGatewayRole } = await import("./roles/gateway.ts");
+      return role("gateway", values, startGatewayRole);
+    }
+    case "bots": {
+      const { gateway = [], room, bots, supervised } = parse(args, OPTIONS.bots);
+      if (gateway.length === 0) fail("bots need a --gateway URL to go to.");
+      const count = whole("bots", bots, 10_000, 1);
+      const { runBots } = await import("./roles/bots.ts");
+      return runBots({ gateways: gateway, room, bots: count, supervised: supervised === true });
+    }
+    case "--help":
+    case "-h":
+    case "help":
+      return help();
+    case "--version":
+      process.stdout.write(`${packageVersion()}\n`);
+      return;
+    case "":
+      return fail("which command? See roomcluster --help.");
+    default:
+      return fail(`there is no command ${JSON.stringify(command)}. See roomcluster --help.`);
+  }
+}
+
+await main(process.argv.slice(2));

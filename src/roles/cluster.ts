@@ -1,0 +1,73 @@
+import { environment } from "../config/load.ts";
+import { prettyLine } from "../observe/log.ts";
+import type { ClusterFlags } from "./cluster-plan.ts";
+import { type LocalCluster, startLocalCluster } from "./local-cluster.ts";
+import { startMemoryCluster } from "./memory-cluster.ts";
+import { EXIT } from "./process.ts";
+
+const LEVELS_QUIET = new Set(["warn", "error", "fatal"]);
+
+/** `npm start`: a whole cluster on this machine, until Ctrl-C. Logs go to standard error. */
+export async function runCluster(flags: ClusterFlags): Promise<void> {
+  const env = environment();
+  const say = (line: string): void => {
+    process.stderr.write(`roomcluster: ${line}\n`);
+  };
+  const onLine = (_name: string, line: string): void => {
+    if (!flags.quiet || isWorthReading(line)) process.stderr.write(shown(line));
+  };
+  let stopSoFar: () => Promise<void> = async () => undefined;
+  stopOnSignals(() => stopSoFar(), say);
+  const inMemory = env.ROOMCLUSTER_BUS === "memory";
+  if (inMemory) {
+    say("all roles run in this one process, without NATS: rooms are forgotten at the end, and");
+    say("killing a node is not possible.");
+  }
+  const start = inMemory ? startMemoryCluster : startLocalCluster;
+  const cluster = await start({ flags, env, say, onLine }, (stop) => {
+    stopSoFar = stop;
+  });
+  if (!cluster.ok) {
+    say(cluster.error);
+    process.exit(EXIT.failed);
+  }
+  announce(cluster.value, flags);
+}
+
+/** For a person, then for a machine: the last line is `ready ` and one JSON object. */
+function announce(cluster: LocalCluster, flags: ClusterFlags): void {
+  const { control, demo, gateways, nats } = cluster;
+  const lines = [
+    "",
+    `  The plaza      ${demo}`,
+    `  Control API    ${control}/v1/nodes`,
+    ...gateways.map((url, i) => `  Gateway ${i + 1}      ${url}`),
+    `  NATS           ${nats ?? "none: everything is in memory"}`,
+    "",
+    `  ${flags.nodes} nodes, ${flags.gateways} gateways, ${flags.bots} bots. Kill a node in the page or by its pid; Ctrl-C ends all.`,
+    "",
+  ];
+  const machine = { control, demo, gateways, nats, processes: cluster.processes() };
+  process.stdout.write(`${lines.join("\n")}\nready ${JSON.stringify(machine)}\n`);
+}
+
+function stopOnSignals(stop: () => Promise<void>, say: (line: string) => void): void {
+  let stopping = false;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    // npm and others repeat what a terminal has sent to all of us already.
+    if (stopping) return;
+    stopping = true;
+    say(`${signal}: stopping everything`);
+    stop().then(() => process.exit(EXIT.stopped));
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+}
+
+/** Lines of crash reports are no JSON and are always worth reading. */
+function isWorthReading(line: string): boolean {
+  const level = /^\{"level":"(\w+)"/.exec(line)?.[1];
+  return level === undefined ? line.trim() !== "" : LEVELS_QUIET.has(level);
+}
+
+const shown = (line: string): string =>
+  process.stderr.isTTY === true ? prettyLine(`${line}\n`) : `${line}\n`;

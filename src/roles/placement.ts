@@ -1,0 +1,123 @@
+import type { Bus } from "../bus/bus.ts";
+import { NatsBus } from "../bus/nats-bus.ts";
+import type { PlacementConfig } from "../config/role-config.ts";
+import { controlHandler, type DevTools } from "../control/api.ts";
+import { killLocalNode } from "../control/kill.ts";
+import type { ControlPort } from "../control/port.ts";
+import { readStaticFiles, type StaticFiles } from "../control/static-files.ts";
+import type { IndexStore } from "../journal/index-store.ts";
+import { NatsIndexStore } from "../journal/nats-index-store.ts";
+import { openNatsJournal } from "../journal/nats-journal.ts";
+import { provisionStreams } from "../journal/nats-provision.ts";
+import { err, ok, type Result } from "../kernel/result.ts";
+import { type HttpHandler, healthHandler } from "../observe/http.ts";
+import {
+  type Placement,
+  type PlacementConfig as PlacementLimits,
+  placementDefaults,
+  startPlacement,
+} from "../placement/service.ts";
+import { DEMO_ROOM } from "./cluster-plan.ts";
+import { openConnection } from "./connections.ts";
+import { DEV_TOKEN_PATH } from "./demo-room.ts";
+import type { RoleRuntime, StartRole } from "./process.ts";
+
+/** Decides where rooms live, and answers operators. `page`: folder of the demo page, in dev mode. */
+export const startPlacementRole =
+  ({ page }: { readonly page: string | undefined }): StartRole<"placement"> =>
+  async (config, runtime) => {
+    const control = await openConnection(config, config.control, "control", runtime);
+    if (!control.ok) return control;
+    const sys = await openSys(config, runtime);
+    if (!sys.ok) return sys;
+    const { replicas } = config.placement;
+    const streams = await provisionStreams(control.value, { replicas });
+    if (!streams.ok) {
+      const { stream, detail } = streams.error;
+      return err(`JetStream does not serve (${stream}: ${detail}).`);
+    }
+    const journal = await openNatsJournal(control.value);
+    if (!journal.ok) return err("JetStream does not serve: the journals can not be read.");
+    const bus = new NatsBus(control.value);
+    const index = new NatsIndexStore(control.value);
+    const placement = startPlacement({
+      ...runtime,
+      url: config.placement.publicUrl ?? runtime.httpUrl,
+      control: bus,
+      sys: sys.value,
+      index,
+      journal: journal.value,
+      config: placementLimits(config),
+    });
+    const notReady = (): string[] => (bus.connected ? [] : ["the control bus"]);
+    return ok({
+      notReady,
+      handle: operatorHandler(config, runtime, {
+        port: controlPort(placement, index),
+        notReady,
+        files: page === undefined ? new Map() : await readStaticFiles(page),
+      }),
+      stop: async () => {
+        placement.close();
+        await Promise.all([bus.close(), sys.value?.close()]);
+      },
+    });
+  };
+
+async function openSys(
+  config: PlacementConfig,
+  runtime: RoleRuntime,
+): Promise<Result<Bus | undefined, string>> {
+  if (config.sys === undefined) return ok(undefined);
+  const sys = await openConnection(config, config.sys, "sys", runtime);
+  return sys.ok ? ok(new NatsBus(sys.value)) : sys;
+}
+
+/** What the operator's knobs say, over the part's own defaults. */
+export function placementLimits({
+  placement,
+}: Pick<PlacementConfig, "placement">): PlacementLimits {
+  const { roomsMax, autoCreate } = placement;
+  const planner = { ...placementDefaults.planner, roomsMax };
+  return { ...placementDefaults, planner, autoCreate };
+}
+
+/** Placement's beliefs and deeds, and single rooms from the index, which is nearer to the truth. */
+export function controlPort(placement: Placement, index: Pick<IndexStore, "read">): ControlPort {
+  return {
+    view: () => {
+      const { nodes, gateways, placements } = placement.snapshot();
+      return { nodes, gateways, placements };
+    },
+    rooms: () => placement.snapshot().rooms,
+    room: (room) => index.read(room),
+    createRoom: (room, world) => placement.createRoom(room, world),
+    closeRoom: (room) => placement.closeRoom(room),
+  };
+}
+
+/** The operator API of one placement replica, with the demo in dev mode. */
+export function operatorHandler(
+  config: Pick<PlacementConfig, "dev" | "controlToken">,
+  runtime: Pick<RoleRuntime, "metrics">,
+  parts: {
+    readonly port: ControlPort;
+    readonly notReady: () => readonly string[];
+    readonly files: StaticFiles;
+  },
+): HttpHandler {
+  const { metrics } = runtime;
+  const devTools: DevTools = {
+    kill: killLocalNode,
+    files: parts.files,
+    demoRoom: DEMO_ROOM,
+    tokenUrl: () => DEV_TOKEN_PATH,
+  };
+  return controlHandler({
+    port: parts.port,
+    access: { token: config.controlToken, dev: config.dev },
+    health: healthHandler({ notReady: parts.notReady }, metrics),
+    metrics,
+    devTools: config.dev ? devTools : undefined,
+  });
+}
