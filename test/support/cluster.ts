@@ -213,7 +213,6 @@ export class Cluster {
     const own: Record<RoleName, string[]> = {
       placement: [
         `http.port=${port}`,
-        `placement.rank=${number - 1}`,
         `placement.replicas=${this.#shape.nats}`,
       ],
       node: ["http.port=0", `node.worlds=${JSON.stringify([WORLDS])}`],
