@@ -189,7 +189,7 @@ export class Bot {
     const placed = await this.#run(world.place(item, x, z, yaw), undefined);
     // Only the holder can put it down, and the promise came after the record: it must be gone.
     const held = world.items(this.room.state).find(({ id }) => id === item)?.holder;
-    if (placed && held === this.room.me.slot) this.checks.counts.lost++;
+    if (placed && held === this.room.me.slot && !this.room.ended) this.checks.counts.lost++;
     this.#errand = { kind: "none" };
   }
 
@@ -203,7 +203,7 @@ export class Bot {
     try {
       await this.room.command(command.name, command.body);
       latency.record(clock.now() - startMs);
-      if (key !== undefined) this.#effects.acked(key);
+      if (key !== undefined) this.#effects.acked(key, this.room.ended);
       else counts.commands++;
       return true;
     } catch (error) {

@@ -101,16 +101,19 @@ export class EffectChecker {
     tally.open++;
   }
 
-  /** Its promise has resolved, which it does once the effect is visible. */
-  acked(key: string): void {
+  /**
+   * Its promise has resolved, which it does once the effect is visible; or because the room ended
+   * between the reply and the record, after which nothing can be seen.
+   */
+  acked(key: string, ended: boolean): void {
     const tally = this.#tally(key, true);
     tally.open--;
     tally.acked++;
     this.#counts.commands++;
     tally.blurred = Math.min(tally.blurred, tally.open + 1);
     if (tally.seen >= tally.acked) return;
-    if (tally.blurred > 0) {
-      tally.blurred--;
+    if (tally.blurred > 0 || ended) {
+      tally.blurred = Math.max(0, tally.blurred - 1);
       tally.seen++;
       this.#counts.unverified++;
     } else {
