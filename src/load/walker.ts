@@ -18,8 +18,8 @@ const WALKING = 1;
 const RUNNING = 2;
 
 /**
- * Somebody strolling: to a place, a while there looking round, on to the next; now and then to where
- * everybody gathers. Turns and stops like a person, so that rows change the way real ones do.
+ * Somebody strolling: to a place, a while there looking round, on to the next; now and then to
+ * where everybody gathers. Turns and stops like a person, so that rows change the way real ones do.
  */
 export class Walker {
   readonly #random: Random;

@@ -30,7 +30,7 @@ function open(transport: Transport, to: string) {
   return { log, socket };
 }
 
-// `ws` implements the browser's interface too, which is how the other transport meets a real socket.
+// `ws` implements the browser's interface too, so the other transport meets a real socket.
 const transports: [string, () => Promise<Transport>][] = [
   ["node", loadNodeTransport],
   [

@@ -21,7 +21,7 @@ import {
 
 const SEED = 20;
 
-/** What a broken cluster would do. Each must be found by the bots; none must be imagined by them. */
+/** What a broken cluster would do. Bots must find each, and imagine none. */
 type Fault = "none" | "double" | "lose" | "ghost" | "tick" | "epoch" | "hole" | "end";
 
 interface Seat {
@@ -157,7 +157,7 @@ class FakePlaza {
     this.#tick++;
     const tick = this.#strikes("tick") ? this.#tick - 1 : this.#tick;
     const lower = this.#strikes("epoch");
-    const epoch = lower ? ((this.#epoch - 1) as Epoch) : this.#epoch;
+    const epoch = lower ? epochAt(1, 49) : this.#epoch;
     for (const { socket, channel } of this.#seats.values())
       socket.frame({ channel, tick, at: this.#clock.now(), epoch, index: this.#index });
     if (this.#strikes("end")) {
