@@ -159,8 +159,18 @@ function fullZones(
 }
 
 /** Weighted rendezvous: the largest weight / -ln(hash) wins in proportion to its weight. */
-const rendezvous = (seed: number, { process, beat }: NodeLine): number =>
-  beat.capacity / -Math.log((mix(seed ^ hashText(process)) + 0.5) / 2 ** 32);
+const rendezvous = (seed: number, node: NodeLine): number =>
+  node.beat.capacity / -Math.log((mix(seed ^ hashOf(node)) + 0.5) / 2 ** 32);
+
+/** Hashes of nodes, which a failover of a thousand rooms asks for a thousand times each. */
+const hashes = new WeakMap<NodeLine, number>();
+function hashOf(node: NodeLine): number {
+  const known = hashes.get(node);
+  if (known !== undefined) return known;
+  const hash = hashText(node.process);
+  hashes.set(node, hash);
+  return hash;
+}
 
 function keepBest(top: Candidate[], candidate: Candidate, max: number): void {
   let at = top.length;

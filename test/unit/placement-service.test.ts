@@ -1,0 +1,331 @@
+import { afterEach, describe, expect, test } from "vitest";
+import type { Bus } from "../../src/bus/bus.ts";
+import { MemoryNetwork } from "../../src/bus/memory-bus.ts";
+import { MemoryStores } from "../../src/journal/memory-stores.ts";
+import { type ProcessId, processId, type RoomId, roomId } from "../../src/kernel/ids.ts";
+import { ManualClock } from "../../src/kernel/manual-clock.ts";
+import { seededRandom } from "../../src/kernel/random.ts";
+import { silentObserver } from "../../src/observe/observer.ts";
+import { type Placement, placementDefaults, startPlacement } from "../../src/placement/service.ts";
+import { control, decodeControl } from "../../src/protocol/control-messages.ts";
+import { DISCONNECTS, livenessConnection, PLACE_REQUEST } from "../../src/protocol/subjects.ts";
+import { PLAZA, StubNode } from "./placement-stub-node.ts";
+
+const id = (name: string, n = 1): ProcessId =>
+  processId(`${name}.${n.toString(16).padStart(16, "0")}`);
+const room = (n: number | string): RoomId => roomId(`t/room-${n}x`);
+
+class Cluster {
+  readonly clock = new ManualClock();
+  readonly random = seededRandom(11);
+  readonly controlNet = new MemoryNetwork(this.clock, this.random);
+  readonly dataNet = new MemoryNetwork(this.clock, this.random);
+  readonly sysNet = new MemoryNetwork(this.clock, this.random);
+  readonly stores = new MemoryStores(this.clock, this.random);
+  readonly nodes: StubNode[] = [];
+  readonly placements: Placement[] = [];
+  readonly proposedAt: number[] = [];
+  readonly asker: Bus;
+  readonly #server: Bus;
+
+  constructor() {
+    this.asker = this.controlNet.open("asker");
+    this.#server = this.sysNet.open("nats-server");
+    this.asker.subscribe("c.n.*.*.ctl", ({ data }) => {
+      if (decodeControl(data)?.type === "propose") this.proposedAt.push(this.clock.now());
+    });
+  }
+
+  place(n = 1): Placement {
+    const self = id(`p${n}`);
+    const access = this.stores.open();
+    const placement = startPlacement({
+      self,
+      url: "http://127.0.0.1:1",
+      host: "h",
+      pid: 1,
+      control: this.controlNet.open(self),
+      sys: this.sysNet.open(self),
+      index: access.index,
+      journal: access.journal,
+      clock: this.clock,
+      random: this.random,
+      observer: silentObserver,
+      config: { ...placementDefaults, autoCreate: { "plaza-*": "plaza" } },
+    });
+    this.placements.push(placement);
+    return placement;
+  }
+
+  node(name: string, n = 1, zone = "z1"): StubNode {
+    const { clock, controlNet, dataNet, stores } = this;
+    const process = id(name, n);
+    const node = new StubNode({ process, clock, controlNet, dataNet, stores, zone });
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** As the server does when a client's connection ends. */
+  advise(node: StubNode, reason = "Client Closed"): void {
+    const client = { acc: "CTRL", name: livenessConnection(node.process) };
+    const data = new TextEncoder().encode(JSON.stringify({ client, reason }));
+    this.#server.publish(DISCONNECTS, data);
+  }
+
+  run(byMs: number): Promise<void> {
+    return this.clock.run(byMs, 5);
+  }
+
+  async locate(where: RoomId) {
+    const asked = control.encode({ type: "locate", room: where });
+    let answer: Awaited<ReturnType<Bus["request"]>> | undefined;
+    void this.asker.request(PLACE_REQUEST, asked, 1_000).then((got) => {
+      answer = got;
+    });
+    for (let i = 0; i < 400 && !answer; i++) await this.run(5);
+    const located = answer?.ok ? decodeControl(answer.value) : undefined;
+    return located?.type === "located" ? located : answer;
+  }
+
+  /** Who serves a room by its own belief; dead nodes believe nothing. */
+  owners(where: RoomId): string[] {
+    return this.nodes.filter((node) => node.rooms.has(where)).map((node) => node.name);
+  }
+
+  /** Makes `count` rooms and waits until each has its owner. */
+  async fill(count: number): Promise<RoomId[]> {
+    const rooms = Array.from({ length: count }, (_, i) => room(i));
+    await this.run(600);
+    for (const one of rooms) await this.placements[0]?.createRoom(one, PLAZA);
+    await this.run(1_200);
+    for (const one of rooms) expect(this.owners(one), this.dump()).toHaveLength(1);
+    return rooms;
+  }
+
+  dump(): string {
+    return JSON.stringify({
+      now: this.clock.now(),
+      nodes: this.nodes.map(({ process, rooms, proposals }) => [
+        process,
+        [...rooms],
+        proposals.length,
+      ]),
+      beliefs: this.placements.map((placement) => placement.snapshot()),
+    });
+  }
+}
+
+let cluster: Cluster;
+function start(placements: number, nodes: number): Cluster {
+  cluster = new Cluster();
+  for (let i = 1; i <= placements; i++) cluster.place(i);
+  for (let i = 1; i <= nodes; i++) cluster.node(`n${i}`);
+  return cluster;
+}
+afterEach(() => {
+  for (const placement of cluster.placements) placement.close();
+  for (const node of cluster.nodes) node.kill();
+});
+
+describe("failover", () => {
+  test("[PL12] an advisory, one probe, and every room is proposed in the same moment", async () => {
+    const c = start(1, 4);
+    const rooms = await c.fill(300);
+    const victim = c.nodes[0] as StubNode;
+    const lost = [...victim.rooms.keys()];
+    expect(lost.length).toBeGreaterThan(50);
+    c.proposedAt.length = 0;
+    victim.kill();
+    victim.rooms.clear();
+    const killedAt = c.clock.now();
+    c.advise(victim);
+    await c.run(300);
+    expect(c.proposedAt.length).toBeGreaterThan(0);
+    expect(Math.max(...c.proposedAt) - killedAt).toBeLessThanOrEqual(5);
+    for (const one of rooms) expect(c.owners(one), c.dump()).toHaveLength(1);
+  });
+
+  test("[PL10] without an advisory silence does it within 1.4 s", async () => {
+    const c = start(1, 3);
+    await c.fill(30);
+    const victim = c.nodes[0] as StubNode;
+    const lost = [...victim.rooms.keys()];
+    c.controlNet.faults.disconnect(victim.process);
+    await c.run(1_450);
+    for (const one of lost) expect(c.owners(one), c.dump()).toHaveLength(2);
+    const states = c.placements[0]?.snapshot().nodes.map(({ name, state }) => [name, state]);
+    expect(states).toContainEqual(["n1", "suspect"]);
+  });
+
+  test("[MS5] a false advisory moves nothing", async () => {
+    const c = start(1, 3);
+    await c.fill(10);
+    const before = c.nodes.map((node) => node.proposals.length);
+    c.advise(c.nodes[0] as StubNode);
+    await c.run(3_000);
+    expect(c.nodes.map((node) => node.proposals.length)).toEqual(before);
+  });
+
+  test("[MS21] a restart under the same name supersedes the old incarnation", async () => {
+    const c = start(1, 2);
+    const rooms = await c.fill(20);
+    const old = c.nodes[0] as StubNode;
+    old.kill();
+    old.rooms.clear();
+    c.node("n1", 2);
+    await c.run(600);
+    for (const one of rooms) expect(c.owners(one), c.dump()).toHaveLength(1);
+    expect(c.placements[0]?.snapshot().nodes.map(({ id: process }) => process)).not.toContain(
+      old.process,
+    );
+  });
+
+  test("[PL14] an owner that died of its claim unheard is found in the tail", async () => {
+    const c = start(1, 2);
+    await c.run(600);
+    for (const node of c.nodes) node.dieAfterClaim = true;
+    await c.placements[0]?.createRoom(room(1), PLAZA);
+    await c.run(100);
+    const third = c.node("n3");
+    await c.run(4_000);
+    expect(third.rooms.has(room(1)), c.dump()).toBe(true);
+    const replaced = third.proposals.map(({ replaces }) => replaces);
+    expect(replaced.at(-1)).toBeGreaterThan(0);
+  });
+
+  test("[PL31] a room that crashes everywhere is quarantined after three nodes", async () => {
+    const c = start(1, 4);
+    for (const node of c.nodes) node.poison.add(room(1));
+    await c.run(600);
+    await c.placements[0]?.createRoom(room(1), PLAZA);
+    await c.run(5_000);
+    expect(c.nodes.filter((node) => node.proposals.length > 0)).toHaveLength(3);
+    expect(await c.locate(room(1))).toMatchObject({ status: "quarantined" });
+    const stored = await c.stores.open().index.read(room(1));
+    expect(stored).toMatchObject({ value: { status: "quarantined" } });
+  });
+});
+
+describe("several replicas", () => {
+  test("[PL13] share the work: one claim each, whatever they all propose", async () => {
+    const c = start(3, 4);
+    const rooms = await c.fill(100);
+    const victim = c.nodes[0] as StubNode;
+    victim.kill();
+    victim.rooms.clear();
+    c.proposedAt.length = 0;
+    const proposed = () => c.nodes.reduce((sum, node) => sum + node.proposals.length, 0);
+    const before = proposed();
+    c.advise(victim);
+    await c.run(1_000);
+    for (const one of rooms) expect(c.owners(one), c.dump()).toHaveLength(1);
+    expect(proposed() - before).toBeLessThanOrEqual(40);
+  });
+
+  test("[PL13] the next replica acts when the first is gone", async () => {
+    const c = start(2, 3);
+    const rooms = await c.fill(30);
+    c.placements[0]?.close();
+    const victim = c.nodes[0] as StubNode;
+    victim.kill();
+    victim.rooms.clear();
+    c.advise(victim);
+    await c.run(400);
+    for (const one of rooms) expect(c.owners(one), c.dump()).toHaveLength(1);
+  });
+});
+
+describe("questions and changes", () => {
+  test("[PL40] [PL41] locate answers over the bus", async () => {
+    const c = start(2, 2);
+    await c.run(600);
+    expect(await c.locate(room("none"))).toMatchObject({ status: "unknown" });
+    const demo = roomId("t/plaza-7");
+    expect(await c.locate(demo)).toMatchObject({ status: "placing", owner: null });
+    await c.run(200);
+    const [owner] = c.nodes.filter((node) => node.rooms.has(demo));
+    expect(await c.locate(demo)).toMatchObject({ status: "placed", owner: owner?.process });
+  });
+
+  test("[PL40] makes a room, closes it, and its owner hears", async () => {
+    const c = start(1, 2);
+    await c.run(600);
+    const placement = c.placements[0] as Placement;
+    expect(await placement.createRoom(room(1), PLAZA)).toMatchObject({ value: { created: true } });
+    expect(await placement.createRoom(room(1), PLAZA)).toMatchObject({ value: { created: false } });
+    await c.run(200);
+    expect(c.owners(room(1))).toHaveLength(1);
+    expect(await placement.closeRoom(room(1))).toMatchObject({ value: { status: "closed" } });
+    expect(await placement.closeRoom(room(2))).toMatchObject({ value: undefined });
+    await c.run(200);
+    expect(c.owners(room(1))).toEqual([]);
+    expect(await c.locate(room(1))).toMatchObject({ status: "closed" });
+  });
+
+  test("[PL40] drains a node by its name", async () => {
+    const c = start(1, 2);
+    await c.run(600);
+    const placement = c.placements[0] as Placement;
+    expect(placement.drainNode("n9", 1_000)).toEqual({ ok: false, error: "unknown_node" });
+    expect(placement.drainNode("n1", 1_000)).toEqual({ ok: true, value: id("n1") });
+    await c.run(600);
+    await c.placements[0]?.createRoom(room(1), PLAZA);
+    await c.run(200);
+    expect(c.owners(room(1))).toEqual(["n2"]);
+  });
+
+  test("[PL42] hints may be missing: the index is read every few seconds", async () => {
+    const c = start(1, 2);
+    await c.run(600);
+    const elsewhere = c.stores.open();
+    const watchers = new Set(c.stores.watchers);
+    c.stores.watchers.clear();
+    await elsewhere.index.change(room(1), () => ({
+      room: room(1),
+      world: PLAZA,
+      status: "wanted",
+      epoch: 0 as never,
+      owner: undefined,
+      crashedOn: [],
+      immovable: false,
+      changedAtMs: 1,
+    }));
+    for (const watcher of watchers) c.stores.watchers.add(watcher);
+    await c.run(6_500);
+    expect(c.owners(room(1)), c.dump()).toHaveLength(1);
+  });
+
+  test("[PL16] [MS10] a replica that was cut off judges nobody when it is back", async () => {
+    const c = start(1, 3);
+    await c.fill(12);
+    const before = c.nodes.map((node) => node.proposals.length);
+    c.controlNet.faults.disconnect(id("p1"));
+    await c.run(10_000);
+    c.controlNet.faults.reconnect(id("p1"));
+    await c.run(3_000);
+    expect(c.nodes.map((node) => node.proposals.length)).toEqual(before);
+    expect(c.placements[0]?.snapshot().nodes.every(({ state }) => state === "alive")).toBe(true);
+  });
+
+  test("[PL45] malformed messages are dropped", async () => {
+    const c = start(1, 1);
+    await c.run(600);
+    c.asker.publish(PLACE_REQUEST, new Uint8Array([1, 2, 3]));
+    c.asker.publish("c.hb.n.x.y", new Uint8Array());
+    c.asker.publish("c.route.x.y", control.encode({ type: "echo", stamp: 1 }));
+    await c.run(100);
+    expect(await c.locate(room(5))).toMatchObject({ status: "unknown" });
+  });
+
+  test("[PL45] the snapshot shows what beats say, and closing leaves nothing behind", async () => {
+    const c = start(2, 2);
+    await c.run(1_000);
+    const { nodes, placements } = (c.placements[0] as Placement).snapshot();
+    expect(nodes.map(({ name, state }) => `${name} ${state}`)).toEqual(["n1 alive", "n2 alive"]);
+    expect(placements.map(({ name }) => name).sort()).toEqual(["p1", "p2"]);
+    for (const placement of c.placements) placement.close();
+    for (const node of c.nodes) node.kill();
+    await c.run(10);
+    expect(c.clock.pending).toBe(0);
+  });
+});
