@@ -62,6 +62,7 @@ export class Supervisor {
 
   /** Resolves when the child serves, with a sentence where it does not come up. */
   start(spec: ChildSpec): Promise<string | undefined> {
+    if (this.#stopping) return Promise.resolve("everything is being stopped");
     return new Promise((settle) => {
       const child: Child = {
         spec,

@@ -1,5 +1,3 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { type NatsServers, startNatsServers } from "../../deploy/run-nats.ts";
@@ -19,12 +17,14 @@ export interface ClusterNats {
   stop(): Promise<void>;
 }
 
-const STORE_PREFIX = "roomcluster-store-";
+/** The roles have gone by then, and what they wrote is not wanted any more. */
+const STOP_MS_MAX = 1_200;
 const RESTART = { baseMs: 100, capMs: 5_000 };
 
-/** Starts one server with fresh passwords and an empty store. Answers a reason where it can not. */
+/** Starts one server with fresh passwords. Answers a reason where it can not. */
 export async function startClusterNats(
   env: Environment,
+  storeDir: string,
   say: (line: string) => void,
 ): Promise<ClusterNats | { readonly reason: string }> {
   // Plain JavaScript that is not built: it also runs before anything is installed.
@@ -34,8 +34,6 @@ export async function startClusterNats(
   )) as typeof import("../../deploy/nats-server.mjs");
   const found = await provisionNatsServer({ log: say, env });
   if ("reason" in found) return found;
-  await removeOldStores();
-  const storeDir = await mkdtemp(path.join(os.tmpdir(), `${STORE_PREFIX}${process.pid}-`));
   let stopping = false;
   let nats: NatsServers;
   try {
@@ -47,7 +45,6 @@ export async function startClusterNats(
       onCrash: () => void restart(),
     });
   } catch (error) {
-    await rm(storeDir, { recursive: true, force: true });
     return { reason: `nats-server ${found.version} does not start: ${(error as Error).message}` };
   }
   const server = nats.servers[0];
@@ -74,27 +71,9 @@ export async function startClusterNats(
     pid: () => (server?.running ? server.pid : undefined),
     stop: async () => {
       stopping = true;
+      const late = holdingClock.after(STOP_MS_MAX, () => nats.killNow());
       await nats.close();
-      await rm(storeDir, { recursive: true, force: true, maxRetries: 3 });
+      late.cancel();
     },
   };
-}
-
-/** Stores of clusters that were killed before they could remove them. */
-async function removeOldStores(): Promise<void> {
-  for (const name of await readdir(os.tmpdir()).catch(() => [])) {
-    const pid = Number(/^roomcluster-store-(\d+)-/.exec(name)?.[1]);
-    if (!Number.isSafeInteger(pid) || isAlive(pid)) continue;
-    // Somebody else's can not be removed, and need not be.
-    await rm(path.join(os.tmpdir(), name), { recursive: true, force: true }).catch(() => undefined);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

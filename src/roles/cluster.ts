@@ -20,8 +20,8 @@ export async function runCluster(flags: ClusterFlags): Promise<void> {
   stopOnSignals(() => stopSoFar(), say);
   const inMemory = env.ROOMCLUSTER_BUS === "memory";
   if (inMemory) {
-    say("all roles run in this one process, without NATS: rooms are forgotten at the end, and");
-    say("killing a node is not possible.");
+    say("all roles run in this one process, without NATS: it forgets its rooms at the end,");
+    say("and no node of it can be killed.");
   }
   const start = inMemory ? startMemoryCluster : startLocalCluster;
   const cluster = await start({ flags, env, say, onLine }, (stop) => {
@@ -44,12 +44,17 @@ function announce(cluster: LocalCluster, flags: ClusterFlags): void {
     ...gateways.map((url, i) => `  Gateway ${i + 1}      ${url}`),
     `  NATS           ${nats ?? "none: everything is in memory"}`,
     "",
-    `  ${flags.nodes} nodes, ${flags.gateways} gateways, ${flags.bots} bots. Kill a node in the page or by its pid; Ctrl-C ends all.`,
+    `  ${flags.nodes} nodes, ${flags.gateways} gateways, ${flags.bots} bots. ${HINT[nats === null ? "memory" : "processes"]}`,
     "",
   ];
   const machine = { control, demo, gateways, nats, processes: cluster.processes() };
   process.stdout.write(`${lines.join("\n")}\nready ${JSON.stringify(machine)}\n`);
 }
+
+const HINT = {
+  processes: "Kill a node in the page or by its pid; Ctrl-C ends all.",
+  memory: "Ctrl-C ends all.",
+};
 
 function stopOnSignals(stop: () => Promise<void>, say: (line: string) => void): void {
   let stopping = false;

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
 import { CONTROL_TOKEN } from "../config/keys.ts";
 import type { Environment } from "../config/load.ts";
@@ -13,6 +11,7 @@ import { buildPage } from "./demo-page.ts";
 import { openDemoRoom } from "./demo-room.ts";
 import { clusterPorts } from "./ports.ts";
 import { mainFile } from "./project.ts";
+import { makeWorkDir } from "./work-dir.ts";
 
 export interface ProcessView {
   readonly role: ChildView["role"] | "nats";
@@ -59,14 +58,15 @@ export async function startLocalCluster(
     onLine: (spec, line) => options.onLine(spec.name, line),
     onExit: (spec, pid, how) => say(`${spec.name} (pid ${pid}) ended: ${how}; it is started again`),
   });
-  const page = await mkdtemp(path.join(os.tmpdir(), "roomcluster-page-"));
+  const work = await makeWorkDir();
+  const page = path.join(work.path, "page");
   let nats: ClusterNats | undefined;
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => {
     stopped ??= supervisor
       .stop()
       .then(() => nats?.stop())
-      .then(() => rm(page, { recursive: true, force: true }));
+      .then(() => work.remove());
     return stopped;
   };
   registerStop(stop);
@@ -77,7 +77,7 @@ export async function startLocalCluster(
 
   const building = buildPage(page);
   if (env.NATS_URL === undefined) {
-    const started = await startClusterNats(env, say);
+    const started = await startClusterNats(env, path.join(work.path, "store"), say);
     if ("reason" in started) return gaveUp(started.reason);
     nats = started;
     // Somebody may have pressed Ctrl-C meanwhile.

@@ -1,6 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
-import path from "node:path";
 import { Node } from "../../actors/node.ts";
 import type { World } from "../../actors/room/define-room.ts";
 import { type Gateway, startGateway } from "../../gateway/gateway.ts";
@@ -33,6 +31,7 @@ import { controlPort, operatorHandler, placementLimits } from "./placement.ts";
 import { type ClusterPorts, clusterPorts } from "./ports.ts";
 import type { RoleRuntime } from "./process.ts";
 import { packageVersion } from "./project.ts";
+import { makeWorkDir } from "./work-dir.ts";
 import { loadWorlds } from "./worlds.ts";
 
 /** One role's place in the process: what it would have for itself otherwise. */
@@ -55,17 +54,17 @@ export async function startMemoryCluster(
   if (!ports.ok) return ports;
   const worlds = await loadWorlds(undefined);
   if (!worlds.ok) return worlds;
-  const page = await mkdtemp(path.join(os.tmpdir(), "roomcluster-page-"));
-  const built = await buildPage(page);
+  const work = await makeWorkDir();
+  const built = await buildPage(work.path);
   if (!built.ok) say(`There is no demo page: ${built.error}`);
   const cluster = new MemoryCluster(options, ports.value, worlds.value);
   const stop = async (): Promise<void> => {
     await cluster.stop();
-    await rm(page, { recursive: true, force: true });
+    await work.remove();
   };
   registerStop(stop);
   const control = `http://127.0.0.1:${ports.value.control}`;
-  const started = await cluster.start(page);
+  const started = await cluster.start(work.path);
   const where = { control, gateways: cluster.gateways, token: env[CONTROL_TOKEN.variable] };
   const opened = started.ok ? await openDemoRoom(where) : started;
   if (!opened.ok) {

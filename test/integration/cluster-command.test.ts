@@ -1,0 +1,259 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import net from "node:net";
+import os from "node:os";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, test } from "vitest";
+import { withoutNats } from "../support/nats-servers.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+const START_MS_MAX = 60_000;
+const TEST_MS_MAX = 180_000;
+const OUTPUT_MAX = 60_000;
+
+interface ProcessLine {
+  readonly role: string;
+  readonly id: string;
+  readonly pid: number;
+}
+interface Ready {
+  readonly control: string;
+  readonly demo: string;
+  readonly gateways: readonly string[];
+  readonly nats: string | null;
+  readonly processes: readonly ProcessLine[];
+}
+
+const running = new Set<ChildProcess>();
+afterEach(async () => {
+  for (const child of running) {
+    const gone = once(child, "exit");
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill("SIGKILL");
+    await gone;
+  }
+  running.clear();
+});
+
+class Command {
+  readonly child: ChildProcess;
+  readonly stdout: string[] = [];
+  output = "";
+
+  constructor(args: readonly string[], env: Record<string, string> = {}) {
+    // In a group of its own, as a shell would put it.
+    this.child = spawn(process.execPath, ["--import", "tsx", MAIN, ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+      env: { ...process.env, ...env },
+    });
+    running.add(this.child);
+    this.child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      this.stdout.push(text);
+      this.#keep(text);
+    });
+    this.child.stderr?.setEncoding("utf8").on("data", (text: string) => this.#keep(text));
+  }
+
+  #keep(text: string): void {
+    this.output = (this.output + text).slice(-OUTPUT_MAX);
+  }
+
+  get ended(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
+  async ready(): Promise<Ready> {
+    const line = () => /^ready (\{.*\})$/m.exec(this.stdout.join(""))?.[1];
+    await waitUntil("the ready line", () => line() !== undefined || this.ended, {
+      timeoutMs: START_MS_MAX,
+      dump: () => this.output,
+    });
+    const found = line();
+    if (found === undefined) throw new Error(`no ready line:\n${this.output}`);
+    return JSON.parse(found) as Ready;
+  }
+
+  /** Milliseconds until the end. */
+  async endsWithin(timeoutMs: number): Promise<number> {
+    const since = performance.now();
+    await waitUntil("the command to end", () => this.ended, { timeoutMs, dump: () => this.output });
+    return performance.now() - since;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const allGone = (ready: Ready, timeoutMs: number) =>
+  waitUntil(
+    "every process of the cluster to be gone",
+    () => !ready.processes.some((one) => isAlive(one.pid)),
+    {
+      timeoutMs,
+      dump: () => JSON.stringify(ready.processes.filter(({ pid }) => isAlive(pid))),
+    },
+  );
+
+const workDirs = (pid: number | undefined) =>
+  readdirSync(os.tmpdir()).filter((name) => name.startsWith(`roomcluster-run-${pid}-`));
+
+const SMALL = ["cluster", "--nodes", "2", "--gateways", "1", "--bots", "2", "--quiet"];
+
+interface NodeLine {
+  readonly id: string;
+  readonly name: string;
+  readonly state: string;
+  readonly pid: number;
+}
+const nodesOf = async ({ control }: Ready): Promise<NodeLine[]> =>
+  ((await (await fetch(`${control}/v1/nodes`)).json()) as { nodes: NodeLine[] }).nodes;
+
+/** Two ports in a row that nobody uses. */
+async function portsInARow(): Promise<number> {
+  for (;;) {
+    const first = 20_000 + Math.floor(Math.random() * 10_000);
+    const holds = await Promise.all([first, first + 1].map(hold));
+    for (const server of holds) server?.close();
+    if (holds.every((server) => server !== undefined)) return first;
+  }
+}
+
+function hold(port: number): Promise<net.Server | undefined> {
+  return new Promise((resolve) => {
+    const server = net.createServer();
+    server.once("error", () => resolve(undefined));
+    server.listen(port, "127.0.0.1", () => resolve(server));
+  });
+}
+
+describe.skipIf(withoutNats)("npm start", { timeout: TEST_MS_MAX }, () => {
+  test("serves, replaces what dies, ends by Ctrl-C within 5 s, and starts again after it", async () => {
+    const first = await portsInARow();
+    const command = new Command([...SMALL, "--port", String(first)]);
+    const ready = await command.ready();
+    expect(ready.control).toBe(`http://127.0.0.1:${first}`);
+    expect(ready.gateways).toEqual([`ws://127.0.0.1:${first + 1}`]);
+    const roles = ready.processes.map(({ role }) => role).sort();
+    expect(roles).toEqual(["bots", "gateway", "nats", "node", "node", "placement", "placement"]);
+    const page = await fetch(ready.demo);
+    expect([page.status, await page.text()]).toEqual([200, expect.stringContaining("<title>")]);
+
+    // A second one on these ports is refused, and names the port.
+    const second = new Command([...SMALL, "--port", String(first)]);
+    await second.endsWithin(20_000);
+    expect(second.child.exitCode).toBe(1);
+    expect(second.output).toContain(`Port ${first}, for the control API, is taken.`);
+
+    // A node that is killed comes back under its name as somebody new.
+    const [victim] = await nodesOf(ready);
+    if (victim === undefined) throw new Error("no node is there");
+    process.kill(victim.pid, "SIGKILL");
+    let nodes: NodeLine[] = [];
+    await waitUntil(
+      `${victim.name} to be back`,
+      async () => {
+        nodes = await nodesOf(ready);
+        return nodes.some(
+          ({ id, name, state }) => name === victim.name && id !== victim.id && state === "alive",
+        );
+      },
+      { timeoutMs: 20_000, dump: () => JSON.stringify(nodes) + command.output },
+    );
+
+    command.child.kill("SIGINT");
+    expect(await command.endsWithin(10_000)).toBeLessThan(5_000);
+    expect(command.child.exitCode).toBe(0);
+    await allGone({ ...ready, processes: [...ready.processes, ...nodes.map(asProcess)] }, 1_000);
+    expect(workDirs(command.child.pid)).toEqual([]);
+
+    const again = new Command([...SMALL, "--port", String(first)]);
+    expect((await again.ready()).control).toBe(ready.control);
+    again.child.kill("SIGTERM");
+    expect(await again.endsWithin(10_000)).toBeLessThan(5_000);
+    expect(again.child.exitCode).toBe(0);
+  });
+
+  test("leaves no process behind when it is killed itself", async () => {
+    const command = new Command([...SMALL, "--port", "0"]);
+    const ready = await command.ready();
+    command.child.kill("SIGKILL");
+    await allGone(ready, 5_000);
+    // What it could not remove is removed by the next one.
+    expect(workDirs(command.child.pid)).toHaveLength(1);
+    const next = new Command([...SMALL, "--port", "0"]);
+    await waitUntil("the old folder to be gone", () => workDirs(command.child.pid).length === 0, {
+      timeoutMs: 20_000,
+      dump: () => next.output,
+    });
+    // In the middle of its start.
+    next.child.kill("SIGINT");
+    expect(await next.endsWithin(10_000)).toBeLessThan(5_000);
+    expect(next.child.exitCode).toBe(0);
+  });
+
+  test("starts its NATS server again", async () => {
+    const command = new Command([...SMALL, "--port", "0"]);
+    const ready = await command.ready();
+    const nats = ready.processes.find(({ role }) => role === "nats");
+    const before = await epochOf(ready);
+    process.kill(nats?.pid ?? 0, "SIGKILL");
+    // A new owner needs the journal, and the journal needs the server.
+    const owner = (await nodesOf(ready)).find(({ id }) => id === before.owner);
+    process.kill(owner?.pid ?? 0, "SIGKILL");
+    let now = before;
+    await waitUntil(
+      "the plaza to have a new owner",
+      async () => {
+        now = await epochOf(ready).catch(() => now);
+        return now.epoch > before.epoch;
+      },
+      { timeoutMs: 30_000, dump: () => command.output },
+    );
+    command.child.kill("SIGINT");
+    expect(await command.endsWithin(10_000)).toBeLessThan(5_000);
+  });
+});
+
+const asProcess = ({ id, pid }: NodeLine): ProcessLine => ({ role: "node", id, pid });
+
+async function epochOf({ control }: Ready): Promise<{ epoch: number; owner: string | null }> {
+  const answer = await fetch(`${control}/v1/rooms/demo/plaza`);
+  if (!answer.ok) throw new Error(`${answer.status}`);
+  return (await answer.json()) as { epoch: number; owner: string | null };
+}
+
+test("npm start without NATS serves from one process and says so", async () => {
+  const command = new Command([...SMALL, "--port", "0"], { ROOMCLUSTER_BUS: "memory" });
+  const ready = await command.ready();
+  expect(ready.nats).toBeNull();
+  expect(new Set(ready.processes.map(({ pid }) => pid))).toEqual(new Set([command.child.pid]));
+  expect(command.output).toContain("without NATS");
+  // The only process there is can not be killed from the page.
+  const kill = await fetch(`${ready.control}/v1/nodes/node-1/kill`, { method: "POST" });
+  expect(kill.status).toBe(409);
+  command.child.kill("SIGINT");
+  expect(await command.endsWithin(10_000)).toBeLessThan(5_000);
+  expect(command.child.exitCode).toBe(0);
+});
+
+test.each([
+  [["cluster", "--nodes", "0"], "--nodes is a whole number from 1 to 64"],
+  [["cluster", "--port", "x"], "--port is a whole number"],
+  [["cluster", "--colour", "red"], "Unknown option '--colour'"],
+  [["nonsense"], 'there is no command "nonsense"'],
+  [[], "which command?"],
+  [["node"], "ROOMCLUSTER_NATS_NODE_PASSWORD is missing"],
+])("%j is a sentence and exit code 2", async (args, sentence) => {
+  const command = new Command(args, { NATS_URL: "nats://127.0.0.1:1", ROOMCLUSTER_DEV: "0" });
+  await command.endsWithin(20_000);
+  expect([command.child.exitCode, command.output]).toEqual([2, expect.stringContaining(sentence)]);
+});
