@@ -140,8 +140,10 @@ export class GatewayRig {
         const person = read(token);
         return person ? ok(person) : err("invalid");
       },
-      verifySession: async (token) =>
-        token.startsWith("{") ? ok(JSON.parse(token)) : err("expired"),
+      verifySession: async (token) => {
+        await this.verifying;
+        return token.startsWith("{") ? ok(JSON.parse(token)) : err("expired");
+      },
       signSession: async (claims) => JSON.stringify(claims),
       signPerson: async () => undefined,
     };

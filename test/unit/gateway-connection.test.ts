@@ -9,6 +9,15 @@ import { FakeClient, GATEWAY, GatewayRig } from "../support/gateway-rig.ts";
 const closes = (rig: GatewayRig, reason: string): number =>
   rig.count("roomcluster_gateway_closes_total", { reason });
 
+/** Verifying takes until it is released. */
+function holdTokens(rig: GatewayRig): { readonly release: () => void } {
+  let release: () => void = () => undefined;
+  rig.verifying = new Promise((resolve) => {
+    release = resolve;
+  });
+  return { release: () => release() };
+}
+
 describe("the handshake", () => {
   it("[GW3] closes a socket without a hello 4504, and destroys it when it does not close", async () => {
     const rig = new GatewayRig();
@@ -46,18 +55,57 @@ describe("the handshake", () => {
 
   it("[GW6] leaves a socket alone that closed while its token was verified", async () => {
     const rig = new GatewayRig();
-    let verified: () => void = () => undefined;
-    rig.verifying = new Promise((resolve) => {
-      verified = resolve;
-    });
+    const { release } = holdTokens(rig);
     const client = rig.connect();
     client.hello("ann/audience");
     client.join();
     client.drop();
-    verified();
+    release();
     await rig.run(50);
     expect(client.writes).toEqual([]);
     expect(rig.core.stats()).toMatchObject({ sockets: 0, sessions: 0, rooms: 0 });
+  });
+
+  it("[GW6] stays closed where it was closed while its token was verified", async () => {
+    const rig = new GatewayRig();
+    const { release } = holdTokens(rig);
+    const client = rig.connect();
+    client.hello("ann/audience");
+    for (let i = 0; i < 17; i++) client.send({ type: "ping", clientTime: 1, echoes: [] });
+    expect(client.closedWith).toEqual(CLOSE.outOfOrder);
+    release();
+    await rig.run(5_000);
+    expect(client.terminated).toBe(true);
+    expect([closes(rig, "outOfOrder"), closes(rig, "idle")]).toEqual([1, 0]);
+  });
+
+  it("[GW6] says nothing of a bad token to a socket that closed meanwhile", async () => {
+    const rig = new GatewayRig();
+    const { release } = holdTokens(rig);
+    const client = rig.connect();
+    client.hello("nonsense");
+    client.drop();
+    release();
+    await rig.run(20);
+    expect(client.closedWith).toBeUndefined();
+    expect([closes(rig, "client"), closes(rig, "unauthorized")]).toEqual([1, 0]);
+  });
+
+  it("[GW6] forgets a join whose socket closed, or that was left, while its token was verified", async () => {
+    const rig = new GatewayRig();
+    const ann = await rig.joined("ann");
+    const session = ann.got("joined")[0]?.token as string;
+    const [gone, changed] = [await rig.welcomed("ann"), await rig.welcomed("ann")];
+    const { release } = holdTokens(rig);
+    gone.join({ session, attach: 2 });
+    gone.drop();
+    changed.join({ session, attach: 3 });
+    changed.send({ type: "leave", channel: 0, transfer: null });
+    release();
+    await rig.run(200);
+    expect(rig.room.heard("attach")).toHaveLength(1);
+    expect(changed.got("left")).toMatchObject([{ code: "left" }]);
+    expect(rig.core.stats()).toMatchObject({ sockets: 2, sessions: 1 });
   });
 
   it("[GW5] holds what follows the hello until the welcome, within bounds", async () => {

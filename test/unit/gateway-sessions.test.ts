@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { News } from "../../gateway/news.ts";
+import { joinRecords } from "../../gateway/replay.ts";
+import { epochAt } from "../../src/kernel/epoch.ts";
 import { AWAY_FLAG } from "../../src/protocol/pose-row.ts";
-import { member, rowAt } from "../support/fake-room.ts";
+import { member, record, rowAt } from "../support/fake-room.ts";
 import { type FakeClient, GATEWAY, GatewayRig, NODE2, ROOM } from "../support/gateway-rig.ts";
 
 const tokenOf = (client: FakeClient): string => client.got("joined")[0]?.token as string;
@@ -372,10 +375,30 @@ describe("resuming", () => {
     ["ahead", { index: 99 }],
     ["of another generation", { index: 4, epochShift: 2 ** 40 }],
   ])("[GW42] a cursor that is %s gets a snapshot", async (_what, cursor) => {
-    const back = await resume(new GatewayRig(), cursor);
+    const rig = new GatewayRig();
+    const back = await resume(rig, cursor);
+    expect(rig.room.heard("fetch")).toEqual([]);
     expect(back.got("joined")).toMatchObject([{ replayed: false }]);
     expect(back.got("snapshot").map(({ index }) => index)).toEqual([7]);
     expect(indexes(back)).toEqual([]);
+  });
+
+  it("[GW42] puts the owner's answer and what came meanwhile together, or not at all", () => {
+    const news = new News({ itemsMax: 8, bytesMax: 10_000 });
+    const epoch = epochAt(1, 1);
+    for (const index of [6, 7, 8]) news.addRecord(record(index), epoch);
+    const numbers = (fetched: number[], after: number, until: number) =>
+      joinRecords(
+        fetched.map((index) => record(index)),
+        after,
+        until,
+        news,
+      )?.map(({ index }) => index);
+    expect(numbers([3, 4, 5, 6], 2, 8)).toEqual([3, 4, 5, 6, 7, 8]);
+    expect(numbers([2, 3, 4, 5, 6, 7, 8, 9], 2, 7)).toEqual([3, 4, 5, 6, 7]);
+    expect(numbers([3, 4], 2, 8)).toBeUndefined();
+    expect(numbers([4, 5], 2, 8)).toBeUndefined();
+    expect(numbers([], 8, 8)).toEqual([]);
   });
 
   it("[GW42] a trimmed cursor gets a snapshot", async () => {
