@@ -32,7 +32,9 @@ const pick = <T>(list: readonly T[], hash: number, fallback: T): T =>
 /** Pulls a colour that would vanish in the dusk, or glare, to where it reads well. */
 function wearable(color: number): number {
   const light = ((color >> 16) & 255) * 0.3 + ((color >> 8) & 255) * 0.59 + (color & 255) * 0.11;
-  return light < 42 ? 0x4d5a8f : color;
+  if (light >= 60) return color;
+  const lift = (channel: number): number => Math.min(255, Math.round(channel * 0.75 + 62));
+  return (lift((color >> 16) & 255) << 16) | (lift((color >> 8) & 255) << 8) | lift(color & 255);
 }
 
 /** `model` may name a head ("beanie"); anything else leaves it to the person's hash. */

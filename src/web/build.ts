@@ -32,6 +32,7 @@ export async function buildWeb(
     build({
       entryPoints: [join(HERE, "style.css")],
       outfile: join(outDir, "style.css"),
+      bundle: true,
       minify: true,
       logLevel: "silent",
     }),

@@ -122,7 +122,7 @@ export class Chat {
     const tint = lookOf(line.person, color, "").shirt;
     const entry = made("li", line.person === this.#room.me.person ? "mine" : "");
     const who = made("b", "", name);
-    who.style.color = `color-mix(in srgb, #${tint.toString(16).padStart(6, "0")} 72%, white)`;
+    who.style.color = `color-mix(in srgb, #${tint.toString(16).padStart(6, "0")} 58%, white)`;
     entry.title = new Date(line.at).toLocaleTimeString();
     entry.append(who, made("span", "", line.text));
     this.#lines.append(entry);

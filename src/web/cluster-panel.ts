@@ -80,8 +80,13 @@ export class ClusterPanel {
     this.#owner = look.room?.owner ?? null;
     const listed = nodes
       .filter((node) => node.state !== "dead" || this.#rows.has(node.id))
+      .sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }))
       .slice(0, NODES_SHOWN_MAX);
-    for (const node of listed) this.#update(node);
+    listed.forEach((node, i) => {
+      const { root } = this.#update(node);
+      if (this.#nodes.children[i] !== root)
+        this.#nodes.insertBefore(root, this.#nodes.children[i] ?? null);
+    });
     for (const [id, row] of this.#rows) {
       if (nodes.some((node) => node.id === id)) continue;
       row.root.remove();
@@ -94,11 +99,11 @@ export class ClusterPanel {
       ...fact("gateway", mine),
       ...fact("round trip", `${rttMs.toFixed(rttMs < 10 ? 1 : 0)} ms`),
       ...fact("gateways", String(gateways.length)),
-      ...fact("placement", String(placements.length)),
+      ...fact("placement replicas", String(placements.length)),
     );
   }
 
-  #update(node: NodeView): void {
+  #update(node: NodeView): Row {
     const row = this.#rows.get(node.id) ?? this.#add(node);
     row.node = node;
     const owns = node.id === this.#owner;
@@ -107,12 +112,13 @@ export class ClusterPanel {
     row.home.hidden = !owns;
     row.name.textContent = node.name;
     row.state.title = node.draining ? "draining" : node.state;
-    const place = node.zone === "" ? node.arch : `${node.zone} · ${node.arch}`;
     const rooms = `${node.rooms} room${node.rooms === 1 ? "" : "s"}`;
-    row.facts.textContent =
-      node.state === "alive" ? `${rooms} · ${node.sessions} here · ${place}` : node.state;
+    const sessions = `${node.sessions} ${node.sessions === 1 ? "person" : "people"}`;
+    row.facts.textContent = node.state === "alive" ? `${rooms} · ${sessions}` : node.state;
+    row.root.title = `${node.id}, pid ${node.pid}, ${node.arch}, zone ${node.zone || "none"}`;
     row.load.style.transform = `scaleX(${Math.max(0.02, Math.min(1, node.load)).toFixed(3)})`;
     row.kill.disabled = node.state === "dead";
+    return row;
   }
 
   #add(node: NodeView): Row {

@@ -85,7 +85,7 @@ export class PlazaScene {
     const high = quality === "high";
     this.#sky.sun.castShadow = high;
     for (const light of this.#stage.lights) light.visible = high;
-    this.#renderer.setPixelRatio(high ? Math.min(window.devicePixelRatio, PIXEL_RATIO_MAX) : 1);
+    this.#renderer.setPixelRatio(Math.min(window.devicePixelRatio, high ? PIXEL_RATIO_MAX : 1));
     this.#onQuality(quality);
   }
 
