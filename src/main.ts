@@ -28,9 +28,10 @@ const HELP = `roomcluster: the server side of live 3D events and worlds
 
   --version, --help
 
-Keys come from the environment: NATS_URL, ROOMCLUSTER_NATS_<USER>_PASSWORD, ROOMCLUSTER_JWT_SECRET or
-ROOMCLUSTER_JWKS_URL, ROOMCLUSTER_SESSION_SECRET, ROOMCLUSTER_CONTROL_TOKEN, ROOMCLUSTER_ROLE_ID.
-ROOMCLUSTER_DEV=1 does without them. ROOMCLUSTER_BUS=memory runs the cluster in one process.
+Keys come from the environment: NATS_URL, ROOMCLUSTER_NATS_<USER>_PASSWORD, ROOMCLUSTER_JWT_SECRET
+or ROOMCLUSTER_JWKS_URL, ROOMCLUSTER_SESSION_SECRET, ROOMCLUSTER_CONTROL_TOKEN; and the process's
+name: ROOMCLUSTER_ROLE_ID. ROOMCLUSTER_DEV=1 does without all of them. With ROOMCLUSTER_BUS=memory
+the cluster runs in one process, without NATS.
 `;
 
 type Options = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>["options"]>;

@@ -30,7 +30,7 @@ const logSchema = z
 
 /** What every role has. */
 const common = {
-  /** Failure domain of this process (a rack, an availability zone). Placement spreads over zones. */
+  /** Failure domain of this process: a rack, an availability zone. Events spread over zones. */
   zone: token.default("local"),
   /** Release that runs here. Left out: the package's version. */
   version: z
@@ -44,7 +44,8 @@ const common = {
   graceMs: ms(1_000, 3_600_000).default(30_000),
   /**
    * After SIGTERM a process has so long to hand over what it holds before it exits anyway. Longer:
-   * gentler moves and slower releases. Below graceMs, so that the process itself says what was left.
+   * gentler moves and slower releases. Below graceMs, so that the process itself can say what was
+   * left.
    */
   stopMsMax: ms(100, 3_600_000).default(20_000),
 };

@@ -23,7 +23,7 @@ export function authorize(policy: AccessPolicy, request: HttpRequest): HttpAnswe
   return local ? undefined : failure(403, "foreign_origin", "Only pages of this host may ask.");
 }
 
-/** Digests have one length, so comparing them tells nothing about the token, its length included. */
+/** Digests have one length, so comparing them tells nothing of the token, not even its length. */
 function sameSecret(given: string, expected: string): boolean {
   const digest = (text: string) => createHash("sha256").update(text).digest();
   return timingSafeEqual(digest(given), digest(expected));

@@ -4,7 +4,7 @@ import type { NodeView } from "./port.ts";
 
 /**
  * SIGKILL to a node of this host, for demonstrations. Only what a live heartbeat announced is asked
- * for, so a number that another program got since is not at risk for longer than a heartbeat's life.
+ * for, so a pid that another program got since is at risk only as long as a heartbeat counts.
  */
 export function killLocalNode(node: NodeView): KillOutcome {
   // Pid 0 and below would address whole groups of processes.

@@ -21,7 +21,7 @@ export interface HttpAnswer {
   readonly body?: string | Uint8Array;
 }
 
-/** Never rejects for a bad request: that is an answer. What it throws is a bug and answered as 500. */
+/** Never rejects for a bad request: that is an answer. What it throws is a bug: 500. */
 export type HttpHandler = (request: HttpRequest) => Promise<HttpAnswer> | HttpAnswer;
 
 /** For people and scrapers, not for clients: everything is small. */
@@ -156,7 +156,7 @@ async function readBody(request: http.IncomingMessage): Promise<Uint8Array | und
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    // Read on for a while: an answer to a peer that still sends would be lost in a connection reset.
+    // Read on for a while: an answer to a peer that still sends would be lost in a reset.
     if (bytes > HTTP_LIMITS.bodyBytesMax * 64) return undefined;
     if (bytes > HTTP_LIMITS.bodyBytesMax) chunks = [];
     else chunks.push(chunk);

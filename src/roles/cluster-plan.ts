@@ -33,8 +33,8 @@ export interface ClusterPlan {
   readonly ports: ClusterPorts;
   /** Where NATS is, and its passwords where it has any. */
   readonly nats: Environment;
-  /** Folder of the demo page. */
-  readonly page: string;
+  /** Folder of the demo page; undefined where there is none. */
+  readonly page: string | undefined;
   /** What this process was given. */
   readonly env: Environment;
 }
@@ -61,7 +61,8 @@ export function planRoles(plan: ClusterPlan, random: Random): ChildSpec[] {
   return [
     ...times(PLACEMENTS, (i) =>
       spec("placement", i, [
-        ...["--page", page, "--set", `placement.replicas=${servers < 3 ? 1 : 3}`],
+        ...(page === undefined ? [] : ["--page", page]),
+        ...["--set", `placement.replicas=${servers < 3 ? 1 : 3}`],
         // The first one is what the demo page and the operator talk to.
         ...["--set", `http.port=${i === 0 ? ports.control : 0}`],
       ]),

@@ -37,24 +37,28 @@ export async function runCluster(flags: ClusterFlags): Promise<void> {
 /** For a person, then for a machine: the last line is `ready ` and one JSON object. */
 function announce(cluster: LocalCluster, flags: ClusterFlags): void {
   const { control, demo, gateways, nats } = cluster;
+  const hint = nats === null ? "" : "Kill a node in the page or by its pid; ";
+  const sizes = [
+    count(flags.nodes, "node"),
+    count(flags.gateways, "gateway"),
+    count(flags.bots, "bot"),
+  ];
   const lines = [
     "",
-    `  The plaza      ${demo}`,
+    ...(demo === null ? [] : [`  The plaza      ${demo}`]),
     `  Control API    ${control}/v1/nodes`,
     ...gateways.map((url, i) => `  Gateway ${i + 1}      ${url}`),
     `  NATS           ${nats ?? "none: everything is in memory"}`,
     "",
-    `  ${flags.nodes} nodes, ${flags.gateways} gateways, ${flags.bots} bots. ${HINT[nats === null ? "memory" : "processes"]}`,
+    `  ${sizes.join(", ")}, in dev mode: anyone may act as anyone.`,
+    `  ${hint}Ctrl-C ends all.`,
     "",
   ];
   const machine = { control, demo, gateways, nats, processes: cluster.processes() };
   process.stdout.write(`${lines.join("\n")}\nready ${JSON.stringify(machine)}\n`);
 }
 
-const HINT = {
-  processes: "Kill a node in the page or by its pid; Ctrl-C ends all.",
-  memory: "Ctrl-C ends all.",
-};
+const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
 
 function stopOnSignals(stop: () => Promise<void>, say: (line: string) => void): void {
   let stopping = false;

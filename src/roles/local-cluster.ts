@@ -22,7 +22,8 @@ export interface ProcessView {
 /** A cluster that serves its demo room, however it runs. */
 export interface LocalCluster {
   readonly control: string;
-  readonly demo: string;
+  /** The page; null where it could not be built. */
+  readonly demo: string | null;
   readonly gateways: readonly string[];
   /** Null where there is no NATS. */
   readonly nats: string | null;
@@ -41,8 +42,8 @@ export interface LocalClusterOptions {
 
 /**
  * Every role in processes of its own on this machine. Answers a sentence where it does not come up;
- * everything that was started is then stopped again. `registerStop` is told how to stop what runs so
- * far, so that Ctrl-C works during the start too.
+ * everything that was started is then stopped again. `registerStop` is told how to stop what runs
+ * so far, so that Ctrl-C works during the start too.
  */
 export async function startLocalCluster(
   options: LocalClusterOptions,
@@ -88,7 +89,13 @@ export async function startLocalCluster(
   }
   const built = await building;
   if (!built.ok) say(`There is no demo page: ${built.error}`);
-  const plan = { flags, ports: ports.value, nats: nats?.env ?? env, page, env };
+  const plan = {
+    flags,
+    ports: ports.value,
+    nats: nats?.env ?? env,
+    page: built.ok ? page : undefined,
+    env,
+  };
   const specs = planRoles(plan, systemRandom);
   const failures = await Promise.all(specs.map((spec) => supervisor.start(spec)));
   const failure = failures.find((one) => one !== undefined);
@@ -104,7 +111,7 @@ export async function startLocalCluster(
   }
   return ok({
     control,
-    demo: `${control}/`,
+    demo: built.ok ? `${control}/` : null,
     gateways,
     nats: nats?.url ?? env.NATS_URL ?? null,
     processes: () => [...natsView(nats), ...supervisor.list()],

@@ -42,8 +42,8 @@ interface Seat extends RoleRuntime {
 }
 
 /**
- * Every role in this one process, over a bus and stores in memory: for trying things out where there
- * is no nats-server, and for tests. Nothing outlives the process.
+ * Every role in this one process, over a bus and stores in memory: for trying things out where
+ * there is no nats-server, and for tests. Nothing outlives the process.
  */
 export async function startMemoryCluster(
   options: LocalClusterOptions,
@@ -74,7 +74,8 @@ export async function startMemoryCluster(
   cluster.letBotsIn();
   const { gateways } = cluster;
   const processes = () => cluster.processes();
-  return ok({ control, demo: `${control}/`, gateways, nats: null, processes, stop });
+  const demo = built.ok ? `${control}/` : null;
+  return ok({ control, demo, gateways, nats: null, processes, stop });
 }
 
 class MemoryCluster {

@@ -22,10 +22,12 @@ import { openConnection } from "./connections.ts";
 import { DEV_TOKEN_PATH } from "./demo-room.ts";
 import type { RoleRuntime, StartRole } from "./process.ts";
 
-/** Decides where rooms live, and answers operators. `page`: folder of the demo page, in dev mode. */
+/** Decides where rooms live, and answers operators. `page`: folder of the demo page (dev mode). */
 export const startPlacementRole =
   ({ page }: { readonly page: string | undefined }): StartRole<"placement"> =>
   async (config, runtime) => {
+    const files = await pageFiles(page);
+    if (!files.ok) return files;
     const control = await openConnection(config, config.control, "control", runtime);
     if (!control.ok) return control;
     const sys = await openSys(config, runtime);
@@ -55,7 +57,7 @@ export const startPlacementRole =
       handle: operatorHandler(config, runtime, {
         port: controlPort(placement, index),
         notReady,
-        files: page === undefined ? new Map() : await readStaticFiles(page),
+        files: files.value,
       }),
       stop: async () => {
         placement.close();
@@ -63,6 +65,15 @@ export const startPlacementRole =
       },
     });
   };
+
+async function pageFiles(page: string | undefined): Promise<Result<StaticFiles, string>> {
+  if (page === undefined) return ok(new Map());
+  try {
+    return ok(await readStaticFiles(page));
+  } catch (error) {
+    return err(`--page ${page} can not be read: ${(error as Error).message}`);
+  }
+}
 
 async function openSys(
   config: PlacementConfig,

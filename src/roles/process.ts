@@ -66,7 +66,9 @@ export async function runRole<R extends Role>(
   });
   crashOnBugs(log);
   log.info({ config: describeConfig(config) }, "This process starts.");
-  if (config.dev) log.warn({}, "Dev mode: anyone may act as anyone. Not for production.");
+  // Under a supervisor it is the supervisor's to say, and it says it once.
+  const level = options.supervised ? "info" : "warn";
+  if (config.dev) log[level]({}, "Dev mode: anyone may act as anyone. Not for production.");
 
   const metrics = createMetrics({ processMetrics: true });
   const { version } = config;
