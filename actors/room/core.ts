@@ -1,17 +1,15 @@
-import type { AppendOutcome, StoredRecord } from "../../src/journal/journal.ts";
-import type { SnapshotName } from "../../src/journal/snapshot-store.ts";
 import { type Epoch, epochCompare } from "../../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import { type Random, randomHex } from "../../src/kernel/random.ts";
-import type { JournalEntry } from "../../src/protocol/journal-record.ts";
 import { encode } from "../../src/protocol/msgpack.ts";
 import type { Patch } from "../../src/protocol/patches.ts";
 import { ROW_WORDS, rowGeneration, rowSlot, rowsFromBytes } from "../../src/protocol/pose-row.ts";
 import type { RoomRecord, ToRoom } from "../../src/protocol/room-messages.ts";
 import { Commands } from "./commands.ts";
 import type { World } from "./define-room.ts";
+import type { Moment, RoomEffect, RoomMessage, RoomParts } from "./effects.ts";
 import { CREATED, gatewayOf, type RoomFold, type SessionRow } from "./fold.ts";
-import { type HookContext, type HookOutcome, runHook, whoOf } from "./hooks.ts";
+import { type HookContext, runHook, whoOf } from "./hooks.ts";
 import { Ledger } from "./ledger.ts";
 import { Membership } from "./membership.ts";
 import { Outlet, publicRecord } from "./outlet.ts";
@@ -19,65 +17,7 @@ import { Presence } from "./presence.ts";
 import { RecordRing } from "./record-ring.ts";
 import type { Register, RegisterEffect } from "./register.ts";
 import type { RoomConfig } from "./room-config.ts";
-import { type EncodedSnapshot, encodeSnapshot } from "./snapshot.ts";
-
-/** The time of a decision: monotonic for durations, wall time for what is recorded. */
-export interface Moment {
-  readonly now: number;
-  readonly wallNow: number;
-}
-
-export type RoomMessage =
-  | { readonly type: "gateway"; readonly from: ProcessId; readonly message: ToRoom }
-  | { readonly type: "appended"; readonly nonce: string; readonly outcome: AppendOutcome }
-  | {
-      readonly type: "readAfter";
-      readonly nonce: string;
-      readonly stored: StoredRecord | undefined;
-    }
-  /** The room's tick: rows, hooks and expiries. */
-  | { readonly type: "tick" }
-  /** Slow work came back. */
-  | { readonly type: "later"; readonly command: string; readonly body: unknown }
-  | { readonly type: "stored"; readonly name: SnapshotName; readonly sequence: number }
-  | { readonly type: "storeFailed" }
-  | { readonly type: "close" };
-
-export type RoomEffect =
-  | {
-      readonly type: "append" | "repeat";
-      readonly nonce: string;
-      readonly expected: number;
-      readonly data: Uint8Array;
-    }
-  | { readonly type: "readAfter"; readonly nonce: string; readonly sequence: number }
-  | { readonly type: "send"; readonly gateway: ProcessId; readonly data: Uint8Array }
-  | { readonly type: "store"; readonly snapshot: EncodedSnapshot }
-  /** The snapshot counts: what it covers may go. */
-  | { readonly type: "trim"; readonly sequence: number; readonly index: number }
-  | { readonly type: "later"; readonly command: string; readonly work: () => Promise<unknown> }
-  /** Somebody claims a higher epoch: read the tail, now. */
-  | { readonly type: "verify" }
-  | { readonly type: "fenced"; readonly reason: string }
-  | { readonly type: "closed" }
-  | {
-      readonly type: "count";
-      readonly what: "stale_message" | "busy" | "dead_letter" | "duplicate";
-    };
-
-/** What the parts of a room share. */
-export interface RoomParts {
-  readonly world: World;
-  readonly config: RoomConfig;
-  readonly ledger: Ledger;
-  readonly presence: Presence;
-  readonly outlet: Outlet;
-  readonly effects: { push(effect: RoomEffect): void };
-  /** Runs a hook on the decided room at room time `at`. */
-  readonly hook: (at: number, run: Parameters<typeof runHook>[1]) => HookOutcome;
-  /** Decides an entry, with what its hook wrote; `settled` runs when it is durable. */
-  readonly record: (entry: JournalEntry, outcome?: HookOutcome, settled?: () => void) => void;
-}
+import { encodeSnapshot } from "./snapshot.ts";
 
 /**
  * An owned room: takes a message and the time, changes its own state, answers with effects. No
@@ -139,7 +79,7 @@ export class RoomCore {
       recordsMax: config.ringRecordsMax,
       bytesMax: config.ringBytesMax,
     });
-    for (const record of records) this.#ring.push(record, encode(record.patches).length + 64);
+    for (const record of records) this.#ring.push(record, encode(record).length);
     this.#recordsSinceSnapshot = records.length;
     if (!fold.created) this.#create();
     if (fold.attempt) this.#commands.deadLetter(fold.attempt);

@@ -10,7 +10,8 @@ import { type Document, type RoomFold, type SessionRow, toPatches } from "./fold
 
 const EVENTS_PER_HOOK_MAX = 256;
 const LATER_PER_HOOK_MAX = 8;
-const VALUE_DEPTH_MAX = 12;
+/** Path and value together, so that no document nests deeper than a decoder goes. */
+const DOCUMENT_DEPTH_MAX = 16;
 
 /** Slow work an author asked for; the driver runs it once the entry is durable. */
 export interface Later {
@@ -65,7 +66,7 @@ export function runHook(
   }) as Document;
   const patches = toPatches(changes);
   assert(patches.length <= PATCHES_MAX, `a hook writes at most ${PATCHES_MAX} patches`);
-  for (const [, path, written] of patches) assertPlain(written, path.join("."), 0);
+  for (const [, path, written] of patches) assertPlain(written, path.join("."), path.length);
   for (const event of events) assertPlain(event.data, event.name, 0);
   assertPlain(value ?? null, "the reply", 0);
   return { document, patches, events, later, value };
@@ -107,7 +108,7 @@ function assertPlain(value: unknown, where: string, depth: number): void {
   if (typeof value === "string" || typeof value === "boolean") return;
   if (typeof value === "number") return assert(Number.isFinite(value), `${where} is not finite`);
   assert(typeof value === "object", `${where} is a ${typeof value}, not a plain value`);
-  assert(depth < VALUE_DEPTH_MAX, `${where} is nested deeper than ${VALUE_DEPTH_MAX}`);
+  assert(depth < DOCUMENT_DEPTH_MAX, `${where} is nested deeper than ${DOCUMENT_DEPTH_MAX}`);
   const prototype = Object.getPrototypeOf(value);
   const plain = Array.isArray(value) || prototype === Object.prototype || prototype === null;
   assert(plain, `${where} is not a plain object`);

@@ -3,7 +3,7 @@ import type { MembershipCode } from "../../src/protocol/close-codes.ts";
 import type { EntryOf } from "../../src/protocol/journal-record.ts";
 import { rowsFromBytes } from "../../src/protocol/pose-row.ts";
 import type { ToRoom } from "../../src/protocol/room-messages.ts";
-import type { Moment, RoomParts } from "./core.ts";
+import type { Moment, RoomParts } from "./effects.ts";
 import { gatewayOf, type SessionRow } from "./fold.ts";
 import { whoOf } from "./hooks.ts";
 

@@ -1,6 +1,6 @@
 import type { Epoch } from "../../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
-import type { Member } from "../../src/protocol/client-messages.ts";
+import type { Member, Seat } from "../../src/protocol/client-messages.ts";
 import type { JournalEntry, JournalRecord } from "../../src/protocol/journal-record.ts";
 import { encode } from "../../src/protocol/msgpack.ts";
 import type { Patch } from "../../src/protocol/patches.ts";
@@ -129,33 +129,34 @@ const publicPatches = (patches: readonly Patch[]): Patch[] =>
 
 /**
  * A journal record as gateways see it. `fold` is the room before the record: it tells who is new
- * and whose seat a leave frees. Profiles are not journaled; whoever knows them adds them.
+ * and whose seat a leave frees. Who came and went within the record is not told. Profiles are not
+ * journaled; whoever knows them adds them.
  */
 export function publicRecord(fold: RoomFold, record: JournalRecord): RoomRecord {
   const entries: readonly JournalEntry[] = record.type === "batch" ? record.entries : [];
+  const left = new Map<string, Seat>();
   const joined = new Map<string, Member>();
-  const left: { slot: number; generation: number }[] = [];
+  /** Sessions whose presence this record changed: the fold does not know yet. */
+  const changed = new Map<string, boolean>();
   const patches: Patch[] = [];
   const events: RoomEvent[] = [];
   for (const entry of entries) {
-    if (entry.type === "attach" && !fold.sessions.get(entry.session)?.here) {
-      const { slot, generation, person, role } = entry;
-      joined.set(entry.session, { slot, generation, person, role, profile: null });
-    }
-    if (entry.type === "leave") {
-      const seat = joined.get(entry.session) ?? fold.sessions.get(entry.session);
-      if (seat) left.push({ slot: seat.slot, generation: seat.generation });
+    if (entry.type === "attach" || entry.type === "leave") {
+      const { session } = entry;
+      const row = fold.sessions.get(session);
+      const here = changed.get(session) ?? row?.here ?? false;
+      if (entry.type === "attach" && !here) {
+        const { slot, generation, person, role } = entry;
+        joined.set(session, { slot, generation, person, role, profile: null });
+      } else if (entry.type === "leave" && here && !joined.delete(session) && row) {
+        left.set(session, { slot: row.slot, generation: row.generation });
+      }
+      changed.set(session, entry.type === "attach");
     }
     if (!("patches" in entry)) continue;
     patches.push(...publicPatches(entry.patches));
     events.push(...entry.events);
   }
-  return {
-    index: record.index,
-    at: record.at,
-    joined: [...joined.values()],
-    left,
-    patches,
-    events,
-  };
+  const { index, at } = record;
+  return { index, at, joined: [...joined.values()], left: [...left.values()], patches, events };
 }

@@ -10,7 +10,10 @@ export interface RoomConfig {
   /** A snapshot is taken after so many records or bytes: what a takeover has to replay at most. */
   readonly snapshotRecords: number;
   readonly snapshotBytes: number;
-  /** Records kept for gateways and clients that resume; beyond it they get a snapshot. */
+  /**
+   * Records kept for gateways and clients that resume; beyond it they get a snapshot. All of them
+   * go into one message, so the bytes stay below NATS's max_payload.
+   */
   readonly ringRecordsMax: number;
   readonly ringBytesMax: number;
   /** How long a seat is held for somebody whose socket, gateway or owner died. */
@@ -38,7 +41,7 @@ export const ROOM_DEFAULTS: RoomConfig = {
   snapshotRecords: 256,
   snapshotBytes: 512 * 1024,
   ringRecordsMax: 512,
-  ringBytesMax: 1024 * 1024,
+  ringBytesMax: 512 * 1024,
   seatHoldMs: 60_000,
   awayShownMs: 5_000,
   sessionKeepMs: 15 * 60_000,

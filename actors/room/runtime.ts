@@ -1,18 +1,16 @@
-import type { IndexStore } from "../../src/journal/index-store.ts";
-import type { Journal } from "../../src/journal/journal.ts";
-import type { SnapshotStore } from "../../src/journal/snapshot-store.ts";
 import { backoffMs } from "../../src/kernel/backoff.ts";
-import { type Clock, delay, type Timer } from "../../src/kernel/clock.ts";
+import { delay, type Timer } from "../../src/kernel/clock.ts";
 import { type Epoch, epochCompare } from "../../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
-import { type Random, randomBelow } from "../../src/kernel/random.ts";
-import type { Observer } from "../../src/observe/observer.ts";
+import { randomBelow } from "../../src/kernel/random.ts";
 import { roomToGateway, type ToRoom } from "../../src/protocol/room-messages.ts";
-import { type Lane, MAILBOX_DEFAULTS, Mailbox } from "../mailbox.ts";
+import { MAILBOX_DEFAULTS, Mailbox } from "../mailbox.ts";
 import { afterCrash, RESTART_DEFAULTS } from "../supervisor.ts";
 import { claimRoom } from "./claim.ts";
-import { RoomCore, type RoomEffect, type RoomMessage } from "./core.ts";
+import { RoomCore } from "./core.ts";
 import type { World } from "./define-room.ts";
+import type { RoomEffect, RoomMessage } from "./effects.ts";
+import { readRoom } from "./journal-reader.ts";
 import {
   createLifecycle,
   type EndReason,
@@ -20,45 +18,15 @@ import {
   type Lifecycle,
   type Stage,
 } from "./lifecycle.ts";
-import { ownershipOf, planRecovery, type Recovered, replay } from "./recovery.ts";
+import { ownershipOf, type Recovered } from "./recovery.ts";
 import type { Register } from "./register.ts";
-import type { RoomConfig } from "./room-config.ts";
-import { decodeSnapshot } from "./snapshot.ts";
-
-/** What a node gives each of its rooms. */
-export interface RoomHost {
-  readonly self: ProcessId;
-  readonly journal: Journal;
-  readonly snapshots: SnapshotStore;
-  readonly index: IndexStore;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly observer: Observer;
-  readonly config: RoomConfig;
-  send(gateway: ProcessId, data: Uint8Array): void;
-  /** Marks whose turn runs, for the liveness thread: what a stalled loop is stuck in. */
-  turn(room: RoomId | undefined): void;
-  /** The room serves under a new epoch. */
-  activated(room: RoomRuntime): void;
-  ended(room: RoomRuntime, reason: EndReason): void;
-}
+import { LANES, type RoomHost } from "./room-host.ts";
 
 interface Letter {
   readonly from: ProcessId;
   readonly message: ToRoom;
 }
 
-const LANES: Record<ToRoom["type"], Lane> = {
-  watch: "control",
-  away: "control",
-  fetch: "control",
-  profile: "control",
-  attach: "durable",
-  leave: "durable",
-  command: "durable",
-  signal: "volatile",
-  poses: "volatile",
-};
 const TURN_MESSAGES_MAX = 64;
 const TURN_MS_MAX = 8;
 const VERIFY_MS = 5_000;
@@ -277,7 +245,13 @@ export class RoomRuntime {
     if (!claimed) return;
     const { clock, random } = this.#host;
     for (let attempt = 0; turn === this.#turn; attempt++) {
-      const recovered = await this.#readJournal(claimed.register.tail, attempt > 0);
+      const recovered = await readRoom(
+        this.#host,
+        this.room,
+        this.world,
+        claimed.register.tail,
+        attempt > 0,
+      );
       if (turn !== this.#turn) return;
       if (recovered === "broken" && attempt > 0) return this.#lifecycle.send({ type: "BROKEN" });
       if (typeof recovered === "object") {
@@ -286,28 +260,6 @@ export class RoomRuntime {
       }
       if (attempt > 0) await delay(clock, backoffMs(attempt, RETRY, random));
     }
-  }
-
-  /** From a follower first, because that is fast and the chain shows what it lacks. */
-  async #readJournal(
-    claimed: number,
-    leader: boolean,
-  ): Promise<Recovered | "unavailable" | "broken"> {
-    const { journal, snapshots, observer } = this.#host;
-    const stored = await journal.readThrough(this.room, claimed, { leader });
-    if (!stored.ok) return "unavailable";
-    const plan = planRecovery(stored.value, claimed);
-    if (plan.kind === "broken") {
-      observer.log.warn({ room: this.room, why: plan.why, leader }, "journal chain broken");
-      return "broken";
-    }
-    if (!plan.named) return replay(this.world, undefined, plan.records, journal.generation);
-    const { snapshotIndex: index, digest, bytes } = plan.named;
-    const data = await snapshots.get(this.room, { index, digest, bytes });
-    if (!data.ok) return data.error === "missing" ? "broken" : "unavailable";
-    const snapshot = decodeSnapshot(data.value);
-    if (!snapshot || snapshot.fold.index !== index) return "broken";
-    return replay(this.world, snapshot.fold, plan.records, journal.generation);
   }
 
   #activate(turn: number): void {

@@ -120,6 +120,16 @@ async function killOwner(kill: number): Promise<void> {
   const before = new Map<Sailor, number>(crew.sailors.map((s) => [s, s.room.epoch]));
   const killedAt = performance.now();
   cluster.kill(victim);
+  const wall = Date.now();
+  if (process.env.DBG) setTimeout(() => {
+    for (const m of cluster.members) {
+      const rel = m.output.map((l) => { try { const j = JSON.parse(l); return [Date.parse(j.time) - wall, j.msg, j.room ?? j.node ?? "", j.to ?? j.reason ?? j.why ?? ""] as const; } catch { return [NaN, l.slice(0,200), "", ""] as const; } }).filter(([t]) => Number.isNaN(t) || t > -50);
+      say(`== ${m.name} ${rel.length}`);
+      const by = new Map<string, number[]>();
+      for (const [t, msg, , why] of rel) { const k = msg + " " + why; by.set(k, [...(by.get(k) ?? []), t]); }
+      for (const [k, ts] of by) say(`   ${k}: n=${ts.length} first ${ts[0]} last ${ts.at(-1)}`);
+    }
+  }, 7000);
   await waitUntil(
     "everyone has fresh state of a new epoch",
     () => crew.sailors.every((s) => freshAt(s, before) !== undefined),
@@ -148,8 +158,9 @@ function freshAt(sailor: Sailor, before: Map<Sailor, number>): number | undefine
   return undefined;
 }
 
-const stuck = (before: Map<Sailor, number>): string =>
-  crew.sailors
+function stuck(before: Map<Sailor, number>): string {
+  return crew.sailors
     .filter((s) => freshAt(s, before) === undefined)
     .map((s) => `${s.name} ${s.room.name} epoch ${s.room.epoch} ${s.client.state}`)
     .join("\n");
+}

@@ -230,17 +230,16 @@ describe.skipIf(withoutNats)("one server of deploy/nats", () => {
   });
   afterAll(() => nats.close());
 
-  test.each(Object.entries(RIGHTS))(
-    "%s may what it must and nothing else",
-    async (user, rights) => {
-      const role = await login(user as NatsUser);
-      for (const subject of rights.publish) await role.mayPublish(subject);
-      for (const subject of rights.subscribe) await role.maySubscribe(subject);
-      await role.maySubscribe(`_INBOX_${user}.>`);
-      for (const subject of rights.noPublish) await role.mayNotPublish(subject);
-      for (const subject of rights.noSubscribe) await role.mayNotSubscribe(subject);
-    },
-  );
+  test.each(
+    Object.entries(RIGHTS),
+  )("%s may what it must and nothing else", async (user, rights) => {
+    const role = await login(user as NatsUser);
+    for (const subject of rights.publish) await role.mayPublish(subject);
+    for (const subject of rights.subscribe) await role.maySubscribe(subject);
+    await role.maySubscribe(`_INBOX_${user}.>`);
+    for (const subject of rights.noPublish) await role.mayNotPublish(subject);
+    for (const subject of rights.noSubscribe) await role.mayNotSubscribe(subject);
+  });
 
   test("placement answers requests in its queue group, nobody answers unasked", async () => {
     const placement = await login("placement");

@@ -46,6 +46,13 @@ export const counter = defineRoom({
         return null;
       },
     },
+    name: {
+      body: z.object({ key: z.string() }),
+      run(room, { key }) {
+        room.state.blob[key] = "named by a client";
+        return null;
+      },
+    },
     think: {
       body: z.null(),
       run(room) {

@@ -140,6 +140,20 @@ describe("commands", () => {
     expect(kinds(harness).at(-1)).toBe("command,command");
   });
 
+  it("[CM4] a key that no decoder reads back is refused, not journaled", async () => {
+    const served = await serve();
+    const { harness, gateway } = served;
+    const ada = gateway.attach("ada");
+    await harness.run(10);
+    const keys = ["constructor", "prototype", "k".repeat(300), "fine"];
+    for (const [i, key] of keys.entries()) ada.command(i + 1, "name", { key });
+    await harness.run(20);
+    const statuses = ada.replies().map(({ status }) => status);
+    expect(statuses).toEqual(["invalid_body", "invalid_body", "invalid_body", "ok"]);
+    const next = await takeOver(served);
+    expect(next.node.stats().rooms, "the journal can be read").toBe(1);
+  });
+
   it("[CM5] only the newest socket of a session is heard", async () => {
     const { harness, gateway } = await serve();
     const old = gateway.attach("ada", 1);

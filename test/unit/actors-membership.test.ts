@@ -57,6 +57,24 @@ describe("membership", () => {
     expect(node.node.stats().sessions, "the old socket removed nobody").toBe(0);
   });
 
+  it("[MB2] who leaves and returns within one record is told once, with the new seat", async () => {
+    const { harness, node, gateway } = await serve();
+    const ada = gateway.attach("ada", 1);
+    await harness.run(10);
+    Object.assign(node.stores.faults, { latencyMsMin: 30, latencyMsMax: 30 });
+    ada.command(1, "add", { by: 1 });
+    await harness.run(5);
+    ada.leave();
+    gateway.attach("ada", 2, { resumed: true });
+    gateway.attach("bob", 1);
+    await harness.run(5);
+    gateway.attach("bob", 1).leave();
+    await harness.run(300);
+    const { joined, left } = gateway.of("record").at(-1)?.record ?? {};
+    expect(left).toEqual([{ slot: 0, generation: 0 }]);
+    expect(joined).toMatchObject([{ slot: 0, generation: 1, person: "ada" }]);
+  });
+
   it("[MB3] after a takeover the same socket is confirmed without a write", async () => {
     const served = await serve();
     const { harness, gateway } = served;

@@ -1,0 +1,70 @@
+import type { AppendOutcome, StoredRecord } from "../../src/journal/journal.ts";
+import type { SnapshotName } from "../../src/journal/snapshot-store.ts";
+import type { ProcessId } from "../../src/kernel/ids.ts";
+import type { JournalEntry } from "../../src/protocol/journal-record.ts";
+import type { ToRoom } from "../../src/protocol/room-messages.ts";
+import type { World } from "./define-room.ts";
+import type { HookOutcome, runHook } from "./hooks.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Outlet } from "./outlet.ts";
+import type { Presence } from "./presence.ts";
+import type { RoomConfig } from "./room-config.ts";
+import type { EncodedSnapshot } from "./snapshot.ts";
+
+/** The time of a decision: monotonic for durations, wall time for what is recorded. */
+export interface Moment {
+  readonly now: number;
+  readonly wallNow: number;
+}
+
+export type RoomMessage =
+  | { readonly type: "gateway"; readonly from: ProcessId; readonly message: ToRoom }
+  | { readonly type: "appended"; readonly nonce: string; readonly outcome: AppendOutcome }
+  | {
+      readonly type: "readAfter";
+      readonly nonce: string;
+      readonly stored: StoredRecord | undefined;
+    }
+  /** The room's tick: rows, hooks and expiries. */
+  | { readonly type: "tick" }
+  /** Slow work came back. */
+  | { readonly type: "later"; readonly command: string; readonly body: unknown }
+  | { readonly type: "stored"; readonly name: SnapshotName; readonly sequence: number }
+  | { readonly type: "storeFailed" }
+  | { readonly type: "close" };
+
+export type RoomEffect =
+  | {
+      readonly type: "append" | "repeat";
+      readonly nonce: string;
+      readonly expected: number;
+      readonly data: Uint8Array;
+    }
+  | { readonly type: "readAfter"; readonly nonce: string; readonly sequence: number }
+  | { readonly type: "send"; readonly gateway: ProcessId; readonly data: Uint8Array }
+  | { readonly type: "store"; readonly snapshot: EncodedSnapshot }
+  /** The snapshot counts: what it covers may go. */
+  | { readonly type: "trim"; readonly sequence: number; readonly index: number }
+  | { readonly type: "later"; readonly command: string; readonly work: () => Promise<unknown> }
+  /** Somebody claims a higher epoch: read the tail, now. */
+  | { readonly type: "verify" }
+  | { readonly type: "fenced"; readonly reason: string }
+  | { readonly type: "closed" }
+  | {
+      readonly type: "count";
+      readonly what: "stale_message" | "busy" | "dead_letter" | "duplicate";
+    };
+
+/** What the parts of a room share. */
+export interface RoomParts {
+  readonly world: World;
+  readonly config: RoomConfig;
+  readonly ledger: Ledger;
+  readonly presence: Presence;
+  readonly outlet: Outlet;
+  readonly effects: { push(effect: RoomEffect): void };
+  /** Runs a hook on the decided room at room time `at`. */
+  readonly hook: (at: number, run: Parameters<typeof runHook>[1]) => HookOutcome;
+  /** Decides an entry, with what its hook wrote; `settled` runs when it is durable. */
+  readonly record: (entry: JournalEntry, outcome?: HookOutcome, settled?: () => void) => void;
+}

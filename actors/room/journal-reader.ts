@@ -1,0 +1,40 @@
+import type { Journal } from "../../src/journal/journal.ts";
+import type { SnapshotStore } from "../../src/journal/snapshot-store.ts";
+import type { RoomId } from "../../src/kernel/ids.ts";
+import type { Observer } from "../../src/observe/observer.ts";
+import type { World } from "./define-room.ts";
+import { planRecovery, type Recovered, replay } from "./recovery.ts";
+import { decodeSnapshot } from "./snapshot.ts";
+
+export interface ReaderPorts {
+  readonly journal: Journal;
+  readonly snapshots: SnapshotStore;
+  readonly observer: Observer;
+}
+
+/**
+ * A claimed room as its journal and snapshots tell it. A follower may answer first, because that is
+ * fast and the chain shows what it lacks; whoever gets `broken` asks again with `leader`.
+ */
+export async function readRoom(
+  { journal, snapshots, observer }: ReaderPorts,
+  room: RoomId,
+  world: World,
+  claimed: number,
+  leader: boolean,
+): Promise<Recovered | "unavailable" | "broken"> {
+  const stored = await journal.readThrough(room, claimed, { leader });
+  if (!stored.ok) return "unavailable";
+  const plan = planRecovery(stored.value, claimed);
+  if (plan.kind === "broken") {
+    observer.log.warn({ room, why: plan.why, leader }, "journal chain broken");
+    return "broken";
+  }
+  if (!plan.named) return replay(world, undefined, plan.records, journal.generation);
+  const { snapshotIndex: index, digest, bytes } = plan.named;
+  const data = await snapshots.get(room, { index, digest, bytes });
+  if (!data.ok) return data.error === "missing" ? "broken" : "unavailable";
+  const snapshot = decodeSnapshot(data.value);
+  if (!snapshot || snapshot.fold.index !== index) return "broken";
+  return replay(world, snapshot.fold, plan.records, journal.generation);
+}
