@@ -62,7 +62,7 @@ export interface ConnectionDeps {
   readonly closed: (connection: Connection) => void;
 }
 
-/** One client's socket, from its first byte to its last. It sets no timers: `sweep` looks after it. */
+/** One client's socket, from first byte to last. It sets no timers: `sweep` looks after it. */
 export class Connection implements SessionLink {
   readonly outbox: Outbox;
   readonly #deps: ConnectionDeps;

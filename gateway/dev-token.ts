@@ -8,7 +8,7 @@ import { originAllowed } from "./server.ts";
 
 const LIFETIME_MS = 3_600_000;
 
-/** `GET /dev/token?person=&name=&role=&tenant=`: a token for whoever asks, so for development only. */
+/** `GET /dev/token?person=&name=&role=&tenant=`: a token for whoever asks. Development only. */
 export function devTokens(
   auth: Pick<Auth, "signPerson">,
   config: Pick<GatewayConfig, "origins">,

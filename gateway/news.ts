@@ -145,8 +145,8 @@ export class News {
   }
 
   #add(item: Item): void {
-    // Channel 0 is what nearly everyone uses, and its size stands for the item's. Only what everyone
-    // may hear is encoded here, so a listener that hears nothing in private is made up.
+    // Nearly everyone uses channel 0, so its size stands for the item's. The key is that of a
+    // listener to whom nothing private is told.
     const bytes = encodeItem(item, 0, NOBODY);
     item.encoded.set("0", bytes);
     this.#items.push(item);

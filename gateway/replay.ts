@@ -46,8 +46,8 @@ export function joinRecords(
 }
 
 /**
- * What a resumed client is told after `joined`: the records it missed, then how everybody looks now,
- * which no record tells. Undefined where that is more than `bytesMax`.
+ * What a resumed client is told after `joined`: the records it missed, then how everybody looks
+ * now, which no record tells. Undefined where that is more than `bytesMax`.
  */
 export function encodeReplay(
   records: readonly RoomRecord[],

@@ -80,7 +80,7 @@ export class RoomRoute {
   /** Somebody claims that ownership moved to `epoch` (undefined: without saying where). */
   heard(epoch: Epoch | undefined): void {
     if (epoch !== undefined && epochCompare(epoch, this.#floor) <= 0) return;
-    // A claim that the tail did not bear out is not checked again at once, however often it is made.
+    // A claim that the tail did not bear out is not checked again at once, however often it comes.
     if (this.#reading || this.#readDueAt !== undefined) this.#readAgain = true;
     else void this.#read();
   }

@@ -55,7 +55,7 @@ interface Refusal {
   readonly text: string;
 }
 
-/** Listens for clients. It takes sockets in and hands over their bytes; what they mean is not its concern. */
+/** Listens for clients, and hands over their bytes without a look at what they mean. */
 export async function listen(deps: ServerDeps): Promise<GatewayServer> {
   const { config, observer } = deps;
   const cap = socketCap(config.socketsMax, config.descriptorsReserved, openFilesMax());

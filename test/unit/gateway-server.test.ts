@@ -217,6 +217,37 @@ describe("the listener", () => {
     });
   });
 
+  it("[GW14] keeps a membership whose token expires, and lets the token open no other", async () => {
+    const { gateway, room } = await serve({ tokenLeewayMs: 0 });
+    const token = await new SignJWT({ sub: "ann", tenant: "acme" })
+      .setProtectedHeader({ alg: "HS256" })
+      .setExpirationTime(Math.floor(Date.now() / 1000) + 2)
+      .sign(SECRET);
+    const dialled = dial(gateway);
+    await open(dialled);
+    dialled.socket.send(hello(token));
+    dialled.socket.send(joinHall);
+    const saw = (type: GatewayMessage["type"]) =>
+      dialled.messages.some((told) => told.type === type);
+    await waitUntil("ann is in", () => saw("snapshot"), { dump: () => dialled.messages });
+    const expired = async (): Promise<boolean> => {
+      const late = dial(gateway);
+      await open(late);
+      late.socket.send(hello(token));
+      await waitUntil(
+        "it is answered",
+        () => late.messages.length > 0 || late.closed !== undefined,
+      );
+      return late.closed?.code === CLOSE.unauthorized.code;
+    };
+    await waitUntil("the token opens nothing more", expired, { pollMs: 100 });
+    room.write(GATEWAY, { patches: [[0, ["n"], "later"]] });
+    await waitUntil("ann is told of what came later", () => saw("record"), {
+      dump: () => ({ messages: dialled.messages, closed: dialled.closed ?? null }),
+    });
+    expect(dialled.closed).toBeUndefined();
+  });
+
   it("[GW44] signs a token for anyone in development, for allowed origins", async () => {
     const { gateway, http, room } = await serve();
     const answer = await fetch(`${http}/dev/token?person=ann&tenant=acme`, {
