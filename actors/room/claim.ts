@@ -5,7 +5,7 @@ import { type Epoch, epochAt, epochCompare } from "../../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import { type Random, randomHex } from "../../src/kernel/random.ts";
 import type { World } from "./define-room.ts";
-import { ownershipOf } from "./recovery.ts";
+import { ownershipOf, type PlacedRecord } from "./recovery.ts";
 import { Register, type RegisterEffect } from "./register.ts";
 
 export interface ClaimPorts {
@@ -16,7 +16,13 @@ export interface ClaimPorts {
 }
 
 export type ClaimOutcome =
-  | { readonly kind: "claimed"; readonly epoch: Epoch; readonly register: Register }
+  | {
+      readonly kind: "claimed";
+      readonly epoch: Epoch;
+      readonly register: Register;
+      /** The owner record, where it stands. */
+      readonly claim: PlacedRecord;
+    }
   | { readonly kind: "refused"; readonly why: "not_replaced" | "newer_state" | "lost" | "broken" }
   /** Whoever asked has stopped asking. */
   | { readonly kind: "abandoned" };
@@ -66,6 +72,15 @@ export async function claimRoom(
   }
 }
 
+function claimed(
+  generation: number,
+  register: Register,
+  { record, sequence }: PlacedRecord,
+): ClaimOutcome {
+  const epoch = epochAt(generation, sequence);
+  return { kind: "claimed", epoch, register, claim: { record, sequence } };
+}
+
 /** Repeats the claim until it is known to have landed or to have lost. */
 async function settle(
   ports: ClaimPorts,
@@ -79,8 +94,7 @@ async function settle(
   let effect: RegisterEffect | undefined = first;
   const nonce = register.nonce;
   for (let attempt = 0; effect; attempt++) {
-    if (effect.type === "settled")
-      return { kind: "claimed", epoch: epochAt(generation, effect.sequence), register };
+    if (effect.type === "settled") return claimed(generation, register, effect);
     if (effect.type === "fenced") return { kind: "refused", why: "lost" };
     if (effect.type === "repeat") await delay(clock, backoffMs(attempt, RETRY, random));
     if (!wanted()) return { kind: "abandoned" };

@@ -1,9 +1,10 @@
 import type { Journal } from "../../src/journal/journal.ts";
 import type { SnapshotStore } from "../../src/journal/snapshot-store.ts";
 import type { RoomId } from "../../src/kernel/ids.ts";
+import { ok } from "../../src/kernel/result.ts";
 import type { Observer } from "../../src/observe/observer.ts";
 import type { World } from "./define-room.ts";
-import { planRecovery, type Recovered, replay } from "./recovery.ts";
+import { type PlacedRecord, planRecovery, type Recovered, replay } from "./recovery.ts";
 import { decodeSnapshot } from "./snapshot.ts";
 
 export interface ReaderPorts {
@@ -20,12 +21,14 @@ export async function readRoom(
   { journal, snapshots, observer }: ReaderPorts,
   room: RoomId,
   world: World,
-  claimed: number,
+  claim: PlacedRecord,
   leader: boolean,
 ): Promise<Recovered | "unavailable" | "broken"> {
-  const stored = await journal.readThrough(room, claimed, { leader });
+  // What came before the claim has been there for a while, so a follower is likely to have it.
+  const before = claim.record.previous;
+  const stored = before > 0 ? await journal.readThrough(room, before, { leader }) : ok([]);
   if (!stored.ok) return "unavailable";
-  const plan = planRecovery(stored.value, claimed);
+  const plan = planRecovery(stored.value, claim);
   if (plan.kind === "broken") {
     observer.log.warn({ room, why: plan.why, leader }, "journal chain broken");
     return "broken";

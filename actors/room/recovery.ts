@@ -12,7 +12,8 @@ import type { World } from "./define-room.ts";
 import { RoomFold } from "./fold.ts";
 import { publicRecord } from "./outlet.ts";
 
-interface Placed {
+/** A record and its place in the stream. */
+export interface PlacedRecord {
   readonly sequence: number;
   readonly record: JournalRecord;
 }
@@ -23,22 +24,23 @@ export type RecoveryPlan =
       readonly kind: "replay";
       /** The snapshot to start from; undefined where the journal is whole. */
       readonly named: RecordOf<"named"> | undefined;
-      readonly records: readonly Placed[];
+      readonly records: readonly PlacedRecord[];
     }
   | { readonly kind: "broken"; readonly why: string };
 
 /**
- * Checks the chain from the last named snapshot (or the beginning) to the claim at `claimed`:
- * indexes are consecutive and each record names the sequence of its predecessor. A follower that
+ * Checks the chain from the last named snapshot (or the beginning) to the claim, which is known and
+ * need not have been read: indexes are consecutive and each record names the sequence of its predecessor. A follower that
  * lags, a hole or a foreign record shows here, whatever the store promised.
  */
-export function planRecovery(stored: readonly StoredRecord[], claimed: number): RecoveryPlan {
-  const placed: Placed[] = [];
+export function planRecovery(stored: readonly StoredRecord[], claim: PlacedRecord): RecoveryPlan {
+  const placed: PlacedRecord[] = [];
   for (const { sequence, data } of stored) {
     const record = decodeRecord(data);
     if (!record) return { kind: "broken", why: `no record at sequence ${sequence}` };
-    placed.push({ sequence, record });
+    if (sequence < claim.sequence) placed.push({ sequence, record });
   }
+  placed.push(claim);
   let named: RecordOf<"named"> | undefined;
   for (const { record } of placed) if (record.type === "named") named = record;
   const covered = named?.snapshotIndex ?? 0;
@@ -49,7 +51,6 @@ export function planRecovery(stored: readonly StoredRecord[], claimed: number): 
     if (!follows) return { kind: "broken", why: `hole before index ${record.index}` };
     previous = { index: record.index, sequence };
   }
-  if (previous.sequence !== claimed) return { kind: "broken", why: "the claim is not the end" };
   return { kind: "replay", named, records };
 }
 
@@ -63,7 +64,7 @@ export interface Recovered {
 export function replay(
   world: World,
   start: RoomFold | undefined,
-  records: readonly Placed[],
+  records: readonly PlacedRecord[],
   generation: number,
 ): Recovered {
   const fold = start ?? new RoomFold(world.name, 0, { state: {}, secret: {} });

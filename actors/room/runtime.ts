@@ -6,7 +6,7 @@ import { randomBelow } from "../../src/kernel/random.ts";
 import { roomToGateway, type ToRoom } from "../../src/protocol/room-messages.ts";
 import { MAILBOX_DEFAULTS, Mailbox } from "../mailbox.ts";
 import { afterCrash, RESTART_DEFAULTS } from "../supervisor.ts";
-import { claimRoom } from "./claim.ts";
+import { type ClaimOutcome, claimRoom } from "./claim.ts";
 import { RoomCore } from "./core.ts";
 import type { World } from "./define-room.ts";
 import type { RoomEffect, RoomMessage } from "./effects.ts";
@@ -19,7 +19,6 @@ import {
   type Stage,
 } from "./lifecycle.ts";
 import { ownershipOf, type Recovered } from "./recovery.ts";
-import type { Register } from "./register.ts";
 import { LANES, type RoomHost } from "./room-host.ts";
 
 interface Letter {
@@ -31,6 +30,8 @@ const TURN_MESSAGES_MAX = 64;
 const TURN_MS_MAX = 8;
 const VERIFY_MS = 5_000;
 const LOWER_TAILS_MAX = 3;
+/** Followers may lag behind a record that was just written; the leader is slower to read from. */
+const FOLLOWER_READS = 2;
 const RETRY = { baseMs: 50, capMs: 500 };
 
 /**
@@ -46,7 +47,7 @@ export class RoomRuntime {
   readonly #mailbox: Mailbox<Letter>;
   #replaces: Epoch;
   #core: RoomCore | undefined;
-  #claimed: { readonly epoch: Epoch; readonly register: Register } | undefined;
+  #claimed: Extract<ClaimOutcome, { kind: "claimed" }> | undefined;
   #recovered: Recovered | undefined;
   #timers: Timer[] = [];
   #pumping: Timer | undefined;
@@ -245,15 +246,10 @@ export class RoomRuntime {
     if (!claimed) return;
     const { clock, random } = this.#host;
     for (let attempt = 0; turn === this.#turn; attempt++) {
-      const recovered = await readRoom(
-        this.#host,
-        this.room,
-        this.world,
-        claimed.register.tail,
-        attempt > 0,
-      );
+      const leader = attempt >= FOLLOWER_READS;
+      const recovered = await readRoom(this.#host, this.room, this.world, claimed.claim, leader);
       if (turn !== this.#turn) return;
-      if (recovered === "broken" && attempt > 0) return this.#lifecycle.send({ type: "BROKEN" });
+      if (recovered === "broken" && leader) return this.#lifecycle.send({ type: "BROKEN" });
       if (typeof recovered === "object") {
         this.#recovered = recovered;
         return this.#lifecycle.send({ type: "RECOVERED" });

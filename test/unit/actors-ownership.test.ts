@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { defineRoom } from "../../actors/room/define-room.ts";
 import { planRecovery } from "../../actors/room/recovery.ts";
+import type { StoredRecord } from "../../src/journal/journal.ts";
 import { EPOCH_NONE, epochAt, epochCompare } from "../../src/kernel/epoch.ts";
+import { decodeRecord, type JournalRecord } from "../../src/protocol/journal-record.ts";
 import { counter, currentEpoch, serve, takeOver } from "../support/counter-world.ts";
 import { ROOM, RoomHarness } from "../support/room-harness.ts";
 
@@ -98,12 +100,19 @@ describe("ownership", () => {
       ada.command(seq, "add", { by: 1 });
       await harness.run(5);
     }
-    const stored = harness.stores.logs.get(ROOM)?.records ?? [];
-    const end = stored.at(-1)?.sequence ?? 0;
-    expect(planRecovery(stored, end).kind).toBe("replay");
-    expect(planRecovery(stored.slice(0, -1), end).kind).toBe("broken");
-    expect(planRecovery(stored.slice(1), end).kind).toBe("broken");
-    expect(planRecovery(stored.toSpliced(3, 1), end).kind).toBe("broken");
+    const all = harness.stores.logs.get(ROOM)?.records ?? [];
+    const end = all.at(-1) as StoredRecord;
+    const claim = {
+      sequence: end.sequence,
+      record: decodeRecord(end.data) as JournalRecord,
+    };
+    const stored = all.slice(0, -1);
+    expect(planRecovery(stored, claim).kind).toBe("replay");
+    expect(planRecovery(stored.slice(0, -1), claim).kind, "a lagging reader").toBe("broken");
+    expect(planRecovery(stored.slice(1), claim).kind, "no beginning").toBe("broken");
+    expect(planRecovery(stored.toSpliced(3, 1), claim).kind, "a hole").toBe("broken");
+    const foreign = { ...claim, record: { ...claim.record, previous: 1 } };
+    expect(planRecovery(stored, foreign).kind, "another predecessor").toBe("broken");
   });
 
   it("[OW5] a follower that lags is asked again at the leader", async () => {
