@@ -37,6 +37,8 @@ export class LivenessCell {
   readonly buffer: SharedArrayBuffer;
   readonly #words: Int32Array;
   readonly #room: Uint8Array;
+  /** Which room's name stands in the cell: most turns need not write it again. */
+  #written: RoomId | undefined;
 
   constructor(buffer = new SharedArrayBuffer(WORDS * 4 + ROOM_BYTES)) {
     this.buffer = buffer;
@@ -66,11 +68,12 @@ export class LivenessCell {
   run(room: RoomId | undefined): void {
     const words = this.#words;
     const length = room?.length ?? 0;
-    if (room === undefined) {
-      Atomics.store(words, WORD.roomLength, 0);
+    if (room === undefined || room === this.#written) {
+      Atomics.store(words, WORD.roomLength, length);
       return;
     }
     assert(length <= ROOM_BYTES, "a room id fits the cell");
+    this.#written = room;
     Atomics.add(words, WORD.roomVersion, 1);
     for (let i = 0; i < length; i++) this.#room[i] = room.charCodeAt(i);
     Atomics.store(words, WORD.roomLength, length);

@@ -260,6 +260,17 @@ describe("messages", () => {
   });
 });
 
+test("[PL3] shards of one event spread, also while they are on their way", () => {
+  const bench = new Bench({ nodes: 3 });
+  bench.beat(node(2), { load: 0.1 });
+  bench.beat(node(3), { load: 0.1 });
+  const shards = Array.from({ length: 15 }, (_, i) => entry(`-${i}`));
+  const placed = targets(bench.index(...shards));
+  const onIdle = placed.filter((target) => target === node(1)).length;
+  // The idle node gets some five more than each other, not all: a room of the same event weighs 0.02.
+  expect([placed.length, onIdle]).toEqual([15, 8]);
+});
+
 describe("several replicas", () => {
   test("[PL13] rank k waits k × 150 ms", () => {
     const bench = new Bench({ rank: 2 });

@@ -2,12 +2,14 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { Bus } from "../../src/bus/bus.ts";
 import { MemoryNetwork } from "../../src/bus/memory-bus.ts";
 import { MemoryStores } from "../../src/journal/memory-stores.ts";
+import { epochAt } from "../../src/kernel/epoch.ts";
 import { type ProcessId, processId, type RoomId, roomId } from "../../src/kernel/ids.ts";
 import { ManualClock } from "../../src/kernel/manual-clock.ts";
-import { seededRandom } from "../../src/kernel/random.ts";
+import { randomBelow, seededRandom } from "../../src/kernel/random.ts";
 import { silentObserver } from "../../src/observe/observer.ts";
 import { type Placement, placementDefaults, startPlacement } from "../../src/placement/service.ts";
 import { control, decodeControl } from "../../src/protocol/control-messages.ts";
+import { decodeRecord } from "../../src/protocol/journal-record.ts";
 import { DISCONNECTS, livenessConnection, PLACE_REQUEST } from "../../src/protocol/subjects.ts";
 import { PLAZA, StubNode } from "./placement-stub-node.ts";
 
@@ -100,6 +102,14 @@ class Cluster {
     await this.run(1_200);
     for (const one of rooms) expect(this.owners(one), this.dump()).toHaveLength(1);
     return rooms;
+  }
+
+  /** Who owns a room: the register's word, not anybody's belief. */
+  async tailOwner(where: RoomId) {
+    const tail = await this.stores.open().journal.readTail(where);
+    const record = tail.ok && tail.value.record ? decodeRecord(tail.value.record) : undefined;
+    if (!tail.ok || record?.type !== "owner") throw new Error(`no owner record of ${where}`);
+    return { process: record.owner, epoch: epochAt(tail.value.generation, tail.value.sequence) };
   }
 
   dump(): string {
@@ -235,6 +245,61 @@ describe("several replicas", () => {
   });
 });
 
+describe("seeded faults", () => {
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])("[PL10] [PL15] all heals, seed %i", async (seed) => {
+    const c = start(3, 5);
+    const rooms = await c.fill(40);
+    const random = seededRandom(seed);
+    const done: string[] = [];
+    const fired = { kill: 0, cutNode: 0, cutReplica: 0, stop: 0, lie: 0 };
+    const alive = () => c.nodes.filter((node) => !node.dead);
+    const cut = (process: ProcessId): void => {
+      c.controlNet.faults.disconnect(process);
+      c.clock.after(500 + random.next() * 4_000, () => c.controlNet.faults.reconnect(process));
+    };
+    const pick = <T>(from: readonly T[]): T => from[randomBelow(random, from.length)] as T;
+    const faults: Record<keyof typeof fired, () => void> = {
+      kill: () => {
+        const victim = pick(alive());
+        victim.kill();
+        if (random.next() < 0.7) c.advise(victim);
+        const restartMs = random.next() * 3_000;
+        c.clock.after(restartMs, () => c.node(victim.name, 100 + c.nodes.length));
+      },
+      cutNode: () => cut(pick(alive()).process),
+      cutReplica: () => cut(id(`p${1 + randomBelow(random, 3)}`)),
+      stop: () => {
+        for (const stream of ["JRN0", "JRN3", "KV_own"]) c.stores.frozen.add(stream);
+        c.clock.after(3_000, () => c.stores.frozen.clear());
+      },
+      lie: () => c.advise(pick(alive())),
+    };
+    for (let i = 0; i < 20; i++) {
+      const name = pick(Object.keys(faults) as (keyof typeof fired)[]);
+      if (alive().length < 3 && name === "kill") continue;
+      done.push(`${c.clock.now()} ${name}`);
+      fired[name]++;
+      faults[name]();
+      await c.run(randomBelow(random, 1_500));
+    }
+    await c.run(20_000);
+    const dump = () => JSON.stringify({ seed, done, state: JSON.parse(c.dump()) });
+    for (const one of rooms) {
+      const owner = await c.tailOwner(one);
+      const serving = alive().find((node) => node.process === owner.process);
+      expect(serving?.rooms.get(one), `${one} of ${owner.process} ${dump()}`).toBe(owner.epoch);
+      for (const placement of c.placements) {
+        const belief = placement.snapshot().rooms.find((line) => line.room === one);
+        expect(belief, `${one} ${dump()}`).toMatchObject({
+          owner: owner.process,
+          epoch: owner.epoch,
+        });
+      }
+    }
+    expect(Object.values(fired).filter((times) => times > 0).length).toBeGreaterThanOrEqual(3);
+  });
+});
+
 describe("questions and changes", () => {
   test("[PL40] [PL41] locate answers over the bus", async () => {
     const c = start(2, 2);
@@ -301,6 +366,8 @@ describe("questions and changes", () => {
     const before = c.nodes.map((node) => node.proposals.length);
     c.controlNet.faults.disconnect(id("p1"));
     await c.run(10_000);
+    const believed = c.placements[0]?.snapshot().nodes.map(({ state }) => state);
+    expect(believed).toEqual(["alive", "alive", "alive"]);
     c.controlNet.faults.reconnect(id("p1"));
     await c.run(3_000);
     expect(c.nodes.map((node) => node.proposals.length)).toEqual(before);

@@ -79,6 +79,10 @@ export class StubNode {
     });
   }
 
+  get dead(): boolean {
+    return this.#dead;
+  }
+
   get name(): string {
     return processName(this.process);
   }
