@@ -128,7 +128,7 @@ describe.skipIf(withoutNats)("placement on NATS", () => {
       `SIGKILL to advisory ${(advisedAt - killedAt).toFixed(1)} ms, ` +
         `to ${ROOMS} proposals at their node ${(last - killedAt).toFixed(1)} ms`,
     );
-    // A quiet machine needs a tenth of it; this one is shared.
+    // 42 to 79 ms in three runs at a load of 4 on two cores; silence alone would take over 1,250.
     expect(last - advisedAt).toBeLessThan(500);
   });
 });
