@@ -6,21 +6,31 @@ export interface Failover {
   readonly tookMs: number;
 }
 
+interface FrameTime {
+  readonly epoch: number;
+  /** Room time of the frame, which goes on across owners. */
+  readonly atMs: number;
+}
+
 /**
  * Measures how long the picture stood still when the room changed owners. Told of each frame that
  * counted, it answers with a failover when a frame is the first of a higher epoch.
  */
 export class FailoverWatch {
-  #epoch = 0;
-  #lastFrameAt = 0;
+  #last: FrameTime | undefined;
+  #lastHeardAt = 0;
 
-  frame(epoch: number, nowMs: number): Failover | undefined {
-    const before = this.#epoch;
-    const tookMs = nowMs - this.#lastFrameAt;
-    if (epoch < before) return undefined;
-    this.#epoch = epoch;
-    this.#lastFrameAt = nowMs;
-    return before > 0 && epoch > before ? { fromEpoch: before, toEpoch: epoch, tookMs } : undefined;
+  frame({ epoch, atMs }: FrameTime, nowMs: number): Failover | undefined {
+    const last = this.#last;
+    if (last && epoch < last.epoch) return undefined;
+    const heardMs = nowMs - this.#lastHeardAt;
+    this.#last = { epoch, atMs };
+    this.#lastHeardAt = nowMs;
+    if (!last || epoch === last.epoch) return undefined;
+    // A page busy with drawing hears frames in bunches, which would hide the gap between them;
+    // their room time tells it. The longer of both is never too short.
+    const tookMs = Math.max(heardMs, atMs - last.atMs);
+    return { fromEpoch: last.epoch, toEpoch: epoch, tookMs };
   }
 }
 

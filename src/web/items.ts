@@ -42,9 +42,9 @@ export class Items {
   constructor(scene: Scene) {
     this.#scene = scene;
     this.#ring = new Mesh(
-      new RingGeometry(0.86, 1, 48).rotateX(-Math.PI / 2),
+      new RingGeometry(0.92, 1, 56).rotateX(-Math.PI / 2),
       new MeshBasicMaterial({
-        color: new Color("#ffe2a6"),
+        color: new Color("#ffc873"),
         transparent: true,
         depthWrite: false,
         blending: AdditiveBlending,
@@ -101,7 +101,7 @@ export class Items {
     shown.shine.material = shineMaterial(kind, color, on);
     shown.halo.visible = shown.pool.visible = on;
     shown.halo.material.color.set(color).multiplyScalar(0.42);
-    (shown.pool.material as MeshBasicMaterial).color.set(color).multiplyScalar(0.55);
+    (shown.pool.material as MeshBasicMaterial).color.set(color).multiplyScalar(0.42);
     shown.halo.scale.setScalar(kind === "lamp" ? 2.4 : 1.5);
     shown.pool.scale.setScalar(kind === "lamp" ? 6 : 2.8);
   }

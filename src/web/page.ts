@@ -38,8 +38,8 @@ function watchRoom(config: DemoConfig, { room }: Entered, hud: Hud): void {
     hud.toast(name ? `SIGKILL sent to ${name}.` : "That node could not be killed from here."),
   );
   const failovers = new FailoverWatch();
-  room.on("frame", ({ epoch, accepted }) => {
-    const failover = accepted ? failovers.frame(epoch, clock.now()) : undefined;
+  room.on("frame", (frame) => {
+    const failover = frame.accepted ? failovers.frame(frame, clock.now()) : undefined;
     if (!failover) return;
     panel.failover(failover);
     hud.notice(`New owner after ${Math.round(failover.tookMs)} ms`, "good", 2600);
