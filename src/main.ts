@@ -10,7 +10,7 @@ const HELP = `roomcluster: the server side of live 3D events and worlds
   roomcluster cluster     a whole cluster on this machine, with the demo (npm start)
     --nodes N             processes that host rooms             (default 3)
     --gateways N          processes that hold client sockets    (default 2)
-    --bots N              simulated visitors of the plaza       (default 20)
+    --bots N              simulated visitors of the plaza       (default 30)
     --port P              of the control API and the page; gateways have the next ones
                           (default 7070; 0: any free ones)
     --quiet               only warnings, the addresses and the ready line
@@ -47,7 +47,7 @@ const OPTIONS = {
   cluster: {
     nodes: { type: "string", default: "3" },
     gateways: { type: "string", default: "2" },
-    bots: { type: "string", default: "20" },
+    bots: { type: "string", default: "30" },
     port: { type: "string", default: "7070" },
     quiet: { type: "boolean", default: false },
   },

@@ -10,6 +10,7 @@ const OUTPUT_MAX = 20_000;
 interface Ready {
   readonly control: string;
   readonly demo: string;
+  readonly gateways: readonly string[];
   readonly processes: readonly {
     readonly role: string;
     readonly id: string;
