@@ -4,14 +4,15 @@ import type { Environment } from "../config/load.ts";
 import { holdingClock } from "../kernel/clock.ts";
 import { systemRandom } from "../kernel/random.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
+import { redact } from "../observe/redact.ts";
 import { type ChildSpec, type ChildView, Supervisor } from "./children.ts";
 import { type ClusterNats, startClusterNats } from "./cluster-nats.ts";
-import { type ClusterFlags, planRoles } from "./cluster-plan.ts";
+import { type ClusterFlags, type ClusterPlan, planRoles } from "./cluster-plan.ts";
 import { buildPage } from "./demo-page.ts";
 import { openDemoRoom } from "./demo-room.ts";
-import { clusterPorts } from "./ports.ts";
+import { anyAnswers, type ClusterPorts, clusterPorts } from "./ports.ts";
 import { mainFile } from "./project.ts";
-import { makeWorkDir } from "./work-dir.ts";
+import { makeWorkDir, type WorkDir } from "./work-dir.ts";
 
 export interface ProcessView {
   readonly role: ChildView["role"] | "nats";
@@ -40,6 +41,8 @@ export interface LocalClusterOptions {
   readonly onLine: (name: string, line: string) => void;
 }
 
+const ANSWER_MS_MAX = 3_000;
+
 /**
  * Every role in processes of its own on this machine. Answers a sentence where it does not come up;
  * everything that was started is then stopped again. `registerStop` is told how to stop what runs
@@ -49,74 +52,99 @@ export async function startLocalCluster(
   options: LocalClusterOptions,
   registerStop: (stop: () => Promise<void>) => void,
 ): Promise<Result<LocalCluster, string>> {
-  const { flags, env, say } = options;
+  const { flags, env } = options;
   const ports = await clusterPorts(flags.port, flags.gateways);
   if (!ports.ok) return ports;
-  const supervisor = new Supervisor({
-    main: mainFile(),
-    clock: holdingClock,
-    random: systemRandom,
-    onLine: (spec, line) => options.onLine(spec.name, line),
-    onExit: (spec, pid, how) => say(`${spec.name} (pid ${pid}) ended: ${how}; it is started again`),
-  });
-  const work = await makeWorkDir();
-  const page = path.join(work.path, "page");
-  let nats: ClusterNats | undefined;
-  let stopped: Promise<void> | undefined;
-  const stop = (): Promise<void> => {
-    stopped ??= supervisor
+  // Roles would wait for it much longer, as they should where machines start in any order.
+  const foreign = env.NATS_URL?.split(",");
+  if (foreign !== undefined && !(await anyAnswers(foreign, ANSWER_MS_MAX)))
+    return err(`NATS (NATS_URL: ${redact(foreign.join(", "))}) can not be reached.`);
+  const cluster = new Processes(options, ports.value, await makeWorkDir());
+  registerStop(() => cluster.stop());
+  const started = await cluster.start();
+  if (!started.ok) await cluster.stop();
+  return started;
+}
+
+class Processes {
+  readonly #options: LocalClusterOptions;
+  readonly #ports: ClusterPorts;
+  readonly #work: WorkDir;
+  readonly #supervisor: Supervisor;
+  #nats: ClusterNats | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: LocalClusterOptions, ports: ClusterPorts, work: WorkDir) {
+    this.#options = options;
+    this.#ports = ports;
+    this.#work = work;
+    const { say, onLine } = options;
+    this.#supervisor = new Supervisor({
+      main: mainFile(),
+      clock: holdingClock,
+      random: systemRandom,
+      onLine: (spec, line) => onLine(spec.name, line),
+      onExit: ({ name }, pid, how) => say(`${name} (pid ${pid}) ended: ${how}; it starts again`),
+    });
+  }
+
+  async start(): Promise<Result<LocalCluster, string>> {
+    const { flags, env, say } = this.#options;
+    const page = path.join(this.#work.path, "page");
+    const building = buildPage(page);
+    const nats = await this.#startNats();
+    const built = await building;
+    if (!built.ok) say(`There is no demo page: ${built.error}`);
+    if (!nats.ok) return nats;
+    const plan: ClusterPlan = {
+      flags,
+      ports: this.#ports,
+      nats: nats.value,
+      page: built.ok ? page : undefined,
+      env,
+    };
+    const roles = planRoles(plan, systemRandom).map((spec) => this.#supervisor.start(spec));
+    const failure = (await Promise.all(roles)).find((one) => one !== undefined);
+    if (failure !== undefined) return err(failure);
+
+    const control = `http://127.0.0.1:${this.#ports.control}`;
+    const gateways = this.#ports.gateways.map((port) => `ws://127.0.0.1:${port}`);
+    const opened = await openDemoRoom({ control, gateways, token: env[CONTROL_TOKEN.variable] });
+    if (!opened.ok) return opened;
+    const bots = flags.bots > 0 ? botsSpec(flags.bots, gateways, env) : undefined;
+    const lonely = bots && (await this.#supervisor.start(bots));
+    if (lonely !== undefined) return err(lonely);
+    return ok({
+      control,
+      demo: built.ok ? `${control}/` : null,
+      gateways,
+      nats: nats.value.NATS_URL ?? null,
+      processes: () => [...natsView(this.#nats), ...this.#supervisor.list()],
+      stop: () => this.stop(),
+    });
+  }
+
+  /** The roles first, because they still hand over; NATS after them. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#supervisor
       .stop()
-      .then(() => nats?.stop())
-      .then(() => work.remove());
-    return stopped;
-  };
-  registerStop(stop);
-  const gaveUp = async (reason: string): Promise<Result<never, string>> => {
-    await stop();
-    return err(reason);
-  };
-
-  const building = buildPage(page);
-  if (env.NATS_URL === undefined) {
-    const started = await startClusterNats(env, path.join(work.path, "store"), say);
-    if ("reason" in started) return gaveUp(started.reason);
-    nats = started;
-    // Somebody may have pressed Ctrl-C meanwhile.
-    if (stopped !== undefined) {
-      await nats.stop();
-      return gaveUp("stopped");
-    }
+      .then(() => this.#nats?.stop())
+      .then(() => this.#work.remove());
+    return this.#stopped;
   }
-  const built = await building;
-  if (!built.ok) say(`There is no demo page: ${built.error}`);
-  const plan = {
-    flags,
-    ports: ports.value,
-    nats: nats?.env ?? env,
-    page: built.ok ? page : undefined,
-    env,
-  };
-  const specs = planRoles(plan, systemRandom);
-  const failures = await Promise.all(specs.map((spec) => supervisor.start(spec)));
-  const failure = failures.find((one) => one !== undefined);
-  if (failure !== undefined) return gaveUp(failure);
 
-  const control = `http://127.0.0.1:${ports.value.control}`;
-  const gateways = ports.value.gateways.map((port) => `ws://127.0.0.1:${port}`);
-  const opened = await openDemoRoom({ control, gateways, token: env[CONTROL_TOKEN.variable] });
-  if (!opened.ok) return gaveUp(opened.error);
-  if (flags.bots > 0) {
-    const bots = await supervisor.start(botsSpec(flags.bots, gateways, env));
-    if (bots !== undefined) return gaveUp(bots);
+  /** What roles need to reach NATS: a server of this cluster's own, or the one that was named. */
+  async #startNats(): Promise<Result<Environment, string>> {
+    const { env, say } = this.#options;
+    if (env.NATS_URL !== undefined) return ok(env);
+    const nats = await startClusterNats(env, path.join(this.#work.path, "store"), say);
+    if ("reason" in nats) return err(nats.reason);
+    this.#nats = nats;
+    if (this.#stopped === undefined) return ok(nats.env);
+    // Somebody has pressed Ctrl-C meanwhile.
+    await nats.stop();
+    return err("everything is being stopped");
   }
-  return ok({
-    control,
-    demo: built.ok ? `${control}/` : null,
-    gateways,
-    nats: nats?.url ?? env.NATS_URL ?? null,
-    processes: () => [...natsView(nats), ...supervisor.list()],
-    stop,
-  });
 }
 
 function natsView(nats: ClusterNats | undefined): ProcessView[] {

@@ -57,3 +57,25 @@ export async function clusterPorts(
   }
   return ok({ control: first, gateways: uses.slice(1).map(({ port }) => port) });
 }
+
+/** True where somebody accepts connections at one of these `scheme://host:port`. */
+export async function anyAnswers(urls: readonly string[], timeoutMs: number): Promise<boolean> {
+  const answers = await Promise.all(urls.map((url) => answersAt(url, timeoutMs)));
+  return answers.includes(true);
+}
+
+function answersAt(text: string, timeoutMs: number): Promise<boolean> {
+  if (!URL.canParse(text)) return Promise.resolve(false);
+  const url = new URL(text);
+  return new Promise((resolve) => {
+    const socket = net.connect({ host: url.hostname, port: Number(url.port || NATS_PORT) });
+    const done = (answered: boolean) => {
+      socket.destroy();
+      resolve(answered);
+    };
+    socket.setTimeout(timeoutMs, () => done(false));
+    socket.once("error", () => done(false));
+    socket.once("connect", () => done(true));
+  });
+}
+const NATS_PORT = 4222;

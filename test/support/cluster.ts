@@ -211,10 +211,7 @@ export class Cluster {
     const name = `${role}-${number}`;
     const port = role === "node" ? 0 : (fixedPort ?? (await freePort()));
     const own: Record<RoleName, string[]> = {
-      placement: [
-        `http.port=${port}`,
-        `placement.replicas=${this.#shape.nats}`,
-      ],
+      placement: [`http.port=${port}`, `placement.replicas=${this.#shape.nats}`],
       node: ["http.port=0", `node.worlds=${JSON.stringify([WORLDS])}`],
       gateway: ["http.port=0", `gateway.listen.port=${port}`],
     };
