@@ -101,7 +101,7 @@ export const plaza = defineRoom({
       run(room, { kind, x, y, z: depth }) {
         if (Object.keys(room.state.items).length >= ITEMS_MAX) return refuse("too_many");
         const id = `${kind}-s${++room.state.spawned}`;
-        room.state.items[id] = { ...thing(kind, x, depth, 0xcccccc), y };
+        room.state.items[id] = { kind, x, y, z: depth, yaw: 0, holder: null, props: {} };
         return { item: id };
       },
     },
@@ -156,7 +156,7 @@ export const plaza = defineRoom({
     typing: z.object({ on: z.boolean() }),
   },
   spawn(room, who) {
-    // Around the fountain, everyone a step further, looking inwards.
+    // Around the middle of the square, everyone a step further, looking inwards.
     const angle = who.slot * 2.4;
     const radius = 4 + (room.members.length % 16) * 0.35;
     const x = Math.sin(angle) * radius;

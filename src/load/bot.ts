@@ -9,6 +9,7 @@ import {
 import type { Clock, Timer } from "../kernel/clock.ts";
 import type { Random } from "../kernel/random.ts";
 import { Checks, EffectChecker, FrameChecker } from "./checks.ts";
+import { botLine, botName } from "./small-talk.ts";
 import { Walker } from "./walker.ts";
 import {
   grabKey,
@@ -41,9 +42,11 @@ export const botHabits: BotHabits = {
 };
 
 export interface BotOptions {
-  /** Unique among all bots of a run: what it says carries it. */
+  /** The person's id; unique among all bots of a run. */
   readonly name: string;
   readonly urls: readonly string[];
+  /** Which of the bots it is: what it is called and how it begins to talk. */
+  readonly number: number;
   readonly token: (person: string, url: string) => Promise<string>;
   readonly world: WorldScript;
   readonly habits: BotHabits;
@@ -77,7 +80,7 @@ export class Bot {
 
   /** Connects and joins. Rejects with the SDK's `ConnectFailed` or `JoinRefused`. */
   static async start(options: BotOptions): Promise<Bot> {
-    const { name, urls, token, clock, random, transport, world } = options;
+    const { name, number, urls, token, clock, random, transport, world } = options;
     const client = await connect({
       urls,
       token: (url) => token(name, url),
@@ -88,7 +91,7 @@ export class Bot {
     });
     try {
       const color = Math.floor(random.next() * 0xffffff);
-      const profile = { name, color, model: "capsule" };
+      const profile = { name: botName(number), color, model: "capsule" };
       return new Bot(options, client, await client.join(world.room, { profile }));
     } catch (error) {
       client.close();
@@ -149,8 +152,8 @@ export class Bot {
       if (this.room.signal(name, body)) this.checks.counts.signals++;
     }
     if (this.#open < habits.commandsOpenMax && now(habits.sayMs)) {
-      const text = `${this.#options.name} says ${++this.#said}`;
-      void this.#run(world.say(text), sayKey(text));
+      const text = botLine(this.#options.number, this.#said++);
+      void this.#run(world.say(text), sayKey(this.room.me.person, text));
     }
     this.#pursue(now);
   }

@@ -83,18 +83,18 @@ export class Crowd {
     const { bots, startsPerSecond = 100, startingMax = 200 } = this.#options;
     this.#due = Math.min(bots, this.#due + (startsPerSecond * RAMP_STEP_MS) / 1000);
     while (this.#started < Math.floor(this.#due) && this.#starting < startingMax) {
-      this.#started++;
       this.#starting++;
-      void this.#start(`${this.#prefix}-${this.#started}`);
+      void this.#start(++this.#started);
     }
     if (this.#started >= bots) this.#ramp.cancel();
   }
 
-  async #start(name: string): Promise<void> {
+  async #start(number: number): Promise<void> {
     const { urls, token, transport, world = plazaScript, habits } = this.#options;
     try {
       const bot = await Bot.start({
-        name,
+        name: `${this.#prefix}-${number}`,
+        number,
         urls,
         token,
         world,

@@ -34,7 +34,7 @@ export interface WorldScript {
   effects(patches: readonly Patch[]): readonly Effect[];
 }
 
-export const sayKey = (text: string): string => `say:${text}`;
+export const sayKey = (person: string, text: string): string => `say:${person}:${text}`;
 export const grabKey = (item: string, slot: number): string => `grab:${item}:${slot}`;
 
 interface PlazaLike {
@@ -63,8 +63,8 @@ export const plazaScript: WorldScript = {
       if (op === 2) continue;
       const [area, id, field] = path;
       if (area === "chat" && path.length === 2) {
-        const { text } = value as { text: string };
-        effects.push({ key: sayKey(text), unique: true });
+        const { person, text } = value as { person: string; text: string };
+        effects.push({ key: sayKey(person, text), unique: true });
       } else if (area === "items" && field === "holder" && typeof value === "number")
         effects.push({ key: grabKey(String(id), value), unique: false });
     }
