@@ -5,6 +5,7 @@ import { ROOM_DEFAULTS } from "../../actors/room/room-config.ts";
 import { GATEWAY_DEFAULTS } from "../../gateway/config.ts";
 import { describeConfig, loadConfig, parseFile, sourceOf } from "../../src/config/load.ts";
 import type { Role } from "../../src/config/role-config.ts";
+import { placementDefaults } from "../../src/placement/service.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const SAMPLE = path.join(ROOT, "deploy/config.sample.json");
@@ -205,6 +206,7 @@ describe("knobs", () => {
     const pairs = [
       [defaults.value.gateway, GATEWAY_DEFAULTS],
       [defaults.value.node, ROOM_DEFAULTS],
+      [defaults.value.placement, { ...placementDefaults.planner, ...placementDefaults }],
     ] as unknown as [Record<string, unknown>, Record<string, unknown>][];
     let compared = 0;
     for (const [knobs, part] of pairs) {
