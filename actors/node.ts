@@ -17,6 +17,7 @@ import type { EndReason } from "./room/lifecycle.ts";
 import { ROOM_DEFAULTS, type RoomConfig } from "./room/room-config.ts";
 import { RoomRuntime } from "./room/runtime.ts";
 import { RouteAnnouncer } from "./routes.ts";
+import { Takeovers } from "./takeovers.ts";
 
 export interface NodeConfig {
   /** Rooms this process may host; proposals beyond it are not obeyed. */
@@ -26,7 +27,7 @@ export interface NodeConfig {
   readonly room: RoomConfig;
 }
 
-export const NODE_DEFAULTS: NodeConfig = { roomsMax: 2_000, flushMs: 2, room: ROOM_DEFAULTS };
+export const NODE_DEFAULTS: NodeConfig = { roomsMax: 2_000, flushMs: 5, room: ROOM_DEFAULTS };
 
 export interface NodePorts {
   readonly self: ProcessId;
@@ -63,6 +64,7 @@ export class Node {
   readonly #outLinks = new Map<ProcessId, { readonly link: OutLink; usedAt: number }>();
   readonly #toldStale = new Map<string, number>();
   readonly #announcer: RouteAnnouncer;
+  readonly #takeovers: Takeovers;
   readonly #subscriptions: Subscription[];
   readonly #sweep: Timer;
   #egressBytes = 0;
@@ -72,6 +74,7 @@ export class Node {
     this.#ports = ports;
     this.#config = config;
     this.#worlds = new Map(worlds.map((world) => [world.name, world]));
+    this.#takeovers = new Takeovers(ports.clock);
     this.#announcer = new RouteAnnouncer(ports.controlBus, ports.clock, ports.self);
     this.#subscriptions = [
       ports.dataBus.subscribe(nodeInbox(ports.self), (message) => this.#fromGateway(message)),
@@ -150,7 +153,7 @@ export class Node {
     this.#proposedAt.set(room, this.#ports.clock.now());
     const runtime = new RoomRuntime(this.#hostOf(), room, type, replaces);
     this.#rooms.set(room, runtime);
-    runtime.start();
+    this.#takeovers.add(runtime);
     return "claiming";
   }
 
@@ -173,6 +176,7 @@ export class Node {
   }
 
   #activated(runtime: RoomRuntime): void {
+    this.#takeovers.done(runtime);
     const { clock, observer, self } = this.#ports;
     const { room, epoch, world } = runtime;
     if (epoch === undefined) return;
@@ -200,6 +204,7 @@ export class Node {
   }
 
   #ended(runtime: RoomRuntime, reason: EndReason): void {
+    this.#takeovers.done(runtime);
     const { room } = runtime;
     if (this.#rooms.get(room) !== runtime) return;
     const { self, clock, observer } = this.#ports;

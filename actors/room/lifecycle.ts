@@ -1,4 +1,4 @@
-import { type ActorRefFrom, assign, createActor, setup } from "xstate";
+import { assign, createActor, setup } from "xstate";
 import type { Clock } from "../../src/kernel/clock.ts";
 
 /** Why a room left this node. */
@@ -44,6 +44,8 @@ export interface LifecycleDeadlines {
 export const LIFECYCLE_DEFAULTS: LifecycleDeadlines = { claimMsMax: 15_000, recoverMsMax: 10_000 };
 
 interface Context {
+  readonly steps: LifecycleSteps;
+  readonly deadlines: LifecycleDeadlines;
   readonly retryAfterMs: number;
   readonly reason: EndReason;
 }
@@ -51,58 +53,61 @@ interface Context {
 const because = (reason: EndReason) => ({ type: "because", params: { reason } }) as const;
 const ends = (reason: EndReason) => ({ target: "ended", actions: because(reason) }) as const;
 
-function machineOf(steps: LifecycleSteps, deadlines: LifecycleDeadlines) {
-  return setup({
-    types: { context: {} as Context, events: {} as LifecycleEvent },
-    delays: {
-      claimDeadline: deadlines.claimMsMax,
-      recoverDeadline: deadlines.recoverMsMax,
-      retryDelay: ({ context }) => context.retryAfterMs,
+/** One for all rooms: making a machine costs 2 ms before the code is warm, a takeover has hundreds. */
+const machine = setup({
+  types: {
+    context: {} as Context,
+    events: {} as LifecycleEvent,
+    input: {} as Pick<Context, "steps" | "deadlines">,
+  },
+  delays: {
+    claimDeadline: ({ context }) => context.deadlines.claimMsMax,
+    recoverDeadline: ({ context }) => context.deadlines.recoverMsMax,
+    retryDelay: ({ context }) => context.retryAfterMs,
+  },
+  actions: {
+    claim: ({ context }) => context.steps.claim(),
+    recover: ({ context }) => context.steps.recover(),
+    activate: ({ context }) => context.steps.activate(),
+    deactivate: ({ context }) => context.steps.deactivate(),
+    ended: ({ context }) => context.steps.ended(context.reason),
+    because: assign({ reason: (_, params: { readonly reason: EndReason }) => params.reason }),
+    noteRetry: assign({
+      retryAfterMs: ({ event }) => (event.type === "CRASHED" ? (event.retryAfterMs ?? 0) : 0),
+    }),
+  },
+  guards: {
+    mayRetry: ({ event }) => event.type === "CRASHED" && event.retryAfterMs !== undefined,
+  },
+}).createMachine({
+  context: ({ input }) => ({ ...input, retryAfterMs: 0, reason: "stopped" }),
+  initial: "claiming",
+  on: {
+    STOP: ".ended",
+    FENCED: { target: ".ended", actions: because("fenced") },
+    CLOSED: { target: ".ended", actions: because("closed") },
+    CRASHED: [
+      { guard: "mayRetry", target: ".restarting", actions: "noteRetry" },
+      { target: ".ended", actions: because("gave_up") },
+    ],
+  },
+  states: {
+    claiming: {
+      entry: "claim",
+      on: { CLAIMED: "recovering", REFUSED: ends("claim_refused") },
+      after: { claimDeadline: ends("claim_expired") },
     },
-    actions: {
-      claim: () => steps.claim(),
-      recover: () => steps.recover(),
-      activate: () => steps.activate(),
-      deactivate: () => steps.deactivate(),
-      ended: ({ context }) => steps.ended(context.reason),
-      because: assign({ reason: (_, params: { readonly reason: EndReason }) => params.reason }),
-      noteRetry: assign({
-        retryAfterMs: ({ event }) => (event.type === "CRASHED" ? (event.retryAfterMs ?? 0) : 0),
-      }),
+    recovering: {
+      entry: "recover",
+      on: { RECOVERED: "active", BROKEN: ends("journal_broken") },
+      after: { recoverDeadline: ends("recovery_expired") },
     },
-    guards: {
-      mayRetry: ({ event }) => event.type === "CRASHED" && event.retryAfterMs !== undefined,
-    },
-  }).createMachine({
-    context: { retryAfterMs: 0, reason: "stopped" },
-    initial: "claiming",
-    on: {
-      STOP: ".ended",
-      FENCED: { target: ".ended", actions: because("fenced") },
-      CLOSED: { target: ".ended", actions: because("closed") },
-      CRASHED: [
-        { guard: "mayRetry", target: ".restarting", actions: "noteRetry" },
-        { target: ".ended", actions: because("gave_up") },
-      ],
-    },
-    states: {
-      claiming: {
-        entry: "claim",
-        on: { CLAIMED: "recovering", REFUSED: ends("claim_refused") },
-        after: { claimDeadline: ends("claim_expired") },
-      },
-      recovering: {
-        entry: "recover",
-        on: { RECOVERED: "active", BROKEN: ends("journal_broken") },
-        after: { recoverDeadline: ends("recovery_expired") },
-      },
-      active: { entry: "activate", exit: "deactivate" },
-      /** A restart is a new ownership: it claims again. */
-      restarting: { after: { retryDelay: "claiming" } },
-      ended: { entry: "ended", type: "final" },
-    },
-  });
-}
+    active: { entry: "activate", exit: "deactivate" },
+    /** A restart is a new ownership: it claims again. */
+    restarting: { after: { retryDelay: "claiming" } },
+    ended: { entry: "ended", type: "final" },
+  },
+});
 
 export type Stage = "claiming" | "recovering" | "active" | "restarting" | "ended";
 
@@ -125,28 +130,26 @@ export function createLifecycle(
 ): Lifecycle {
   const timers = new Map<number, { cancel: () => void }>();
   let nextTimer = 0;
-  const actor: ActorRefFrom<ReturnType<typeof machineOf>> = createActor(
-    machineOf(steps, deadlines),
-    {
-      clock: {
-        setTimeout: (fire: () => void, delayMs: number) => {
-          const id = nextTimer++;
-          timers.set(
-            id,
-            clock.after(delayMs, () => {
-              timers.delete(id);
-              fire();
-            }),
-          );
-          return id;
-        },
-        clearTimeout: (id: number) => {
-          timers.get(id)?.cancel();
-          timers.delete(id);
-        },
+  const actor = createActor(machine, {
+    input: { steps, deadlines },
+    clock: {
+      setTimeout: (fire: () => void, delayMs: number) => {
+        const id = nextTimer++;
+        timers.set(
+          id,
+          clock.after(delayMs, () => {
+            timers.delete(id);
+            fire();
+          }),
+        );
+        return id;
+      },
+      clearTimeout: (id: number) => {
+        timers.get(id)?.cancel();
+        timers.delete(id);
       },
     },
-  );
+  });
   actor.subscribe({ error: failed });
   return {
     get stage() {

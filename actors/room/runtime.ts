@@ -55,6 +55,7 @@ export class RoomRuntime {
   /** Rises with every stage: an answer for an older one comes too late. */
   #turn = 0;
   #verifying = false;
+  #started = false;
   #lowerTails = 0;
 
   constructor(host: RoomHost, room: RoomId, world: World, replaces: Epoch) {
@@ -103,10 +104,12 @@ export class RoomRuntime {
   }
 
   start(): void {
+    this.#started = true;
     this.#lifecycle.start();
   }
 
   stop(): void {
+    if (!this.#started) return this.#host.ended(this, "stopped");
     if (this.stage !== "ended") this.#lifecycle.send({ type: "STOP" });
   }
 

@@ -199,22 +199,22 @@ describe("rows and signals", () => {
   it("[RG1] a gateway behind gets what it lacks, in order; else nothing", async () => {
     const { harness, node, gateway } = await serve();
     const ada = gateway.attach("ada");
-    await harness.run(10);
+    await harness.run(20);
     for (let seq = 1; seq <= 3; seq++) {
       ada.command(seq, "add", { by: 1 });
-      await harness.run(5);
+      await harness.run(15);
     }
     const second = harness.gateway("gw-2");
     second.route(node, gateway.epoch);
     const index = gateway.of("record").at(-1)?.record.index ?? 0;
     second.send({ type: "watch", index: index - 2 });
-    await harness.run(10);
+    await harness.run(20);
     expect(second.of("record").map(({ record }) => record.index)).toEqual([index - 1, index]);
     second.send({ type: "watch", index });
-    await harness.run(10);
+    await harness.run(20);
     expect(second.of("record")).toHaveLength(2);
     second.send({ type: "watch", index: 0 });
-    await harness.run(10);
+    await harness.run(20);
     expect(second.of("snapshot")).toMatchObject([{ index, part: 0, parts: 1 }]);
   });
 

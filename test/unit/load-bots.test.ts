@@ -131,7 +131,8 @@ class FakePlaza {
 
   #decide(name: string, body: unknown, slot: number): Patch[] | undefined {
     const { text, item = "", x, z } = body as { text: string; item: string; x: number; z: number };
-    if (name === "say") return [[0, ["chat", String(++this.#said)], { text, slot }]];
+    const { person } = member(slot);
+    if (name === "say") return [[0, ["chat", String(++this.#said)], { text, slot, person }]];
     const holder = this.state.items[item]?.holder;
     const path = (field: string): string[] => ["items", item, field];
     if (name === "grab") return holder === null ? [[0, path("holder"), slot]] : undefined;

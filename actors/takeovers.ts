@@ -1,0 +1,47 @@
+import type { Clock } from "../src/kernel/clock.ts";
+import type { RoomRuntime } from "./room/runtime.ts";
+
+/** At once on their way to serving: the first of many rooms are up while the last still wait. */
+const UNDER_WAY_MAX = 16;
+/**
+ * A room that takes longer than this holds no place any more. A stream whose leader died freezes its
+ * rooms for seconds, and rooms of other streams must not wait for them.
+ */
+const PLACE_MS_MAX = 150;
+
+/**
+ * Rooms that are to be taken over, in order. When a node dies its heirs take over hundreds; if all
+ * began at once, all would be ready only at the end.
+ */
+export class Takeovers {
+  #waiting: RoomRuntime[] = [];
+  readonly #underWay = new Set<RoomRuntime>();
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add(room: RoomRuntime): void {
+    this.#waiting.push(room);
+    this.#next();
+  }
+
+  /** It serves, or it ended, or it is not wanted any more. */
+  done(room: RoomRuntime): void {
+    if (this.#underWay.delete(room)) return this.#next();
+    this.#waiting = this.#waiting.filter((waiting) => waiting !== room);
+  }
+
+  #next(): void {
+    while (this.#underWay.size < UNDER_WAY_MAX) {
+      const room = this.#waiting.shift();
+      if (!room) return;
+      this.#underWay.add(room);
+      room.start();
+      this.#clock.after(PLACE_MS_MAX, () => {
+        if (this.#underWay.delete(room)) this.#next();
+      });
+    }
+  }
+}
