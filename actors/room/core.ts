@@ -292,10 +292,13 @@ export class RoomCore {
     const { ledger, outlet, presence } = this.#parts;
     const told = publicRecord(ledger.acked, record);
     const settled = ledger.settle(record, sequence);
-    for (const { entry, written } of settled.entries)
+    const before = settled.entries.map(({ entry, written }) => {
+      const row = entry.type === "attach" ? ledger.acked.sessions.get(entry.session) : undefined;
       ledger.acked.apply(entry, record.index, written);
-    for (const { entry, settled: done } of settled.entries) {
-      if (entry.type === "attach") this.#membership.settledAttach(entry, moment.now);
+      return row;
+    });
+    for (const [at, { entry, settled: done }] of settled.entries.entries()) {
+      if (entry.type === "attach") this.#membership.settledAttach(entry, before[at], moment.now);
       if (entry.type === "leave") this.#membership.settledLeave(entry);
       done?.(record.index);
     }

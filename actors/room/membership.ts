@@ -17,10 +17,8 @@ const ORIGIN = { x: 0, y: 0, z: 0, yaw: 0, pitch: 0, reach: [0, 0, 0], animation
  */
 export class Membership {
   readonly #parts: RoomParts;
-  /** What the newest attach of a session brought that is not journaled. */
-  readonly #brought = new Map<SessionId, Attach>();
-  /** Sockets that lose their session when the attach over them is durable. */
-  readonly #losers = new Map<SessionId, SessionRow>();
+  /** What attaches on their way brought that is not journaled, by connection. */
+  readonly #brought = new Map<string, { readonly attach: Attach; gone: boolean }>();
   #confirm: SessionId[] = [];
 
   constructor(parts: RoomParts, moment: Moment) {
@@ -71,37 +69,33 @@ export class Membership {
     const joins = !row?.here && onJoin ? onJoin : undefined;
     const outcome = joins && this.#parts.hook(at, (room) => joins(room, who));
     const { patches, events } = outcome ?? { patches: [], events: [] };
-    if (row?.here && !this.#losers.has(session)) this.#losers.set(session, row);
-    this.#brought.set(session, message);
+    this.#brought.set(connection, { attach: message, gone: false });
     this.#parts.record(
       { type: "attach", session, attach, connection, person, role, ...seat, patches, events },
       outcome,
     );
   }
 
-  /** The attach is durable: the seat gets its row and profile, an older socket is told. */
-  settledAttach(entry: EntryOf<"attach">, now: number): void {
-    const { ledger, presence } = this.#parts;
-    const row = ledger.acked.sessions.get(entry.session);
-    if (!row || row.connection !== entry.connection) return;
-    const loser = this.#losers.get(entry.session);
-    this.#losers.delete(entry.session);
-    if (loser && loser.connection !== entry.connection) {
-      const { attach } = entry;
-      const { connection } = loser;
-      this.#parts.outlet.send(gatewayOf(connection), {
-        type: "superseded",
-        session: entry.session,
-        attach,
-        connection,
-      });
+  /**
+   * The attach is durable: the seat gets its row and profile, an older socket is told. `before` is
+   * the session's row without it.
+   */
+  settledAttach(entry: EntryOf<"attach">, before: SessionRow | undefined, now: number): void {
+    const { ledger, outlet, presence } = this.#parts;
+    const { session, attach, connection } = entry;
+    const brought = this.#brought.get(connection);
+    this.#brought.delete(connection);
+    if (before?.here && before.connection !== connection) {
+      const lost = { session, attach, connection: before.connection };
+      outlet.send(gatewayOf(before.connection), { type: "superseded", ...lost });
     }
-    this.#parts.outlet.heard(gatewayOf(entry.connection), now);
-    const brought = this.#brought.get(entry.session);
-    if (brought?.connection === entry.connection) this.#bring(brought);
-    this.#brought.delete(entry.session);
-    if (row.here && !presence.hasRow(row.slot, row.generation)) this.#spawn(entry.session, row);
-    this.#confirm.push(entry.session);
+    const row = ledger.acked.sessions.get(session);
+    if (!row || row.connection !== connection) return;
+    outlet.heard(gatewayOf(connection), now);
+    if (brought) this.#bring(brought.attach);
+    if (brought?.gone && row.here) presence.setAway(session, row.slot, now, true);
+    if (row.here && !presence.hasRow(row.slot, row.generation)) this.#spawn(session, row);
+    this.#confirm.push(session);
   }
 
   settledLeave(entry: EntryOf<"leave">): void {
@@ -118,7 +112,11 @@ export class Membership {
 
   away(message: MessageOf<"away">, now: number): void {
     const row = this.#current(message);
-    if (row) this.#parts.presence.setAway(message.session, row.slot, now, true);
+    if (!row) return;
+    // Where the attach itself is not durable yet, the socket is gone by the time it is.
+    const brought = this.#brought.get(message.connection);
+    if (brought) brought.gone = true;
+    else this.#parts.presence.setAway(message.session, row.slot, now, true);
   }
 
   leave(message: MessageOf<"leave">, at: number): void {

@@ -101,6 +101,12 @@ export class RoomHarness {
     this.placement.publish(nodeControl(target.id), control.encode({ type: "propose", proposals }));
   }
 
+  /** What placement tells the owner of a room that an operator closed. */
+  closeRoom(target: HostedNode, room: RoomId = ROOM): void {
+    const close = control.encode({ type: "closeRoom", room, epoch: EPOCH_NONE });
+    this.placement.publish(nodeControl(target.id), close);
+  }
+
   /** The room's journal as it stands, decoded. */
   journal(room: RoomId = ROOM): JournalRecord[] {
     const log = this.stores.logs.get(room)?.records ?? [];
