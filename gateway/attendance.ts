@@ -119,6 +119,20 @@ export class Attendance {
     for (const session of [...this.#sessions.values()]) this.end(session, code);
   }
 
+  /**
+   * Whoever is here but shown as away is attached again: the room had not heard this gateway for a
+   * while and would let them go.
+   */
+  contradict(now: number): void {
+    const { replica, route } = this.#deps;
+    for (const session of this.#sessions.values()) {
+      const { seat } = session.viewer;
+      if (!seat || !replica.showsAway(seat) || !session.attachedUnder(route.floor)) continue;
+      session.reattach(now);
+      this.#attach(session, now);
+    }
+  }
+
   /** The floor rose: whoever is here has to be attached again. */
   moved(now: number): void {
     for (const session of this.#sessions.values()) {

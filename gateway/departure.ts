@@ -1,7 +1,6 @@
 import type { Epoch } from "../src/kernel/epoch.ts";
 import type { SessionId } from "../src/kernel/ids.ts";
 import type { Seat } from "../src/protocol/client-messages.ts";
-import { AWAY_FLAG, ROW_WORDS } from "../src/protocol/pose-row.ts";
 import type { ToRoom } from "../src/protocol/room-messages.ts";
 import type { GatewayConfig } from "./config.ts";
 import type { Replica } from "./replica.ts";
@@ -52,8 +51,6 @@ export class Departure {
   #shown(replica: Replica): boolean {
     if (!replica.ready || !this.#seat) return false;
     if (!replica.seats(this.#seat)) return true;
-    const { slot } = this.#seat;
-    const flags = (replica.rows[slot * ROW_WORDS] as number) >>> 24;
-    return this.#left === undefined && replica.hasRow(slot) && (flags & AWAY_FLAG) !== 0;
+    return this.#left === undefined && replica.showsAway(this.#seat);
   }
 }

@@ -209,6 +209,7 @@ export class HeldRoom {
     replica.tick = tick;
     replica.at = at;
     this.#composedAt = this.#deps.clock.now();
+    this.attendance.contradict(this.#composedAt);
     this.#count(this.#composer.tick(this.attendance.viewers(), touched));
   }
 

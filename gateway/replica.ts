@@ -2,6 +2,7 @@ import { EPOCH_NONE, type Epoch } from "../src/kernel/epoch.ts";
 import type { Member, Profile, RoomSnapshot, Seat } from "../src/protocol/client-messages.ts";
 import { applyPatches, type Patch } from "../src/protocol/patches.ts";
 import {
+  AWAY_FLAG,
   bytesOfRows,
   ROW_WORDS,
   rowGeneration,
@@ -63,6 +64,13 @@ export class Replica {
   /** True where the seat is held by somebody now. */
   seats(seat: Seat): boolean {
     return this.#members.get(seat.slot)?.generation === seat.generation;
+  }
+
+  /** True where the seat's last row says that no socket is behind it. */
+  showsAway(seat: Seat): boolean {
+    const { slot } = seat;
+    if (!this.seats(seat) || !this.hasRow(slot)) return false;
+    return (((this.#rows[slot * ROW_WORDS] as number) >>> 24) & AWAY_FLAG) !== 0;
   }
 
   /** Starts over from an image at `index`. */

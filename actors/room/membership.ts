@@ -9,6 +9,8 @@ import { whoOf } from "./hooks.ts";
 
 type MessageOf<T extends ToRoom["type"]> = Extract<ToRoom, { type: T }>;
 type Attach = MessageOf<"attach">;
+const FORGET_EVERY_MS = 5_000;
+const FORGET_MAX = 256;
 const ORIGIN = { x: 0, y: 0, z: 0, yaw: 0, pitch: 0, reach: [0, 0, 0], animation: 0 } as const;
 
 /**
@@ -150,17 +152,24 @@ export class Membership {
   }
 
   #forgetFrom = 0;
-  /** A few rows a tick: the table may be long, the work stays small. */
+  /**
+   * Those who left long ago, and beyond a number of them the oldest. A few at a time: the table may
+   * be long, a record stays small. Only what is durable knows when somebody left.
+   */
   #forget(wallNow: number): void {
-    if (wallNow - this.#forgetFrom < 5_000) return;
+    if (wallNow - this.#forgetFrom < FORGET_EVERY_MS) return;
     this.#forgetFrom = wallNow;
     const { ledger, config } = this.#parts;
-    let left = 64;
-    for (const [session, row] of ledger.decided.sessions) {
-      if (row.here || wallNow - row.leftAt < config.sessionKeepMs) continue;
-      if (left-- === 0) return;
+    const left = [...ledger.acked.sessions].filter(
+      ([session, row]) => !row.here && ledger.decided.sessions.get(session)?.here === false,
+    );
+    const excess = left.length - config.sessionsLeftMax;
+    if (excess > 0) left.sort(([, a], [, b]) => a.leftAt - b.leftAt);
+    const over = left.filter(
+      ([, row], at) => at < excess || wallNow - row.leftAt >= config.sessionKeepMs,
+    );
+    for (const [session] of over.slice(0, FORGET_MAX))
       this.#parts.record({ type: "forget", session });
-    }
   }
 
   endAll(code: MembershipCode, reason: string): void {

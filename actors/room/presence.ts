@@ -23,18 +23,24 @@ export class Presence {
   readonly #profiles = new Map<number, Profile>();
   readonly #awaySince = new Map<SessionId, number>();
 
-  /** Takes a row as it is, but for the away flag; the caller has checked whose it is. */
+  /**
+   * Takes a row as it is, but for the away flag, which only `setHere` takes off: a row may have been
+   * on its way when the socket went. The caller has checked whose it is.
+   */
   setRow(words: Uint32Array, at: number): void {
     const slot = rowSlot(words, at);
     this.#grow(slot);
+    const away = this.#isShownAway(slot, rowGeneration(words, at));
     this.#rows.set(words.subarray(at, at + ROW_WORDS), slot * ROW_WORDS);
-    this.#flag(slot, false);
+    this.#flag(slot, away);
     this.#marks[slot] = 2;
   }
 
   setPose(slot: number, generation: number, pose: Pose): void {
     this.#grow(slot);
+    const away = this.#isShownAway(slot, generation);
     packRow(this.#rows, slot * ROW_WORDS, slot, generation, pose);
+    this.#flag(slot, away);
     this.#marks[slot] = 2;
   }
 
@@ -46,7 +52,7 @@ export class Presence {
   }
 
   hasRow(slot: number, generation: number): boolean {
-    return this.#marks[slot] !== undefined && this.pose(slot, generation) !== undefined;
+    return this.pose(slot, generation) !== undefined;
   }
 
   profile(slot: number): Profile | undefined {
@@ -124,9 +130,17 @@ export class Presence {
   }
 
   #show(slot: number, away: boolean): void {
-    if (!this.#marks[slot]) return;
+    if (!this.#marks[slot] || this.#isFlagged(slot) === away) return;
     this.#flag(slot, away);
     this.#marks[slot] = 2;
+  }
+
+  #isShownAway(slot: number, generation: number): boolean {
+    return this.hasRow(slot, generation) && this.#isFlagged(slot);
+  }
+
+  #isFlagged(slot: number): boolean {
+    return (((this.#rows[slot * ROW_WORDS] as number) >>> 24) & AWAY_FLAG) !== 0;
   }
 
   #flag(slot: number, away: boolean): void {

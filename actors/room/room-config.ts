@@ -25,6 +25,8 @@ export interface RoomConfig {
    * is forgotten can not resume, so no resend of its commands can ever be admitted.
    */
   readonly sessionKeepMs: number;
+  /** Sessions kept after their leave; beyond it the oldest are forgotten early. */
+  readonly sessionsLeftMax: number;
   /** A gateway that did not watch for so long holds nobody any more. */
   readonly gatewaySilentMs: number;
   /** What a BUSY client is told to wait. */
@@ -45,6 +47,7 @@ export const ROOM_DEFAULTS: RoomConfig = {
   seatHoldMs: 60_000,
   awayShownMs: 5_000,
   sessionKeepMs: 15 * 60_000,
+  sessionsLeftMax: 4096,
   gatewaySilentMs: 5_000,
   busyRetryMs: 250,
   signalsPerTickMax: 256,

@@ -267,6 +267,22 @@ describe("going", () => {
     expect(client.got("joined")).toHaveLength(2);
   });
 
+  it("[GW45] attaches again whom the room shows as away though the socket is here", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    const before = rig.room.heard("attach").length;
+    const away = rowAt(0, 0, 0);
+    away[0] = ((away[0] as number) | (AWAY_FLAG << 24)) >>> 0;
+    rig.room.tick(GATEWAY, [away]);
+    await rig.run(50);
+    const said = rig.room.heard("attach").slice(before);
+    expect(said).toMatchObject([{ attach: 1, resumed: true }]);
+    rig.room.tick(GATEWAY, [rowAt(0, 0, 0)]);
+    await rig.run(500);
+    expect(rig.room.heard("attach")).toHaveLength(before + 1);
+    expect(client.open).toBe(true);
+  });
+
   it("[GW31] gives up after departureTriesMax", async () => {
     const rig = new GatewayRig({ departureTriesMax: 4 });
     const client = await rig.joined();
