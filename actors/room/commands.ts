@@ -33,6 +33,8 @@ function digestOf(name: string, body: Uint8Array): Uint8Array {
 export class Commands {
   readonly #parts: RoomParts;
   #alone: Alone | undefined;
+  /** Slow work that came back while a command runs alone. */
+  #held: { readonly name: string; readonly body: unknown }[] = [];
   /** Outcomes of the record that has just settled. */
   #durable: { readonly session: SessionId; readonly seq: number }[] = [];
   /** Bytes of the document when last measured, and of the patches since. */
@@ -81,6 +83,9 @@ export class Commands {
     }
     this.#alone = undefined;
     this.#run(alone.message, at);
+    const held = this.#held;
+    this.#held = [];
+    for (const { name, body } of held) this.internal(name, body, at);
   }
 
   /** At recovery: the command that was running when the last owner died gets an error instead. */
@@ -95,6 +100,8 @@ export class Commands {
 
   /** The room's own command: slow work that came back. */
   internal(name: string, body: unknown, at: number): void {
+    // An attempt that does not stay the last entry would not be found by the next owner.
+    if (this.#alone) return void this.#held.push({ name, body });
     const outcome = this.#execute(name, body, undefined, at);
     const { patches, events, later } = outcome;
     if (patches.length === 0 && events.length === 0 && later.length === 0) return;

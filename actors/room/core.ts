@@ -85,7 +85,7 @@ export class RoomCore {
     if (fold.attempt) this.#commands.deadLetter(fold.attempt);
   }
 
-  /** A resent command is on its way alone: commands, joins and ticks wait. */
+  /** A resent command is on its way alone: everything else that would be journaled waits. */
   get alone(): boolean {
     return this.#commands.alone;
   }
@@ -99,16 +99,20 @@ export class RoomCore {
   }
 
   decide(message: RoomMessage, moment: Moment): RoomEffect[] {
-    this.#effects = [];
     this.#take(message, moment);
-    return this.#effects;
+    return this.#drain();
   }
 
   /** To be called when the turn's messages are decided: starts the next append. */
   flush(moment: Moment): RoomEffect[] {
-    this.#effects = [];
     this.#flush(moment);
-    return this.#effects;
+    return this.#drain();
+  }
+
+  #drain(): RoomEffect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
   }
 
   #take(message: RoomMessage, moment: Moment): void {
