@@ -1,4 +1,5 @@
 import { NODE_DEFAULTS, Node } from "../../actors/node.ts";
+import { rehearse } from "../../actors/rehearsal.ts";
 import type { World } from "../../actors/room/define-room.ts";
 import { NatsBus } from "../bus/nats-bus.ts";
 import type { NodeConfig } from "../config/role-config.ts";
@@ -44,6 +45,7 @@ export const startNodeRole: StartRole<"node"> = async (config, runtime) => {
     worlds.value,
     nodeLimits(config),
   );
+  await rehearse(runtime.clock, runtime.random);
   // From the first beat on placement sends rooms, so the node listens before it.
   const speaking = await startLiveness({
     facts: nodeFacts(config, runtime, worlds.value),
