@@ -32,6 +32,8 @@ export interface GatewayConfig {
   /** Per second, per connection; a burst of `burstSeconds` of each is let through. */
   readonly messagesPerSecond: number;
   readonly bytesPerSecond: number;
+  /** Each verifies and signs a token, and may ask placement. */
+  readonly joinsPerSecond: number;
   readonly commandsPerSecond: number;
   readonly signalsPerSecond: number;
   readonly posesPerSecond: number;
@@ -109,6 +111,7 @@ export const GATEWAY_DEFAULTS: GatewayConfig = {
   closeMsMax: 3_000,
   messagesPerSecond: 60,
   bytesPerSecond: 64 * 1024,
+  joinsPerSecond: 5,
   commandsPerSecond: 20,
   signalsPerSecond: 10,
   posesPerSecond: 30,

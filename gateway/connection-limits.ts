@@ -1,7 +1,8 @@
+import { CHANNELS_MAX } from "../src/protocol/client-messages.ts";
 import type { GatewayConfig } from "./config.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
-export type Limited = "bytes" | "messages" | "commands" | "signals" | "poses";
+export type Limited = "bytes" | "messages" | "joins" | "commands" | "signals" | "poses";
 
 /** A dropped pose weighs less than a refused message: clients draw at up to 120 Hz. */
 const POSE_WEIGHT = 0.1;
@@ -17,6 +18,8 @@ export class ConnectionLimits {
     this.#buckets = {
       bytes: bucket(config.bytesPerSecond, config.payloadBytesMax),
       messages: bucket(config.messagesPerSecond),
+      // A client that comes back joins all its rooms at once.
+      joins: bucket(config.joinsPerSecond, CHANNELS_MAX),
       commands: bucket(config.commandsPerSecond),
       signals: bucket(config.signalsPerSecond),
       poses: bucket(config.posesPerSecond),

@@ -21,6 +21,8 @@ import { Outbox } from "./outbox.ts";
 import { preframe } from "./preframe.ts";
 import type { Session, SessionLink } from "./session.ts";
 
+const JOIN_RETRY_MS = 1_000;
+
 /** The socket under a connection. */
 export interface ClientSocket {
   /** Bytes written and not yet taken by the kernel. */
@@ -98,6 +100,8 @@ export class Connection implements SessionLink {
     const now = this.#deps.clock.now();
     if (message.type === "refused" || message.type === "left")
       this.#count("roomcluster_gateway_refusals_total", "code", message.code);
+    if (message.type === "error")
+      this.#count("roomcluster_gateway_errors_total", "code", message.code);
     if (this.outbox.push(gatewayToClient.encode(message), now) === "overflow")
       return this.close("slowConsumer");
     this.#deps.dirty(this);
@@ -121,9 +125,8 @@ export class Connection implements SessionLink {
   }
 
   /** Takes a channel for a join; undefined where it is in use or there are too many. */
-  reserve(channel: number): Channel | "channel_taken" | "rate_limited" {
-    if (this.#channels.has(channel)) return "channel_taken";
-    if (this.#channels.size >= CHANNELS_MAX) return "rate_limited";
+  reserve(channel: number): Channel | "channel_taken" {
+    if (this.#channels.has(channel) || this.#channels.size >= CHANNELS_MAX) return "channel_taken";
     const joining: Channel = { kind: "joining" };
     this.#channels.set(channel, joining);
     return joining;
@@ -167,13 +170,26 @@ export class Connection implements SessionLink {
     }
     if (data[0] === POSE_KIND) return this.#pose(data, now);
     const messages = clientToGateway.decode(data, this.#deps.config.messagesPayloadMax);
-    if (!messages.ok || data.length === 0) return this.close("malformed");
+    if (!messages.ok) return this.close(messages.error === "too_large" ? "tooLarge" : "malformed");
+    if (data.length === 0) return this.close("malformed");
+    // Messages of a later version are skipped, but reading them is not free.
+    if (messages.value.length === 0) return void this.#allowed("messages", now, null);
     for (const [at, message] of messages.value.entries()) {
       if (this.#state.kind === "verifying")
         return this.#hold(messages.value.slice(at), this.#state.held);
       if (this.#state.kind === "closing" || this.#state.kind === "closed") return;
       this.#message(message, now);
     }
+  }
+
+  /** The transport's own ping is no sign of life of a client, and counts as a message. */
+  pinged(): boolean {
+    const { clock, config, socket } = this.#deps;
+    const { kind } = this.#state;
+    if (kind === "closing" || kind === "closed") return false;
+    // One who does not read gets no answers: they would pile up here.
+    const taken = this.#allowed("messages", clock.now(), null);
+    return taken && socket.pendingBytes <= config.pendingBytesMax;
   }
 
   /** The frame was no binary message of ours, or larger than one may be. */
@@ -246,7 +262,8 @@ export class Connection implements SessionLink {
     if (!this.#allowed("messages", now, channel)) return;
     switch (message.type) {
       case "join":
-        return this.#deps.join(this, state.person, message);
+        if (this.#allowed("joins", now, channel)) this.#deps.join(this, state.person, message);
+        return;
       case "leave":
         return this.#leave(message);
       case "ping":
@@ -344,14 +361,18 @@ export class Connection implements SessionLink {
     const outcome = this.#limits.take(what, now, count);
     if (outcome === "ok") return true;
     this.#count("roomcluster_gateway_rate_limited_total", "kind", what);
+    const message = `too many ${what}`;
+    const code = "rate_limited";
     if (outcome === "flooding") this.close("flooding");
-    else if (what !== "poses")
-      this.tell({ type: "error", channel, code: "rate_limited", message: `too many ${what}` });
+    else if (what === "joins" && channel !== null)
+      this.tell({ type: "refused", channel, code, message, retryAfterMs: JOIN_RETRY_MS });
+    else if (what !== "poses") this.tell({ type: "error", channel, code, message });
     return false;
   }
 
   #count(
     name:
+      | "roomcluster_gateway_errors_total"
       | "roomcluster_gateway_refusals_total"
       | "roomcluster_gateway_closes_total"
       | "roomcluster_gateway_rate_limited_total",

@@ -80,6 +80,8 @@ export class HeldRoom {
     if (!owner || !seat || !session.attachedUnder(floor)) return;
     // The upper bit of the animation is the room's own, to show that somebody is away.
     row[0] = (((row[0] as number) & 0x7f000000) | (seat.generation << 16) | seat.slot) >>> 0;
+    // Reserved: a later version can give it a meaning only if nobody sends it now.
+    row[3] = ((row[3] as number) & 0x7fffffff) >>> 0;
     this.#deps.uplink(owner).pose(this.id, floor, row);
   }
 

@@ -18,6 +18,8 @@ import { openFilesMax, socketCap } from "./file-limit.ts";
 /** What becomes of a socket's events. */
 export interface SocketHandler {
   receive(data: Uint8Array): void;
+  /** A ping of the transport. True where it is to be answered. */
+  pinged(): boolean;
   fault(why: "malformed" | "tooLarge"): void;
   closed(): void;
 }
@@ -39,19 +41,36 @@ export interface GatewayServer {
   close(): Promise<void>;
 }
 
+/** A payload comes whole from browsers; every further piece costs more than its bytes. */
+const FRAGMENTS_MAX = 256;
+/** How often connections that are late with their request are looked for. */
+const REQUESTS_SWEEP_MS = 500;
+const REQUEST_MS_MAX = 10_000;
+
+/** What the library found wrong with a frame, by the close code or the error code that it has. */
+const FAULTS: Readonly<Record<string, "malformed" | "tooLarge">> = {
+  1002: "malformed",
+  1003: "malformed",
+  1007: "malformed",
+  1008: "tooLarge",
+  1009: "tooLarge",
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: "tooLarge",
+  WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: "tooLarge",
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: "tooLarge",
+};
+
 /** Translates the library's own protocol errors into the close codes of this protocol. */
 class GatewaySocket extends WebSocket {
   override close(code?: number, reason?: string | Buffer): void {
-    if (code === 1009) super.close(CLOSE.tooLarge.code, CLOSE.tooLarge.reason);
-    else if (code === 1002 || code === 1003 || code === 1007)
-      super.close(CLOSE.malformed.code, CLOSE.malformed.reason);
+    const fault = code === undefined ? undefined : FAULTS[code];
+    if (fault) super.close(CLOSE[fault].code, CLOSE[fault].reason);
     else super.close(code, reason);
   }
 }
 
 interface Refusal {
   readonly status: number;
-  readonly why: "draining" | "full" | "origin" | "subprotocol";
+  readonly why: "draining" | "full" | "origin" | "subprotocol" | "handshake";
   readonly text: string;
 }
 
@@ -61,12 +80,20 @@ export async function listen(deps: ServerDeps): Promise<GatewayServer> {
   const cap = socketCap(config.socketsMax, config.descriptorsReserved, openFilesMax());
   if (cap.why) observer.log.warn({ socketsMax: cap.sockets }, cap.why);
   const sockets = new Set<Duplex>();
-  const http = createServer({ requestTimeout: 10_000, headersTimeout: config.helloMsMax });
+  const http = createServer({
+    // The library wants the whole request to have no less time than its headers.
+    requestTimeout: Math.max(REQUEST_MS_MAX, config.helloMsMax),
+    headersTimeout: config.helloMsMax,
+    connectionsCheckingInterval: REQUESTS_SWEEP_MS,
+  });
   http.maxConnections = cap.sockets + config.socketsHeadroom + 64;
   const webSockets = new WebSocketServer({
     noServer: true,
     maxPayload: config.payloadBytesMax,
+    maxFragments: FRAGMENTS_MAX,
     perMessageDeflate: false,
+    // Left to itself, the library ends a socket that pings too often by no close code at all.
+    autoPong: false,
     clientTracking: false,
     skipUTF8Validation: true,
     handleProtocols: () => SUBPROTOCOL,
@@ -76,16 +103,21 @@ export async function listen(deps: ServerDeps): Promise<GatewayServer> {
     if (deps.http(request, response)) return;
     response.writeHead(426, { connection: "close", upgrade: "websocket" }).end();
   });
+  const turnAway = (socket: Duplex, refusal: Refusal): void => {
+    observer.metrics.add("roomcluster_gateway_upgrades_refused_total", 1, { why: refusal.why });
+    refuse(socket, refusal);
+  };
+  webSockets.on("wsClientError", (error, socket, { method }) => {
+    const status = method === "GET" ? 400 : 405;
+    turnAway(socket, { status, why: "handshake", text: `${error.message}.` });
+  });
   http.on("upgrade", (request, socket: Duplex, head: Buffer) => {
     const refusal = refusalOf(request, config, {
       draining: deps.draining(),
       count: sockets.size,
       cap: cap.sockets,
     });
-    if (refusal) {
-      observer.metrics.add("roomcluster_gateway_upgrades_refused_total", 1, { why: refusal.why });
-      return refuse(socket, refusal);
-    }
+    if (refusal) return turnAway(socket, refusal);
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     // Until the library has taken it over, an error of the socket would end the process.
@@ -132,6 +164,8 @@ function refuse(socket: Duplex, { status, text }: Refusal): void {
   const body = `${text}\n`;
   const retry = status === 503 ? "Retry-After: 5\r\n" : "";
   socket.on("error", () => socket.destroy());
+  // Past the upgrade no timeout of the server ends a socket that the other side leaves open.
+  socket.on("finish", () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${retry}Connection: close\r\n` +
       `Content-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
@@ -160,8 +194,11 @@ function bind(webSocket: WebSocket, handler: SocketHandler): void {
     if (isBinary) handler.receive(data as Buffer);
     else handler.fault("malformed");
   });
+  webSocket.on("ping", (data) => {
+    if (handler.pinged()) webSocket.pong(data);
+  });
   webSocket.on("error", (error: Error & { code?: string }) =>
-    handler.fault(error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH" ? "tooLarge" : "malformed"),
+    handler.fault(FAULTS[error.code ?? ""] ?? "malformed"),
   );
   webSocket.on("close", () => handler.closed());
 }

@@ -115,6 +115,11 @@ export const METRICS = {
     help: "Joins refused and memberships ended, by code.",
     labels: ["code"],
   },
+  roomcluster_gateway_errors_total: {
+    kind: "counter",
+    help: "Client messages that had no effect and were answered so, by code.",
+    labels: ["code"],
+  },
   roomcluster_gateway_joins_total: {
     kind: "counter",
     help: "Joins, by how the client was brought up to date: new, ring, fetched or snapshot.",

@@ -66,11 +66,38 @@ export function decodeRun(data: Uint8Array, valuesMax: number): Result<unknown[]
 
 function decodeScanned(data: Uint8Array): Result<unknown, DecodeError> {
   try {
-    return ok(decoder.decode(data));
+    const value = decoder.decode(data);
+    return ok(mayHoldSurrogates(data) ? wellFormed(value) : value);
   } catch {
     // Left over for the decoder: map keys that are no strings, or `__proto__`.
     return err("malformed");
   }
+}
+
+/**
+ * The library reads and writes half of a surrogate pair as three bytes that no strict decoder
+ * takes: passed on, one client's text would end the sockets of all others. Those bytes start with
+ * ED A0 to ED BF, which UTF-8 never has.
+ */
+function mayHoldSurrogates(data: Uint8Array): boolean {
+  for (let at = data.indexOf(0xed); at >= 0; at = data.indexOf(0xed, at + 1))
+    if (((data[at + 1] ?? 0) & 0xe0) === 0xa0) return true;
+  return false;
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/gu;
+
+/** The value, which is changed in place, with U+FFFD for each half of a pair. */
+function wellFormed(value: unknown): unknown {
+  if (typeof value === "string") return value.replace(LONE_SURROGATE, "\ufffd");
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
+  const fields = value as Record<string, unknown>;
+  for (const [key, field] of Object.entries(fields)) {
+    const named = key.replace(LONE_SURROGATE, "\ufffd");
+    if (named !== key) delete fields[key];
+    fields[named] = wellFormed(field);
+  }
+  return value;
 }
 
 /**

@@ -209,6 +209,10 @@ export class FakeClient implements ClientSocket {
     this.#handler.receive(data);
   }
 
+  transportPing(): boolean {
+    return this.#handler.pinged();
+  }
+
   text(): void {
     this.#handler.fault("malformed");
   }

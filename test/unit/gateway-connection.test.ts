@@ -151,7 +151,7 @@ describe("payloads", () => {
     expect(client.closedWith).toEqual(CLOSE.malformed);
   });
 
-  it("[GW4] closes 4500 for text and for too many messages at once, 4501 for too many bytes", async () => {
+  it("[GW4] closes 4500 for text, 4501 for too many bytes or messages", async () => {
     const rig = new GatewayRig();
     const text = await rig.welcomed();
     text.text();
@@ -160,11 +160,11 @@ describe("payloads", () => {
     many.send(
       ...Array.from({ length: 65 }, () => ({ type: "ping", clientTime: 1, echoes: [] }) as const),
     );
-    expect(many.closedWith).toEqual(CLOSE.malformed);
+    expect(many.closedWith).toEqual(CLOSE.tooLarge);
     const large = await rig.welcomed();
     large.raw(new Uint8Array(rig.config.payloadBytesMax + 1));
     expect(large.closedWith).toEqual(CLOSE.tooLarge);
-    expect([closes(rig, "malformed"), closes(rig, "tooLarge")]).toEqual([2, 1]);
+    expect([closes(rig, "malformed"), closes(rig, "tooLarge")]).toEqual([1, 2]);
   });
 
   it("[GW7] closes 4003 after three missed pings, not while something comes", async () => {
@@ -235,9 +235,39 @@ describe("limits", () => {
     await rig.run(120);
     expect(client.got("refused").map(({ channel, code }) => [channel, code])).toEqual([
       [0, "channel_taken"],
-      [8, "rate_limited"],
+      [8, "channel_taken"],
     ]);
     expect(client.got("joined")).toHaveLength(8);
+  });
+
+  it("[GW8] refuses joins over their rate, and leaves the channel as it is", async () => {
+    const rig = new GatewayRig({ joinsPerSecond: 1 });
+    const client = await rig.joined();
+    for (let n = 0; n < 9; n++) client.join();
+    await rig.run(120);
+    const refused = client.got("refused");
+    expect(refused.slice(0, 7).every(({ code }) => code === "channel_taken")).toBe(true);
+    const limited = { code: "rate_limited", retryAfterMs: 1_000 };
+    expect(refused.slice(7)).toMatchObject([limited, limited]);
+    expect(rig.count("roomcluster_gateway_rate_limited_total", { kind: "joins" })).toBe(2);
+    client.command(1);
+    await rig.run(20);
+    expect(rig.room.heard("command")).toHaveLength(1);
+  });
+
+  it("[GW8] counts unknown messages and the transport's pings", async () => {
+    const rig = new GatewayRig();
+    const [unknown, pinging] = [await rig.welcomed("ann"), await rig.welcomed("bob")];
+    pinging.pendingBytes = 2 ** 20;
+    expect(pinging.transportPing()).toBe(false);
+    pinging.pendingBytes = 0;
+    expect(pinging.transportPing()).toBe(true);
+    for (let n = 0; n < 300; n++) {
+      unknown.raw(Uint8Array.of(0x91, 99));
+      pinging.transportPing();
+    }
+    expect(unknown.closedWith).toEqual(CLOSE.flooding);
+    expect(pinging.closedWith).toEqual(CLOSE.flooding);
   });
 
   it("[GW2] takes as many sockets as the limit on open files allows, and says so", () => {

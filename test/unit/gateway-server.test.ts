@@ -177,6 +177,11 @@ describe("the listener", () => {
     await closedWith(dialled, CLOSE.handshakeTimeout);
   });
 
+  it("[GW3] listens with any deadline for hello that may be configured", async () => {
+    const { gateway } = await serve({ helloMsMax: 60_000 });
+    await open(dial(gateway));
+  });
+
   it("[GW4] closes with the protocol's own codes for oversize, text and broken frames", async () => {
     const { gateway } = await serve();
     const [large, text, broken] = [dial(gateway), dial(gateway), await rawUpgrade(gateway)];

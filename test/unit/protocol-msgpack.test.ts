@@ -54,6 +54,20 @@ describe("values", () => {
     expect(decode(encode([undefined]))).toEqual({ ok: true, value: [null] });
   });
 
+  it("[PR6] bytes that are no UTF-8 become text, and go on as UTF-8", () => {
+    const strict = new TextDecoder("utf-8", { fatal: true });
+    const lone = { "k\ud800": ["\udc00", Uint8Array.of(0xed, 0xa0, 0x80), "\ud83d\ude00"] };
+    const decoded = decode(encode(lone));
+    const repaired = { "k\ufffd": ["\ufffd", Uint8Array.of(0xed, 0xa0, 0x80), "\ud83d\ude00"] };
+    expect(decoded).toEqual({ ok: true, value: repaired });
+    for (const bytes of ["a3 ed a0 80", "a1 e2", "a1 ff", "a2 c0 80", "a4 f8 80 80 80"]) {
+      const text = decode(unhex(bytes));
+      if (!text.ok) throw new Error("refused");
+      expect(() => strict.decode(encode(text.value).subarray(1))).not.toThrow();
+    }
+    expect(decode(encode("\ud7ff"))).toEqual({ ok: true, value: "\ud7ff" });
+  });
+
   it("[PR6] keys that name inherited things are plain keys", () => {
     const decoded = decode(unhex("82 ab 636f6e7374727563746f72 01 a8 746f537472696e67 02"));
     if (!decoded.ok) throw new Error("refused");
