@@ -2,12 +2,11 @@ import { createHash } from "node:crypto";
 import type { ProcessId, SessionId } from "../../src/kernel/ids.ts";
 import { COMMANDS_IN_FLIGHT_MAX } from "../../src/protocol/client-messages.ts";
 import { decode, encode } from "../../src/protocol/msgpack.ts";
-import { PATCHES } from "../../src/protocol/patches.ts";
 import type { ToRoom } from "../../src/protocol/room-messages.ts";
 import { isRefusal, type Room, refuse, type Who } from "./define-room.ts";
 import type { RoomParts } from "./effects.ts";
 import { gatewayOf, type Reply } from "./fold.ts";
-import { type HookOutcome, whoOf } from "./hooks.ts";
+import { type HookOutcome, nothing, whoOf } from "./hooks.ts";
 
 type CommandMessage = Extract<ToRoom, { type: "command" }>;
 
@@ -152,15 +151,13 @@ export class Commands {
     const run = (room: Room<object, object>): unknown =>
       (who && definition.onCommand?.(room, name, who)) || command.run(room, body, who);
     const outcome = this.#parts.hook(at, run);
-    // A key that no decoder reads back (`__proto__`, `constructor`, 300 characters) came with the body.
-    if (!PATCHES(outcome.patches)) return this.#refused("invalid_body");
+    if (!outcome.readable) return this.#refused("invalid_body");
     if (!this.#fits(outcome)) return this.#refused("state_full");
     return outcome;
   }
 
   #refused(status: string): HookOutcome {
-    const { document } = this.#parts.ledger.decided;
-    return { document, patches: [], events: [], later: [], value: refuse(status) };
+    return nothing(this.#parts.ledger.decided.document, refuse(status));
   }
 
   /** State is measured exactly only when what was added since could have filled it. */

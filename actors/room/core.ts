@@ -1,3 +1,4 @@
+import { assert } from "../../src/kernel/assert.ts";
 import { type Epoch, epochCompare } from "../../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import { type Random, randomHex } from "../../src/kernel/random.ts";
@@ -243,7 +244,8 @@ export class RoomCore {
     if (this.#hookedAt !== undefined && since < 100) return;
     this.#hookedAt = moment.now;
     const outcome = this.#parts.hook(this.#at(moment), (room) => onTick(room, since));
-    const { patches, events, later } = outcome;
+    const { patches, events, later, readable } = outcome;
+    assert(readable, "onTick writes what decoders read back");
     if (patches.length === 0 && events.length === 0 && later.length === 0) return;
     this.#parts.record({ type: "system", cause: "tick", patches, events }, outcome);
   }

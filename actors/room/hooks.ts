@@ -2,9 +2,9 @@ import { createDraft, type Draft, finishDraft, type Patch as ImmerPatch } from "
 import { assert } from "../../src/kernel/assert.ts";
 import type { RoomId, SessionId } from "../../src/kernel/ids.ts";
 import type { Patch } from "../../src/protocol/patches.ts";
-import { PATCHES_MAX } from "../../src/protocol/patches.ts";
+import { PATCHES, PATCHES_MAX } from "../../src/protocol/patches.ts";
 import type { Pose } from "../../src/protocol/pose-row.ts";
-import type { RoomEvent } from "../../src/protocol/room-messages.ts";
+import { ROOM_EVENT, type RoomEvent } from "../../src/protocol/room-messages.ts";
 import { isRefusal, type Room, type Who } from "./define-room.ts";
 import { type Document, type RoomFold, type SessionRow, toPatches } from "./fold.ts";
 
@@ -26,6 +26,11 @@ export interface HookOutcome {
   readonly events: readonly RoomEvent[];
   readonly later: readonly Later[];
   readonly value: unknown;
+  /**
+   * False where no decoder would read it back: a key `constructor` or of 300 characters, an audience
+   * too long. Such names come from clients, and one such record would end the journal.
+   */
+  readonly readable: boolean;
 }
 
 export interface HookContext {
@@ -58,7 +63,7 @@ export function runHook(
   const value = hook(roomView(context, draft, events, later));
   assert(!(value instanceof Promise), "hooks are synchronous; use room.later for slow work");
   if (isRefusal(value)) {
-    return { document: fold.document, patches: [], events: [], later: [], value };
+    return nothing(fold.document, value);
   }
   let changes: ImmerPatch[] = [];
   const document = finishDraft(draft, (forward) => {
@@ -69,8 +74,22 @@ export function runHook(
   for (const [, path, written] of patches) assertPlain(written, path.join("."), path.length);
   for (const event of events) assertPlain(event.data, event.name, 0);
   assertPlain(value ?? null, "the reply", 0);
-  return { document, patches, events, later, value };
+  const readable = PATCHES(patches) !== undefined && events.every(isReadable);
+  return { document, patches, events, later, value, readable };
 }
+
+/** The outcome of what changed nothing. */
+export const nothing = (document: Document, value: unknown): HookOutcome => ({
+  document,
+  patches: [],
+  events: [],
+  later: [],
+  value,
+  readable: true,
+});
+
+const isReadable = ({ name, audience }: RoomEvent): boolean =>
+  ROOM_EVENT([name, null, audience && [audience.kind, audience.values]]) !== undefined;
 
 function roomView(
   { id, fold, now, pose, random }: HookContext,
@@ -112,5 +131,6 @@ function assertPlain(value: unknown, where: string, depth: number): void {
   const prototype = Object.getPrototypeOf(value);
   const plain = Array.isArray(value) || prototype === Object.prototype || prototype === null;
   assert(plain, `${where} is not a plain object`);
+  assert(!Object.hasOwn(value, "__proto__"), `${where} has a key that no decoder reads back`);
   for (const item of Object.values(value)) assertPlain(item, where, depth + 1);
 }

@@ -36,16 +36,16 @@ export class Membership {
     if (gatewayOf(connection) !== from) return;
     const row = decided.sessions.get(session);
     if (row && (attach < row.attach || (attach === row.attach && connection !== row.connection)))
-      return this.#supersede(from, message, row.attach);
+      return this.#supersede(message, row.attach);
     if (row && attach === row.attach) {
-      if (!row.here) return this.#refuse(from, message, "session_expired");
+      if (!row.here) return this.#refuse(message, "session_expired");
       if (acked.sessions.get(session)?.connection !== connection) return;
       this.#bring(message);
       this.#confirmed(session);
       return;
     }
     const code = this.#refusal(message, row);
-    if (code) return this.#refuse(from, message, code);
+    if (code) return this.#refuse(message, code);
     this.#admit(message, row, at);
   }
 
@@ -70,6 +70,7 @@ export class Membership {
     const who = { session, person, role, slot: seat.slot };
     const joins = !row?.here && onJoin ? onJoin : undefined;
     const outcome = joins && this.#parts.hook(at, (room) => joins(room, who));
+    if (outcome?.readable === false) return this.#refuse(message, "wrong_room");
     const { patches, events } = outcome ?? { patches: [], events: [] };
     this.#brought.set(connection, { attach: message, gone: false });
     this.#parts.record(
@@ -183,7 +184,9 @@ export class Membership {
     const { world, outlet } = this.#parts;
     const { onLeave } = world.definition;
     const who = whoOf(session, row);
-    const outcome = onLeave && this.#parts.hook(at, (room) => onLeave(room, who, reason));
+    const said = onLeave && this.#parts.hook(at, (room) => onLeave(room, who, reason));
+    // Nobody stays because of what cannot be written.
+    const outcome = said?.readable ? said : undefined;
     const { patches, events } = outcome ?? { patches: [], events: [] };
     const settled = (): void => {
       if (reason !== "expired") return;
@@ -254,15 +257,20 @@ export class Membership {
     });
   }
 
-  #supersede(gateway: ProcessId, message: Attach, current: number): void {
+  #supersede(message: Attach, current: number): void {
     const { session, connection } = message;
-    this.#parts.outlet.send(gateway, { type: "superseded", session, attach: current, connection });
+    this.#parts.outlet.send(gatewayOf(connection), {
+      type: "superseded",
+      session,
+      attach: current,
+      connection,
+    });
   }
 
-  #refuse(gateway: ProcessId, message: Attach, code: MembershipCode): void {
+  #refuse(message: Attach, code: MembershipCode): void {
     const { session, attach, connection } = message;
     const retryAfterMs = code === "room_unavailable" ? this.#parts.config.busyRetryMs : null;
-    this.#parts.outlet.send(gateway, {
+    this.#parts.outlet.send(gatewayOf(connection), {
       type: "refused",
       session,
       attach,
