@@ -186,7 +186,6 @@ export class Node {
     if (proposedAt !== undefined)
       observer.metrics.observe("roomcluster_takeover_ms", clock.now() - proposedAt);
     observer.metrics.set("roomcluster_rooms", this.#rooms.size);
-    const changedAtMs = clock.wallNow();
     const fresh: IndexEntry = {
       room,
       world: world.name,
@@ -195,11 +194,12 @@ export class Node {
       owner: self,
       crashedOn: [],
       immovable: false,
-      changedAtMs,
+      changedAtMs: Math.floor(clock.wallNow()),
     };
+    const after = this.#stampAfter;
     const current = (): boolean => this.#rooms.get(room) === runtime && runtime.epoch === epoch;
     void this.#changeIndex(room, current, (entry) =>
-      entry ? { ...entry, epoch, owner: self, changedAtMs } : fresh,
+      entry ? { ...entry, epoch, owner: self, changedAtMs: after(entry) } : fresh,
     );
   }
 
@@ -207,33 +207,34 @@ export class Node {
     this.#takeovers.done(runtime);
     const { room } = runtime;
     if (this.#rooms.get(room) !== runtime) return;
-    const { self, clock, observer } = this.#ports;
+    const { self, observer } = this.#ports;
     this.#rooms.delete(room);
     this.#proposedAt.delete(room);
     this.#announcer.withdraw(room);
     observer.metrics.set("roomcluster_rooms", this.#rooms.size);
     observer.log.info({ room, reason }, "room ended on this node");
     if (this.#closed) return;
-    const changedAtMs = clock.wallNow();
-    const mine = (entry: IndexEntry): boolean => entry.owner === self;
-    const always = (): boolean => !this.#rooms.has(room);
-    if (reason === "gave_up")
-      void this.#changeIndex(room, always, (entry) =>
-        entry && (mine(entry) || !entry.crashedOn.includes(self))
-          ? { ...entry, owner: undefined, crashedOn: [...entry.crashedOn, self], changedAtMs }
-          : undefined,
-      );
-    if (reason === "closed")
-      void this.#changeIndex(room, always, (entry) =>
-        entry && mine(entry)
-          ? { ...entry, status: "closed", owner: undefined, changedAtMs }
-          : undefined,
-      );
-    if (reason === "journal_broken")
-      void this.#changeIndex(room, always, (entry) =>
-        entry ? { ...entry, status: "quarantined", owner: undefined, changedAtMs } : undefined,
-      );
+    const { claimed: epoch } = runtime;
+    if (epoch === undefined) return;
+    const outcome = (entry: IndexEntry): Partial<IndexEntry> | undefined => {
+      if (reason === "gave_up") return { crashedOn: [...entry.crashedOn, self] };
+      if (reason === "closed") return { status: "closed" };
+      return reason === "journal_broken" ? { status: "quarantined" } : undefined;
+    };
+    const after = this.#stampAfter;
+    const absent = (): boolean => !this.#rooms.has(room);
+    void this.#changeIndex(room, absent, (entry) => {
+      // Whoever claimed the room since has the word; and what is written already is not repeated.
+      if (!entry || epochCompare(entry.epoch, epoch) > 0) return undefined;
+      if (entry.epoch === epoch && entry.owner === undefined) return undefined;
+      const change = outcome(entry);
+      return change && { ...entry, epoch, owner: undefined, ...change, changedAtMs: after(entry) };
+    });
   }
+
+  /** Writers' clocks differ: hints are ordered by this stamp, so it must rise. */
+  #stampAfter = ({ changedAtMs }: IndexEntry): number =>
+    Math.max(Math.floor(this.#ports.clock.wallNow()), changedAtMs + 1);
 
   /** The index is only a hint, but one that others wait for: written until it is, while it is true. */
   async #changeIndex(

@@ -104,6 +104,8 @@ async function settle(
       else await delay(clock, backoffMs(attempt, RETRY, random));
       continue;
     }
+    // In a restored journal other records stand at these sequences.
+    if (journal.generation !== generation) return { kind: "refused", why: "lost" };
     const outcome: AppendOutcome = await journal.append(room, effect.expected, effect.data);
     effect = register.outcome(nonce, outcome);
   }

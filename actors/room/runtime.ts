@@ -1,6 +1,6 @@
 import { backoffMs } from "../../src/kernel/backoff.ts";
 import { delay, type Timer } from "../../src/kernel/clock.ts";
-import { type Epoch, epochCompare } from "../../src/kernel/epoch.ts";
+import { type Epoch, epochCompare, epochGeneration } from "../../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import { randomBelow } from "../../src/kernel/random.ts";
 import { roomToGateway, type ToRoom } from "../../src/protocol/room-messages.ts";
@@ -32,6 +32,8 @@ const VERIFY_MS = 5_000;
 const LOWER_TAILS_MAX = 3;
 /** Followers may lag behind a record that was just written; the leader is slower to read from. */
 const FOLLOWER_READS = 2;
+/** A journal counts as broken when the leader has shown it so as often. */
+const LEADER_READS = 2;
 const RETRY = { baseMs: 50, capMs: 500 };
 
 /**
@@ -84,6 +86,7 @@ export class RoomRuntime {
     };
     const failed = (error: unknown): void => {
       host.observer.log.error({ room, err: error }, "a lifecycle step threw");
+      this.#turn++;
       this.#deactivate();
       host.ended(this, "gave_up");
     };
@@ -97,6 +100,11 @@ export class RoomRuntime {
   /** The ownership this room serves under; undefined while it does not serve. */
   get epoch(): Epoch | undefined {
     return this.#core?.epoch;
+  }
+
+  /** The latest ownership that this room claimed here, also when it does not serve any more. */
+  get claimed(): Epoch | undefined {
+    return this.#claimed?.epoch;
   }
 
   get sessions(): number {
@@ -198,7 +206,6 @@ export class RoomRuntime {
   }
 
   #run(effect: RoomEffect): void {
-    const { metrics } = this.#host.observer;
     switch (effect.type) {
       case "send":
         return this.#host.send(effect.gateway, effect.data);
@@ -216,13 +223,17 @@ export class RoomRuntime {
       case "verify":
         return this.#guard(this.#verify(this.#turn));
       case "fenced":
-        metrics.add("roomcluster_fenced_total", 1, { where: "append" });
-        return this.#lifecycle.send({ type: "FENCED" });
+        return this.#fenced("append");
       case "closed":
         return this.#lifecycle.send({ type: "CLOSED" });
       case "count":
         return this.#count(effect.what);
     }
+  }
+
+  #fenced(where: "append" | "verify"): void {
+    this.#host.observer.metrics.add("roomcluster_fenced_total", 1, { where });
+    this.#lifecycle.send({ type: "FENCED" });
   }
 
   #count(what: Extract<RoomEffect, { type: "count" }>["what"]): void {
@@ -252,13 +263,26 @@ export class RoomRuntime {
       const leader = attempt >= FOLLOWER_READS;
       const recovered = await readRoom(this.#host, this.room, this.world, claimed.claim, leader);
       if (turn !== this.#turn) return;
-      if (recovered === "broken" && leader) return this.#lifecycle.send({ type: "BROKEN" });
+      if (recovered === "broken" && leader) {
+        const lost = await this.#isLost(claimed.epoch);
+        if (turn !== this.#turn) return;
+        if (lost) return this.#lifecycle.send({ type: "FENCED" });
+        if (attempt >= FOLLOWER_READS + LEADER_READS - 1)
+          return this.#lifecycle.send({ type: "BROKEN" });
+      }
       if (typeof recovered === "object") {
         this.#recovered = recovered;
         return this.#lifecycle.send({ type: "RECOVERED" });
       }
       if (attempt > 0) await delay(clock, backoffMs(attempt, RETRY, random));
     }
+  }
+
+  /** A journal that a later owner, or a late trim, cuts while it is read looks broken. */
+  async #isLost(epoch: Epoch): Promise<boolean> {
+    const tail = await this.#host.journal.readTail(this.room);
+    const now = tail.ok ? ownershipOf(tail.value) : undefined;
+    return now !== undefined && epochCompare(now.epoch, epoch) > 0;
   }
 
   #activate(turn: number): void {
@@ -311,7 +335,10 @@ export class RoomRuntime {
   ): Promise<void> {
     const { journal, clock, random } = this.#host;
     if (effect.type === "repeat") await delay(clock, 50 + backoffMs(1, RETRY, random));
-    if (turn !== this.#turn) return;
+    const epoch = this.#core?.epoch;
+    if (turn !== this.#turn || epoch === undefined) return;
+    // A restored journal has other records at these sequences: there the expected one says nothing.
+    if (journal.generation !== epochGeneration(epoch)) return this.#fenced("append");
     const began = clock.now();
     const outcome = await journal.append(this.room, effect.expected, effect.data);
     if (turn !== this.#turn) return;
@@ -374,8 +401,7 @@ export class RoomRuntime {
     // lost; only if it goes on is it the latter.
     this.#lowerTails = order < 0 ? this.#lowerTails + 1 : 0;
     if (order === 0 || (order < 0 && this.#lowerTails < LOWER_TAILS_MAX)) return;
-    this.#host.observer.metrics.add("roomcluster_fenced_total", 1, { where: "verify" });
-    this.#lifecycle.send({ type: "FENCED" });
+    this.#fenced("verify");
   }
 
   /** Ports answer with values; whatever is thrown below is a bug, and the room's own. */
