@@ -53,6 +53,7 @@ export class Commands {
     const { ledger, outlet, effects, config } = this.#parts;
     const { session, seq } = message;
     const row = ledger.decided.sessions.get(session);
+    if (ledger.decided.closed) return;
     // A superseded or unknown socket can not speak for the person.
     if (!row?.here || row.attach !== message.attach || row.connection !== message.connection)
       return;

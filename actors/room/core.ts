@@ -261,12 +261,15 @@ export class RoomCore {
   }
 
   #close(): void {
-    if (this.#parts.ledger.decided.closed) return;
-    const settled = (): void => {
-      this.#membership.endAll("room_closed", "the room was closed");
-      this.#effects.push({ type: "closed" });
-    };
-    this.#parts.record({ type: "close" }, undefined, settled);
+    const { acked, decided } = this.#parts.ledger;
+    // Under an earlier owner, who died before it was heard of.
+    if (acked.closed) return this.#end();
+    if (!decided.closed) this.#parts.record({ type: "close" });
+  }
+
+  #end(): void {
+    this.#membership.endAll("room_closed", "the room was closed");
+    this.#effects.push({ type: "closed" });
   }
 
   #register(effect: RegisterEffect | undefined, moment: Moment): void {
@@ -317,6 +320,7 @@ export class RoomCore {
     outlet.broadcast({ type: "record", record: full });
     this.#membership.confirmAll();
     this.#commands.confirmAll();
+    if (settled.entries.some(({ entry }) => entry.type === "close")) return this.#end();
     if (record.type === "named") {
       this.#effects.push({ type: "trim", sequence: record.sequence, index: record.snapshotIndex });
       this.#snapshotting = false;

@@ -1,10 +1,17 @@
 import type { Journal } from "../../src/journal/journal.ts";
 import type { SnapshotStore } from "../../src/journal/snapshot-store.ts";
+import { type Epoch, epochCompare } from "../../src/kernel/epoch.ts";
 import type { RoomId } from "../../src/kernel/ids.ts";
 import { ok } from "../../src/kernel/result.ts";
 import type { Observer } from "../../src/observe/observer.ts";
 import type { World } from "./define-room.ts";
-import { type PlacedRecord, planRecovery, type Recovered, replay } from "./recovery.ts";
+import {
+  ownershipOf,
+  type PlacedRecord,
+  planRecovery,
+  type Recovered,
+  replay,
+} from "./recovery.ts";
 import { decodeSnapshot } from "./snapshot.ts";
 
 export interface ReaderPorts {
@@ -40,4 +47,19 @@ export async function readRoom(
   const snapshot = decodeSnapshot(data.value);
   if (!snapshot || snapshot.fold.index !== index) return "broken";
   return replay(world, snapshot.fold, plan.records, journal.generation);
+}
+
+/** Where an ownership stands by the journal's tail; an unreadable tail is nobody's. */
+export type Standing = "owner" | "replaced" | "unknown_to_tail" | "unavailable";
+
+export async function readStanding(
+  journal: Pick<Journal, "readTail">,
+  room: RoomId,
+  epoch: Epoch,
+): Promise<Standing> {
+  const tail = await journal.readTail(room);
+  if (!tail.ok) return "unavailable";
+  const now = ownershipOf(tail.value);
+  const order = now ? epochCompare(now.epoch, epoch) : -1;
+  return order === 0 ? "owner" : order > 0 ? "replaced" : "unknown_to_tail";
 }

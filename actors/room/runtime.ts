@@ -1,6 +1,6 @@
 import { backoffMs } from "../../src/kernel/backoff.ts";
 import { delay, type Timer } from "../../src/kernel/clock.ts";
-import { type Epoch, epochCompare, epochGeneration } from "../../src/kernel/epoch.ts";
+import { type Epoch, epochGeneration } from "../../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import { randomBelow } from "../../src/kernel/random.ts";
 import { roomToGateway, type ToRoom } from "../../src/protocol/room-messages.ts";
@@ -10,7 +10,7 @@ import { type ClaimOutcome, claimRoom } from "./claim.ts";
 import { RoomCore } from "./core.ts";
 import type { World } from "./define-room.ts";
 import type { RoomEffect, RoomMessage } from "./effects.ts";
-import { readRoom } from "./journal-reader.ts";
+import { readRoom, readStanding } from "./journal-reader.ts";
 import {
   createLifecycle,
   type EndReason,
@@ -18,7 +18,7 @@ import {
   type Lifecycle,
   type Stage,
 } from "./lifecycle.ts";
-import { ownershipOf, type Recovered } from "./recovery.ts";
+import type { Recovered } from "./recovery.ts";
 import { LANES, type RoomHost } from "./room-host.ts";
 
 interface Letter {
@@ -32,8 +32,8 @@ const VERIFY_MS = 5_000;
 const LOWER_TAILS_MAX = 3;
 /** Followers may lag behind a record that was just written; the leader is slower to read from. */
 const FOLLOWER_READS = 2;
-/** A journal counts as broken when the leader has shown it so as often. */
-const LEADER_READS = 2;
+/** A journal counts as broken when the leader, too, has shown it so twice. */
+const READS_MAX = FOLLOWER_READS + 2;
 const RETRY = { baseMs: 50, capMs: 500 };
 
 /**
@@ -102,7 +102,7 @@ export class RoomRuntime {
     return this.#core?.epoch;
   }
 
-  /** The latest ownership that this room claimed here, also when it does not serve any more. */
+  /** The latest ownership that was claimed here, also where it does not serve any more. */
   get claimed(): Epoch | undefined {
     return this.#claimed?.epoch;
   }
@@ -264,11 +264,11 @@ export class RoomRuntime {
       const recovered = await readRoom(this.#host, this.room, this.world, claimed.claim, leader);
       if (turn !== this.#turn) return;
       if (recovered === "broken" && leader) {
-        const lost = await this.#isLost(claimed.epoch);
+        // A journal that a later owner, or a late trim, cuts while it is read looks broken.
+        const standing = await readStanding(this.#host.journal, this.room, claimed.epoch);
         if (turn !== this.#turn) return;
-        if (lost) return this.#lifecycle.send({ type: "FENCED" });
-        if (attempt >= FOLLOWER_READS + LEADER_READS - 1)
-          return this.#lifecycle.send({ type: "BROKEN" });
+        if (standing === "replaced") return this.#fenced("verify");
+        if (attempt + 1 >= READS_MAX) return this.#lifecycle.send({ type: "BROKEN" });
       }
       if (typeof recovered === "object") {
         this.#recovered = recovered;
@@ -276,13 +276,6 @@ export class RoomRuntime {
       }
       if (attempt > 0) await delay(clock, backoffMs(attempt, RETRY, random));
     }
-  }
-
-  /** A journal that a later owner, or a late trim, cuts while it is read looks broken. */
-  async #isLost(epoch: Epoch): Promise<boolean> {
-    const tail = await this.#host.journal.readTail(this.room);
-    const now = tail.ok ? ownershipOf(tail.value) : undefined;
-    return now !== undefined && epochCompare(now.epoch, epoch) > 0;
   }
 
   #activate(turn: number): void {
@@ -309,12 +302,8 @@ export class RoomRuntime {
       () => this.#decide({ type: "tick" }),
       random.next() * periodMs,
     );
-    const jitterMs = randomBelow(random, 1_000);
-    const verify = clock.every(
-      VERIFY_MS,
-      () => this.#guard(this.#verify(turn)),
-      VERIFY_MS - jitterMs,
-    );
+    const firstMs = VERIFY_MS - randomBelow(random, 1_000);
+    const verify = clock.every(VERIFY_MS, () => this.#guard(this.#verify(turn)), firstMs);
     this.#timers = [tick, verify];
     this.#host.activated(this);
     this.#flush();
@@ -392,16 +381,13 @@ export class RoomRuntime {
     const core = this.#core;
     if (!core || this.#verifying) return;
     this.#verifying = true;
-    const tail = await this.#host.journal.readTail(this.room);
+    const standing = await readStanding(this.#host.journal, this.room, core.epoch);
     this.#verifying = false;
-    if (turn !== this.#turn || core !== this.#core || !tail.ok) return;
-    const now = ownershipOf(tail.value);
-    const order = now ? epochCompare(now.epoch, core.epoch) : -1;
+    if (turn !== this.#turn || core !== this.#core || standing === "unavailable") return;
     // A lower epoch is an old leader that answers during a change of leaders, or a journal that was
     // lost; only if it goes on is it the latter.
-    this.#lowerTails = order < 0 ? this.#lowerTails + 1 : 0;
-    if (order === 0 || (order < 0 && this.#lowerTails < LOWER_TAILS_MAX)) return;
-    this.#fenced("verify");
+    this.#lowerTails = standing === "unknown_to_tail" ? this.#lowerTails + 1 : 0;
+    if (standing === "replaced" || this.#lowerTails === LOWER_TAILS_MAX) this.#fenced("verify");
   }
 
   /** Ports answer with values; whatever is thrown below is a bug, and the room's own. */
