@@ -151,6 +151,14 @@ const FIXED: Record<number, number> = {
   211: 9,
 };
 
+/** A head whose length stands in `width` bytes: of text or bytes (factor 0), or of elements. */
+function sized(data: Uint8Array, at: number, width: number, factor: number): Head | undefined {
+  if (at + width >= data.length) return undefined;
+  let length = 0;
+  for (let i = 1; i <= width; i++) length = length * 256 + (data[at + i] as number);
+  return factor === 0 ? leaf(1 + width + length) : { bytes: 1 + width, elements: length * factor };
+}
+
 /** https://github.com/msgpack/msgpack/blob/master/spec.md; extension types are not used here. */
 function scanHead(data: Uint8Array, at: number): Head | undefined {
   const byte = data[at] as number;
@@ -160,37 +168,24 @@ function scanHead(data: Uint8Array, at: number): Head | undefined {
   if (byte <= 0xbf) return leaf(1 + (byte & 31));
   const fixed = FIXED[byte];
   if (fixed !== undefined) return leaf(fixed);
-  const read = (width: number): number | undefined => {
-    if (at + width >= data.length) return undefined;
-    let value = 0;
-    for (let i = 1; i <= width; i++) value = value * 256 + (data[at + i] as number);
-    return value;
-  };
-  const sized = (width: number, factor: number): Head | undefined => {
-    const length = read(width);
-    if (length === undefined) return undefined;
-    return factor === 0
-      ? leaf(1 + width + length)
-      : { bytes: 1 + width, elements: length * factor };
-  };
   switch (byte) {
     case 0xc4:
     case 0xd9:
-      return sized(1, 0);
+      return sized(data, at, 1, 0);
     case 0xc5:
     case 0xda:
-      return sized(2, 0);
+      return sized(data, at, 2, 0);
     case 0xc6:
     case 0xdb:
-      return sized(4, 0);
+      return sized(data, at, 4, 0);
     case 0xdc:
-      return sized(2, 1);
+      return sized(data, at, 2, 1);
     case 0xdd:
-      return sized(4, 1);
+      return sized(data, at, 4, 1);
     case 0xde:
-      return sized(2, 2);
+      return sized(data, at, 2, 2);
     case 0xdf:
-      return sized(4, 2);
+      return sized(data, at, 4, 2);
     default:
       return undefined;
   }

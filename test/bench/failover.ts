@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import os from "node:os";
 import { parseArgs } from "node:util";
 import { Percentiles, type Summary } from "../../src/load/percentiles.ts";
+import { buildProduct } from "../support/built-product.ts";
 import { Cluster } from "../support/cluster.ts";
 import { Crew, type Sailor } from "../support/crew.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -29,7 +30,8 @@ const COMMAND_MS = 2_000;
 const say = (text: string): void => console.error(text);
 const rooms = Array.from({ length: roomCount }, (_, i) => `hall-${i}`);
 
-const cluster = await Cluster.start({ nats: 3, placements: 2, nodes: 2, gateways: 2 });
+const built = buildProduct();
+const cluster = await Cluster.start({ nats: 3, placements: 2, nodes: 2, gateways: 2, built });
 const crew = new Crew(cluster);
 const waits = new Percentiles();
 let walking: NodeJS.Timeout | undefined;
@@ -120,16 +122,6 @@ async function killOwner(kill: number): Promise<void> {
   const before = new Map<Sailor, number>(crew.sailors.map((s) => [s, s.room.epoch]));
   const killedAt = performance.now();
   cluster.kill(victim);
-  const wall = Date.now();
-  if (process.env.DBG) setTimeout(() => {
-    for (const m of cluster.members) {
-      const rel = m.output.map((l) => { try { const j = JSON.parse(l); return [Date.parse(j.time) - wall, j.msg, j.room ?? j.node ?? "", j.to ?? j.reason ?? j.why ?? ""] as const; } catch { return [NaN, l.slice(0,200), "", ""] as const; } }).filter(([t]) => Number.isNaN(t) || t > -50);
-      say(`== ${m.name} ${rel.length}`);
-      const by = new Map<string, number[]>();
-      for (const [t, msg, , why] of rel) { const k = msg + " " + why; by.set(k, [...(by.get(k) ?? []), t]); }
-      for (const [k, ts] of by) say(`   ${k}: n=${ts.length} first ${ts[0]} last ${ts.at(-1)}`);
-    }
-  }, 7000);
   await waitUntil(
     "everyone has fresh state of a new epoch",
     () => crew.sailors.every((s) => freshAt(s, before) !== undefined),

@@ -31,6 +31,8 @@ export interface ClusterShape {
   readonly gateways: number;
   /** Extra `--set` values for a role. */
   readonly set?: Partial<Record<RoleName, readonly string[]>>;
+  /** Runs what `npm run build` made instead of the sources: for measurements. */
+  readonly built?: { readonly main: string; readonly worlds: string };
 }
 
 export interface NodeView {
@@ -209,29 +211,27 @@ export class Cluster {
 
   async #add(role: RoleName, number: number, fixedPort?: number): Promise<void> {
     const name = `${role}-${number}`;
+    const { built } = this.#shape;
+    const code = built ? [built.main] : ["--import", "tsx", MAIN];
     const port = role === "node" ? 0 : (fixedPort ?? (await freePort()));
     const own: Record<RoleName, string[]> = {
       placement: [`http.port=${port}`, `placement.replicas=${this.#shape.nats}`],
-      node: ["http.port=0", `node.worlds=${JSON.stringify([WORLDS])}`],
+      node: ["http.port=0", `node.worlds=${JSON.stringify([built?.worlds ?? WORLDS])}`],
       gateway: ["http.port=0", `gateway.listen.port=${port}`],
     };
     const sets = ["log.level=info", ...own[role], ...(this.#shape.set?.[role] ?? [])];
     const args = sets.flatMap((value) => ["--set", value]);
-    const child = spawn(
-      process.execPath,
-      ["--import", "tsx", MAIN, role, "--supervised", ...args],
-      {
-        stdio: ["ignore", "pipe", "pipe", "ipc"],
-        env: {
-          PATH: process.env.PATH,
-          ...this.nats.credentials.env,
-          ROOMCLUSTER_DEV: "1",
-          ROOMCLUSTER_ROLE_ID: name,
-          ROOMCLUSTER_JWT_SECRET: SECRET,
-          ROOMCLUSTER_SESSION_SECRET: SECRET,
-        },
+    const child = spawn(process.execPath, [...code, role, "--supervised", ...args], {
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      env: {
+        PATH: process.env.PATH,
+        ...this.nats.credentials.env,
+        ROOMCLUSTER_DEV: "1",
+        ROOMCLUSTER_ROLE_ID: name,
+        ROOMCLUSTER_JWT_SECRET: SECRET,
+        ROOMCLUSTER_SESSION_SECRET: SECRET,
       },
-    );
+    });
     const member: Member = { role, name, id: "", pid: child.pid ?? 0, port, child, output: [] };
     this.members.push(member);
     for (const stream of [child.stdout, child.stderr])
