@@ -44,11 +44,9 @@ describe.skipIf(withoutNats)("README", () => {
   });
 
   it("the world in it compiles and is hosted as it says", async () => {
-    writeFileSync(
-      `${scratch}/garden.mjs`,
-      (await import("esbuild")).transformSync(block("ts"), { loader: "ts" }).code,
-    );
-    writeFileSync(`${scratch}/garden.ts`, block("ts"));
+    const source = block("ts");
+    writeFileSync(`${scratch}/garden.ts`, source);
+    writeFileSync(`${scratch}/garden.mjs`, transformSync(source, { loader: "ts" }).code);
     const { default: worlds } = await import(`${scratch}/garden.mjs`);
     expect(worlds).toMatchObject([{ name: "garden", version: 1, tickHz: 20, capacity: 100 }]);
     const flags = [
