@@ -236,7 +236,9 @@ export class Node {
   #stampAfter = ({ changedAtMs }: IndexEntry): number =>
     Math.max(Math.floor(this.#ports.clock.wallNow()), changedAtMs + 1);
 
-  /** The index is only a hint, but one that others wait for: written until it is, while it is true. */
+  /**
+   * The index is only a hint, but one that others wait for: written until it is, while it is true.
+   */
   async #changeIndex(
     room: RoomId,
     stillTrue: () => boolean,

@@ -4,8 +4,8 @@ import type { RoomRuntime } from "./room/runtime.ts";
 /** At once on their way to serving: the first of many rooms are up while the last still wait. */
 const UNDER_WAY_MAX = 16;
 /**
- * A room that takes longer than this holds no place any more. A stream whose leader died freezes its
- * rooms for seconds, and rooms of other streams must not wait for them.
+ * A room that takes longer than this holds no place any more. A stream whose leader died freezes
+ * its rooms for seconds, and rooms of other streams must not wait for them.
  */
 const PLACE_MS_MAX = 150;
 

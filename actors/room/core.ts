@@ -186,7 +186,8 @@ export class RoomCore {
     const { world, config, outlet } = this.#parts;
     if (!this.#seated(from, message.slot, message.generation)) return;
     if (++this.#signals > config.signalsPerTickMax) return;
-    const schema = world.definition.signals?.[message.name];
+    const { signals = {} } = world.definition;
+    const schema = Object.hasOwn(signals, message.name) ? signals[message.name] : undefined;
     const checked = schema?.["~standard"].validate(message.body);
     if (!checked || checked instanceof Promise || checked.issues) return;
     const { slot, generation, name } = message;

@@ -7,7 +7,9 @@ import type { Audience } from "../../src/protocol/room-messages.ts";
 
 export type { Pose } from "../../src/protocol/pose-row.ts";
 
-/** Any schema library that speaks Standard Schema (zod, valibot, arktype, …); validation is sync. */
+/**
+ * Any schema library that speaks Standard Schema (zod, valibot, arktype, …); validation is sync.
+ */
 export interface Schema<T> {
   readonly "~standard": {
     readonly version: 1;
@@ -47,7 +49,8 @@ export interface Room<S, X = unknown> {
   random(): number;
   /**
    * Slow work outside the room's turn. Its result comes back as the body of `command`, sent by the
-   * room itself; it is lost if the owner dies first, so the command must be one that can be missing.
+   * room itself; it is lost if the owner dies first, so the command must be one that can be
+   * missing.
    */
   later(command: string, work: () => Promise<unknown>): void;
 }

@@ -27,8 +27,8 @@ export interface HookOutcome {
   readonly later: readonly Later[];
   readonly value: unknown;
   /**
-   * False where no decoder would read it back: a key `constructor` or of 300 characters, an audience
-   * too long. Such names come from clients, and one such record would end the journal.
+   * False where no decoder would read it back: a key `constructor` or of 300 characters, an
+   * audience too long. Such names come from clients, and one such record would end the journal.
    */
   readonly readable: boolean;
 }

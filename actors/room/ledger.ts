@@ -16,7 +16,9 @@ export interface Pending {
   /** The document after it; undefined where the entry changes none. */
   readonly written: Document | undefined;
   readonly bytes: number;
-  /** Runs when the entry is durable: the only moment at which anything of it may leave the actor. */
+  /**
+   * Runs when the entry is durable: the only moment at which anything of it may leave the actor.
+   */
   readonly settled: ((index: number) => void) | undefined;
 }
 

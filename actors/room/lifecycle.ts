@@ -53,7 +53,9 @@ interface Context {
 const because = (reason: EndReason) => ({ type: "because", params: { reason } }) as const;
 const ends = (reason: EndReason) => ({ target: "ended", actions: because(reason) }) as const;
 
-/** One for all rooms: making a machine costs 2 ms before the code is warm, a takeover has hundreds. */
+/**
+ * One for all rooms: making a machine costs 2 ms before the code is warm, a takeover has hundreds.
+ */
 const machine = setup({
   types: {
     context: {} as Context,

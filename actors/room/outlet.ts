@@ -67,7 +67,9 @@ export class Outlet {
     for (const gateway of this.#watchers.keys()) this.#send(gateway, data);
   }
 
-  /** Brings a gateway from `index` to the present: by records where they are kept, else an image. */
+  /**
+   * Brings a gateway from `index` to the present: by records where they are kept, else an image.
+   */
   catchUp(gateway: ProcessId, index: number, ring: RecordRing, image: () => RoomSource): void {
     const source = image();
     if (index === source.fold.index) return;

@@ -24,8 +24,8 @@ export class Presence {
   readonly #awaySince = new Map<SessionId, number>();
 
   /**
-   * Takes a row as it is, but for the away flag, which only `setHere` takes off: a row may have been
-   * on its way when the socket went. The caller has checked whose it is.
+   * Takes a row as it is, but for the away flag, which only `setHere` takes off: a row may have
+   * been on its way when the socket went. The caller has checked whose it is.
    */
   setRow(words: Uint32Array, at: number): void {
     const slot = rowSlot(words, at);

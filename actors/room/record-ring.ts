@@ -5,7 +5,9 @@ interface Kept {
   readonly bytes: number;
 }
 
-/** The latest records as gateways see them, for those who missed some. Bounded by count and bytes. */
+/**
+ * The latest records as gateways see them, for those who missed some. Bounded by count and bytes.
+ */
 export class RecordRing {
   #kept: Kept[] = [];
   #bytes = 0;

@@ -30,8 +30,9 @@ export type RecoveryPlan =
 
 /**
  * Checks the chain from the last named snapshot (or the beginning) to the claim, which is known and
- * need not have been read: indexes are consecutive and each record names the sequence of its predecessor. A follower that
- * lags, a hole or a foreign record shows here, whatever the store promised.
+ * need not have been read: indexes are consecutive and each record names the sequence of its
+ * predecessor. A follower that lags, a hole or a foreign record shows here, whatever the store
+ * promised.
  */
 export function planRecovery(stored: readonly StoredRecord[], claim: PlacedRecord): RecoveryPlan {
   const placed: PlacedRecord[] = [];

@@ -4,7 +4,9 @@ import { decodeRun, encode } from "../protocol/msgpack.ts";
 import { BATCH_HEAD, BATCH_MESSAGES_MAX } from "../protocol/room-messages.ts";
 import type { Bus } from "./bus.ts";
 
-/** Batches are cut here: 1 to 4 KB is where NATS is cheapest, large messages stay far below 1 MB. */
+/**
+ * Batches are cut here: 1 to 4 KB is where NATS is cheapest, large messages stay far below 1 MB.
+ */
 const BATCH_BYTES_SOFT = 4 * 1024;
 
 /**

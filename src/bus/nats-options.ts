@@ -26,7 +26,9 @@ export interface NatsLimits {
   /** Each wait before the same server is tried again is drawn from this range. */
   readonly redialMsMin: number;
   readonly redialMsMax: number;
-  /** A server that is about to stop is left within this time, so that not all clients go at once. */
+  /**
+   * A server that is about to stop is left within this time, so that not all clients go at once.
+   */
   readonly leaveMsMax: number;
   /** Requests waiting for an answer; one more is answered `timeout` at once. */
   readonly requestsMax: number;

@@ -22,7 +22,9 @@ const NO_FAULTS: LinkFaults = {
   cut: false,
 };
 
-/** How often each fault has struck: a run that declares a fault which never fired proves nothing. */
+/**
+ * How often each fault has struck: a run that declares a fault which never fired proves nothing.
+ */
 export interface FaultsFired {
   delayed: number;
   dropped: number;

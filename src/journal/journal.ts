@@ -1,7 +1,9 @@
 import type { RoomId } from "../kernel/ids.ts";
 import type { Result } from "../kernel/result.ts";
 
-/** The store did not answer, or not in time. Nothing is known about a write; repeat or read again. */
+/**
+ * The store did not answer, or not in time. Nothing is known about a write; repeat or read again.
+ */
 export type StoreError = "unavailable";
 
 /** One stored record and its place in the stream. Sequences rise; they are not consecutive. */

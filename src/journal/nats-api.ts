@@ -11,8 +11,8 @@ const MESSAGE_NOT_FOUND = 10037;
 /** The leader compared: the tail is another one. */
 const WRONG_LAST_SEQUENCE = 10071;
 /**
- * The leader did not compare, because another write to the subject is in flight. That one may land or
- * not; it may also be the caller's own, acknowledged a moment ago. So this decides nothing.
+ * The leader did not compare, because another write to the subject is in flight. That one may land
+ * or not; it may also be the caller's own, acknowledged a moment ago. So this decides nothing.
  */
 const SUBJECT_BUSY = 10164;
 const BUSY_WAIT = { baseMs: 2, capMs: 50 };

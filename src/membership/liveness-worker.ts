@@ -55,7 +55,8 @@ else {
       running,
       msg: "the main loop or a connection of it is stuck: the process ends",
     };
-    // Not process.stderr: in a thread it goes through the main loop, which is the one that is stuck.
+    // Not process.stderr: in a thread it goes through the main loop, which is the one that is
+    // stuck.
     writeSync(2, `${JSON.stringify(line)}\n`);
     // The beat that tells the cluster which room it was should leave first.
     void Promise.race([bus.flush(), delay(clock, config.lastWordsMs)]).then(() =>

@@ -165,8 +165,8 @@ function startThread(data: ThreadData): Worker {
   const fromSource = import.meta.url.endsWith(".ts");
   const thread = new URL(`./liveness-worker.${fromSource ? "ts" : "js"}`, import.meta.url);
   if (!fromSource) return new Worker(thread, options);
-  // Node 20 gives a thread none of its parent's loaders, and `--import tsx` in execArgv does nothing
-  // off the main thread (tsx 4.23).
+  // Node 20 gives a thread none of its parent's loaders, and `--import tsx` in execArgv does
+  // nothing off the main thread (tsx 4.23).
   const api = JSON.stringify(import.meta.resolve("tsx/esm/api"));
   const start = `({ register }) => { register(); return import(${JSON.stringify(thread.href)}); }`;
   return new Worker(`import(${api}).then(${start})`, { ...options, eval: true });

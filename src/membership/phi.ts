@@ -2,8 +2,8 @@ import { assert } from "../kernel/assert.ts";
 
 /**
  * Phi-accrual (Hayashibara et al., 2004) with the logistic approximation of the normal distribution
- * that Akka uses: phi 8 means that so long a silence happens by chance about once in 10^8 beats (the
- * approximation overstates phi by 11 % at 5 deviations).
+ * that Akka uses: phi 8 means that so long a silence happens by chance about once in 10^8 beats
+ * (the approximation overstates phi by 11 % at 5 deviations).
  */
 export function phi(silenceMs: number, meanMs: number, deviationMs: number): number {
   return phiAt((silenceMs - meanMs) / deviationMs);

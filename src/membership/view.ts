@@ -40,7 +40,10 @@ export type Observed =
   | { readonly kind: "accepted"; readonly older: ProcessId | undefined }
   | { readonly kind: "repeated" | "superseded" | "full" };
 
-/** Nodes, gateways and placements as their beats describe them. Pure; the detector's verdicts go in by `setState`. */
+/**
+ * Nodes, gateways and placements as their beats describe them. Pure; the detector's verdicts go in
+ * by `setState`.
+ */
 export class ClusterView {
   readonly nodes = new Map<ProcessId, NodeLine>();
   readonly gateways = new Map<ProcessId, PeerLine<GatewayBeat>>();

@@ -15,7 +15,9 @@ export interface PlannerConfig {
   readonly absentMs: number;
   /** An owner that does not announce a room for so long may have lost it. */
   readonly unannouncedMs: number;
-  /** A proposal without effect is repeated after the first, then twice as long, up to the second. */
+  /**
+   * A proposal without effect is repeated after the first, then twice as long, up to the second.
+   */
   readonly retryMsMin: number;
   readonly retryMsMax: number;
   readonly noCapacityRetryMs: number;

@@ -28,8 +28,8 @@ export interface RoomLine {
 }
 
 /**
- * All rooms of the index with what routes and tails added. Knowledge only grows: a lower epoch never
- * replaces a higher one, whichever way it came.
+ * All rooms of the index with what routes and tails added. Knowledge only grows: a lower epoch
+ * never replaces a higher one, whichever way it came.
  */
 export class RoomTable {
   readonly lines = new Map<RoomId, RoomLine>();
@@ -72,8 +72,8 @@ export class RoomTable {
   }
 
   /**
-   * From the index. `readAt`: when the reading began; undefined for a hint, which may be of any age.
-   * Answers whether the line changed.
+   * From the index. `readAt`: when the reading began; undefined for a hint, which may be of any
+   * age. Answers whether the line changed.
    */
   applyEntry(entry: IndexEntry, now: number, readAt: number | undefined): boolean {
     const line = this.lines.get(entry.room);

@@ -1,6 +1,6 @@
 /**
- * Measures the stores on NATS: `npx tsx test/bench/stores.ts [1|3]` (servers, default 1). One process, default
- * sync interval; prints one line a figure.
+ * Measures the stores on NATS: `npx tsx test/bench/stores.ts [1|3]` (servers, default 1). One
+ * process, default sync interval; prints one line a figure.
  */
 
 import {
@@ -57,7 +57,7 @@ const opened = await openNatsJournal(client);
 if (!opened.ok) throw new Error(opened.error);
 const journal = opened.value;
 const rooms = Array.from({ length: 200 }, (_, i) => roomId(`bench/room-${i}`));
-const [first, long] = [rooms[0] as RoomId, roomId("bench/long")];
+const [first, long] = [rooms[0] ?? roomId("bench/none"), roomId("bench/long")];
 
 await appendMany(journal, first, 200);
 summary("append, one room, 512 B", await appendMany(journal, first, 2_000));

@@ -8,7 +8,9 @@ export interface LedgerState {
   said: number;
 }
 
-/** A world whose state shows by itself what was lost or done twice, and that can be made to fail. */
+/**
+ * A world whose state shows by itself what was lost or done twice, and that can be made to fail.
+ */
 export const ledger = defineRoom({
   name: "ledger",
   version: 1,

@@ -34,7 +34,9 @@ process.on("exit", () => {
   for (const killNow of live) killNow();
 });
 
-/** True when the run was told to do without a nats-server; then suites that need one are skipped. */
+/**
+ * True when the run was told to do without a nats-server; then suites that need one are skipped.
+ */
 export const withoutNats = process.env.ROOMCLUSTER_TEST_WITHOUT_NATS === "1";
 
 /**

@@ -1,4 +1,7 @@
-/** A process with nothing but liveness, for membership-liveness-thread.test.ts to freeze and kill. */
+/**
+ * A process with nothing but liveness, for membership-liveness-thread.test.ts to freeze and kill.
+ */
+import { Worker } from "node:worker_threads";
 import { NatsBus } from "../../src/bus/nats-bus.ts";
 import { openNats } from "../../src/bus/nats-connection.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
@@ -26,6 +29,14 @@ async function open(login: Login, label: string): Promise<NatsBus> {
   return new NatsBus(opened.value);
 }
 
+/** The thread, which liveness keeps to itself. */
+let thread: Worker | undefined;
+const { unref } = Worker.prototype;
+Worker.prototype.unref = function (this: Worker): void {
+  thread = this;
+  unref.call(this);
+};
+
 const liveness = await startLiveness({
   facts: {
     process: processId(id),
@@ -47,6 +58,7 @@ const liveness = await startLiveness({
 if (!liveness.ok) throw new Error(liveness.error.detail);
 
 process.on("message", (command) => {
+  if (command === "end the thread") void thread?.terminate();
   if (command === "close") void liveness.value.close().then(() => process.exit(0));
   if (command !== "block") return;
   liveness.value.enter(roomId("demo/stuck"));

@@ -113,6 +113,14 @@ describe.skipIf(withoutNats)("the liveness thread", () => {
     expect(JSON.parse(stderr().trim())).toMatchObject({ level: "fatal", running: "demo/stuck" });
   });
 
+  test("[MS36] a thread that ends by itself takes the process with it", async () => {
+    const { child, ended, stderr } = await spawn();
+    child.send("end the thread");
+    const [code] = await ended;
+    expect(code, stderr()).toBeGreaterThan(0);
+    expect(stderr()).toContain("the liveness thread ended by itself");
+  });
+
   test("[MS31] a process stopped for 5 s and continued is not shot", async () => {
     const { id, child, own } = await spawn();
     child.kill("SIGSTOP");

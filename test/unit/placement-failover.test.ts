@@ -6,7 +6,7 @@ import { NatsBus } from "../../src/bus/nats-bus.ts";
 import { openNats } from "../../src/bus/nats-connection.ts";
 import { MemoryStores } from "../../src/journal/memory-stores.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
-import type { Epoch } from "../../src/kernel/epoch.ts";
+import { epochAt } from "../../src/kernel/epoch.ts";
 import { type ProcessId, processId, roomId } from "../../src/kernel/ids.ts";
 import { randomHex, systemRandom } from "../../src/kernel/random.ts";
 import { startInlineLiveness } from "../../src/membership/liveness.ts";
@@ -61,7 +61,7 @@ describe.skipIf(withoutNats)("placement on NATS", () => {
         room,
         world: PLAZA,
         status: "wanted",
-        epoch: (i + 1) as Epoch,
+        epoch: epochAt(0, i + 1),
         owner: victim,
         crashedOn: [],
         immovable: false,

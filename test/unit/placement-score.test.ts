@@ -91,7 +91,7 @@ describe("filters", () => {
     expect(refusedBy({ version: "2" }, {}, { version: "2" })).toBe("chosen");
   });
 
-  test("[PL1] no filter is ever violated", () => {
+  test("[PL2] [PL1] no filter is ever violated", () => {
     const state = fc.constantFrom("alive" as const, "suspect" as const, "stalled" as const);
     const anyNode = fc.record({
       state,

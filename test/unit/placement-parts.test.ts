@@ -1,0 +1,67 @@
+import { describe, expect, test } from "vitest";
+import type { IndexEntry } from "../../src/journal/index-store.ts";
+import { EPOCH_NONE, epochAt } from "../../src/kernel/epoch.ts";
+import { type ProcessId, processId, roomId, worldName } from "../../src/kernel/ids.ts";
+import { autoCreateBy } from "../../src/placement/auto-create.ts";
+import { changeEntry } from "../../src/placement/index-changes.ts";
+import { eventOfName } from "../../src/placement/room-table.ts";
+
+const PLAZA = worldName("plaza");
+const node = (n: number): ProcessId => processId(`n${n}.${n.toString(16).padStart(16, "0")}`);
+const room = (n: number) => roomId(`t/room${n}`);
+const epoch = (n: number) => epochAt(0, n);
+
+const entry = (name: number, over: Partial<IndexEntry> = {}): IndexEntry => ({
+  room: room(name),
+  world: PLAZA,
+  status: "wanted",
+  epoch: EPOCH_NONE,
+  owner: undefined,
+  crashedOn: [],
+  immovable: false,
+  changedAtMs: 1_000,
+  ...over,
+});
+
+describe("small parts", () => {
+  test("[PL41] the longest pattern wins", () => {
+    const world = autoCreateBy({
+      "*": "any",
+      "plaza-*": "plaza",
+      plaza: "plaza",
+      "plaza-vip": "vip",
+    });
+    expect(world(roomId("t/plaza"))).toBe("plaza");
+    expect(world(roomId("t/plaza-2"))).toBe("plaza");
+    expect(world(roomId("t/plaza-vip"))).toBe("vip");
+    expect(world(roomId("t/other"))).toBe("any");
+    expect(autoCreateBy({ plaza: "plaza" })(roomId("t/plaza2"))).toBeUndefined();
+  });
+
+  test("[PL3] rooms that differ in their number are one event of one tenant", () => {
+    expect(eventOfName(roomId("t/show-12"))).toBe("t/show");
+    expect(eventOfName(roomId("u/show-s3"))).toBe("u/show");
+    expect(eventOfName(roomId("t/show"))).toBeUndefined();
+  });
+
+  test("[PL44] changes decided for another epoch do nothing", () => {
+    const stored = entry(1, { epoch: epoch(5), changedAtMs: 9_000 });
+    const at = (n: number) => ({ room: room(1), epoch: epoch(n) });
+    expect(changeEntry({ kind: "quarantine", ...at(4) }, stored, 1)).toBeUndefined();
+    expect(changeEntry({ kind: "quarantine", ...at(5) }, stored, 1)).toEqual({
+      ...stored,
+      status: "quarantined",
+      changedAtMs: 9_001,
+    });
+    const crashed = changeEntry({ kind: "crashed", ...at(5), on: node(1) }, stored, 20_000);
+    expect(crashed).toMatchObject({ crashedOn: [node(1)], changedAtMs: 20_000 });
+    expect(changeEntry({ kind: "crashed", ...at(5), on: node(1) }, crashed, 1)).toBeUndefined();
+    expect(changeEntry({ kind: "forget_crashes", ...at(5) }, crashed, 1)?.crashedOn).toEqual([]);
+    expect(changeEntry({ kind: "forget_crashes", ...at(5) }, stored, 1)).toBeUndefined();
+    const create = { kind: "create", room: room(1), world: PLAZA } as const;
+    expect(changeEntry(create, stored, 1)).toBeUndefined();
+    expect(changeEntry(create, undefined, 7)).toEqual(entry(1, { changedAtMs: 7 }));
+    expect(changeEntry({ kind: "close", room: room(1) }, undefined, 7)).toBeUndefined();
+    expect(changeEntry({ kind: "close", room: room(1) }, stored, 7)?.status).toBe("closed");
+  });
+});
