@@ -71,7 +71,10 @@ export class CommandLog<Ticket> {
   /** What is to be sent now, in order of seq. Counts as sent. */
   take(nowMs: number): OutgoingCommand[] {
     if (!this.#attached || this.#suspended || nowMs < this.#blockedUntilMs) return [];
-    while (this.#inFlight.length < COMMANDS_IN_FLIGHT_MAX) {
+    // Counted from the oldest without a reply: the room keeps so many outcomes of a session, and a
+    // lost reply is told again only while its outcome is among them.
+    const oldest = this.#inFlight[0]?.seq ?? this.#nextSeq;
+    while (this.#nextSeq < oldest + COMMANDS_IN_FLIGHT_MAX) {
       const next = this.#queue.shift();
       if (next === undefined) break;
       this.#admit(next.command, next.ticket, nowMs);

@@ -34,6 +34,18 @@ test("[CL25] commands are numbered from 1 and at most 32 are in flight", async (
   clock.advance(1);
 });
 
+test("[CL25] none is sent 32 after one without a reply, whose own would be kept no longer", async () => {
+  const { room, gateways, clock } = await inRoom({ limits: { commandsBurst: 1000 } });
+  for (let i = 0; i < 40; i++) outcome(room.command("say", { i }));
+  gateways.last.tell(...Array.from({ length: 31 }, (_, i) => reply(i + 2)));
+  await settle();
+  expect(gateways.last.last("command").seq).toBe(32);
+  gateways.last.tell(reply(1));
+  await settle();
+  expect(gateways.last.last("command").seq).toBe(40);
+  clock.advance(1);
+});
+
 test("[CL25] a full queue refuses, and so does a body over the limit", async () => {
   const { room } = await inRoom();
   for (let i = 0; i < 32 + 256; i++) outcome(room.command("say"));
