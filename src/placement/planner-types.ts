@@ -105,4 +105,10 @@ export type PlannerEffect =
   | { readonly type: "lookUp"; readonly room: RoomId; readonly create: WorldName | undefined }
   | { readonly type: "readTail"; readonly room: RoomId }
   | { readonly type: "reread" }
+  | {
+      readonly type: "closeRoom";
+      readonly node: ProcessId;
+      readonly room: RoomId;
+      readonly epoch: Epoch;
+    }
   | { readonly type: "changeIndex"; readonly change: IndexChange };

@@ -138,6 +138,9 @@ export class Planner {
       const line = rooms.get(room) as RoomLine;
       if (line.owner !== owner) continue;
       line.announcedAt = now;
+      // The word was lost, or came while the room changed owners.
+      if (line.status === "closed")
+        this.#effects.push({ type: "closeRoom", node: owner, room, epoch });
       const node = view.nodes.get(owner);
       if (node) {
         line.load = meanRoomLoad(node, this.#config.score);

@@ -161,7 +161,7 @@ class PlacementService implements Placement {
   }
 
   async closeRoom(room: RoomId): ReturnType<Placement["closeRoom"]> {
-    const { index, clock, control: bus } = this.#parts;
+    const { index, clock } = this.#parts;
     const stored = await index.change(room, (entry) =>
       changeEntry({ kind: "close", room }, entry, clock.wallNow()),
     );
@@ -170,7 +170,7 @@ class PlacementService implements Placement {
     // The line may know a newer owner than the entry.
     const { owner, epoch } = this.#rooms.get(room) ?? stored.value;
     if (owner !== undefined && !this.#closed)
-      bus.publish(subjects.nodeControl(owner), control.encode({ type: "closeRoom", room, epoch }));
+      this.#apply({ type: "closeRoom", node: owner, room, epoch });
     return stored;
   }
 
@@ -339,6 +339,11 @@ class PlacementService implements Placement {
       case "readTail":
         this.#stores.readTail(effect.room);
         return;
+      case "closeRoom": {
+        const { node, room, epoch } = effect;
+        bus.publish(subjects.nodeControl(node), control.encode({ type: "closeRoom", room, epoch }));
+        return;
+      }
       case "reread":
         this.#stores.reread();
         return;

@@ -574,3 +574,18 @@ describe("questions", () => {
     expect(bench.locate("y").located).toEqual(["placing"]);
   });
 });
+
+describe("closed rooms", () => {
+  test("[PL46] whoever announces a room that is closed is told so", () => {
+    const bench = new Bench();
+    bench.index(entry(1, { status: "closed", epoch: epoch(7), owner: node(1) }), entry(2));
+    const told = (effects: readonly PlannerEffect[]) =>
+      effects.filter(({ type }) => type === "closeRoom");
+    const close = { type: "closeRoom", node: node(1), room: room(1) };
+    expect(told(bench.route(node(1), [1, 7], [2, 3]))).toEqual([{ ...close, epoch: epoch(7) }]);
+    expect(told(bench.route(node(1), [1, 6])), "an older owner").toEqual([]);
+    expect(told(bench.route(node(1), [1, 9])), "again, and after a takeover").toEqual([
+      { ...close, epoch: epoch(9) },
+    ]);
+  });
+});
