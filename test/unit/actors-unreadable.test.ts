@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defineRoom } from "../../actors/room/define-room.ts";
-import { serve, takeOver } from "../support/counter-world.ts";
+import { counter, serve, takeOver } from "../support/counter-world.ts";
 
 describe("what no decoder would read back", () => {
   const guests = defineRoom({
@@ -58,5 +58,19 @@ describe("what no decoder would read back", () => {
     expect(node.counts.get("roomcluster_room_crashes_total guests")).toBeUndefined();
     const next = await takeOver(served, guests);
     expect(next.node.stats().rooms, "the journal can be read").toBe(1);
+  });
+});
+
+describe("names that every object has", () => {
+  it("[RG4] a signal called constructor is none, and crashes nothing", async () => {
+    const { harness, node, gateway } = await serve(counter);
+    gateway.attach("ada");
+    await harness.run(20);
+    for (const name of ["constructor", "toString", "__proto__"])
+      gateway.send({ type: "signal", slot: 0, generation: 0, name, body: null });
+    await harness.run(50);
+    expect(gateway.of("signal")).toEqual([]);
+    expect(node.counts.get("roomcluster_room_crashes_total counter")).toBeUndefined();
+    expect(node.node.stats().sessions).toBe(1);
   });
 });
