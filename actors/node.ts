@@ -62,6 +62,11 @@ export class Node {
   readonly #proposedAt = new Map<RoomId, number>();
   readonly #inLinks = new InLinks();
   readonly #outLinks = new Map<ProcessId, { readonly link: OutLink; usedAt: number }>();
+  /**
+   * The highest of the links that were closed. Were the first batch of a new link number 1, and lost,
+   * its gateway would take all that follow for old ones.
+   */
+  #lastNumber = 0;
   readonly #toldStale = new Map<string, number>();
   readonly #announcer: RouteAnnouncer;
   readonly #takeovers: Takeovers;
@@ -260,7 +265,8 @@ export class Node {
     if (!out) {
       const subject = gatewayInbox(gateway);
       const { flushMs } = this.#config;
-      out = { link: new OutLink(dataBus, clock, { self, subject, flushMs }), usedAt: 0 };
+      const options = { self, subject, flushMs, after: this.#lastNumber };
+      out = { link: new OutLink(dataBus, clock, options), usedAt: 0 };
       this.#outLinks.set(gateway, out);
     }
     out.usedAt = clock.now();
@@ -274,6 +280,7 @@ export class Node {
     for (const [gateway, out] of this.#outLinks) {
       if (now - out.usedAt < GATEWAY_IDLE_MS) continue;
       out.link.close();
+      this.#lastNumber = Math.max(this.#lastNumber, out.link.sequence);
       this.#outLinks.delete(gateway);
       this.#inLinks.forget(gateway);
     }

@@ -16,7 +16,7 @@ const BATCH_BYTES_SOFT = 4 * 1024;
 export class OutLink {
   #parts: Uint8Array[] = [];
   #bytes = 0;
-  #sequence = 0;
+  #sequence: number;
   #timer: Timer | undefined;
   readonly #bus: Pick<Bus, "publish">;
   readonly #clock: Clock;
@@ -24,17 +24,31 @@ export class OutLink {
   readonly #subject: string;
   readonly #flushMs: number;
 
-  /** `flushMs`: how long a message may wait for company; `flush` sends at once. */
+  /**
+   * `flushMs`: how long a message may wait for company; `flush` sends at once. `after`: the highest
+   * number that the receiver may know of a link before this one.
+   */
   constructor(
     bus: Pick<Bus, "publish">,
     clock: Clock,
-    options: { readonly self: ProcessId; readonly subject: string; readonly flushMs: number },
+    options: {
+      readonly self: ProcessId;
+      readonly subject: string;
+      readonly flushMs: number;
+      readonly after?: number;
+    },
   ) {
     this.#bus = bus;
     this.#clock = clock;
     this.#self = options.self;
     this.#subject = options.subject;
     this.#flushMs = options.flushMs;
+    this.#sequence = options.after ?? 0;
+  }
+
+  /** Number of the last batch. */
+  get sequence(): number {
+    return this.#sequence;
   }
 
   send(message: Uint8Array): void {

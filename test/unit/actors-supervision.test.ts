@@ -1,8 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { MAILBOX_DEFAULTS, Mailbox } from "../../actors/mailbox.ts";
 import { afterCrash, RESTART_DEFAULTS } from "../../actors/supervisor.ts";
+import { EPOCH_NONE } from "../../src/kernel/epoch.ts";
 import { roomId } from "../../src/kernel/ids.ts";
 import { decodeControl } from "../../src/protocol/control-messages.ts";
+import { decodeRun } from "../../src/protocol/msgpack.ts";
+import { BATCH_HEAD } from "../../src/protocol/room-messages.ts";
+import { gatewayInbox } from "../../src/protocol/subjects.ts";
 import { counter, currentEpoch, serve } from "../support/counter-world.ts";
 import { ROOM } from "../support/room-harness.ts";
 
@@ -105,6 +109,21 @@ describe("supervision", () => {
     for (let i = 0; i < 50; i++) gateway.send({ type: "watch", index: 0 });
     await harness.run(20);
     expect(gateway.of("stale")).toMatchObject([{ room: "demo/elsewhere" }]);
+  });
+
+  it("[SV9] batches to a gateway are numbered on after an idle minute", async () => {
+    const { harness, gateway } = await serve();
+    const numbers: number[] = [];
+    harness.data.open("listener").subscribe(gatewayInbox(gateway.id), ({ data }) => {
+      const run = decodeRun(data, 64);
+      numbers.push(run.ok ? (BATCH_HEAD(run.value[0])?.sequence ?? 0) : 0);
+    });
+    for (let round = 0; round < 3; round++) {
+      gateway.send({ type: "watch", index: 0 }, EPOCH_NONE);
+      await harness.run(20);
+      await harness.clock.run(80_000, 100);
+    }
+    expect(numbers).toEqual([1, 2, 3]);
   });
 
   it("[SV6] a takeover's route is told at once and again", async () => {
