@@ -9,7 +9,7 @@ import type { RoomRecord, ToRoom } from "../../src/protocol/room-messages.ts";
 import { Commands } from "./commands.ts";
 import type { World } from "./define-room.ts";
 import type { Moment, RoomEffect, RoomMessage, RoomParts } from "./effects.ts";
-import { CREATED, gatewayOf, type RoomFold, type SessionRow } from "./fold.ts";
+import { CREATED, gatewayOf, patched, type RoomFold, type SessionRow } from "./fold.ts";
 import { type HookContext, runHook, whoOf } from "./hooks.ts";
 import { Ledger } from "./ledger.ts";
 import { Membership } from "./membership.ts";
@@ -39,6 +39,9 @@ export class RoomCore {
   #snapshotting = false;
   #recordsSinceSnapshot: number;
   #bytesSinceSnapshot = 0;
+  /** Size of the last one taken here. */
+  #snapshotBytes = 0;
+  readonly #snapshotsFrom: number;
   #nonceInFlight = "";
 
   constructor(options: {
@@ -82,6 +85,8 @@ export class RoomCore {
     });
     for (const record of records) this.#ring.push(record, encode(record).length);
     this.#recordsSinceSnapshot = records.length;
+    const quietMs = fold.created ? config.snapshotQuietMs * (1 + random.next()) : 0;
+    this.#snapshotsFrom = moment.now + quietMs;
     if (!fold.created) this.#create();
     if (fold.attempt) this.#commands.deadLetter(fold.attempt);
   }
@@ -258,7 +263,16 @@ export class RoomCore {
     const document = { state: definition.state(), secret: definition.secret?.() ?? {} };
     for (const [part, values] of Object.entries(document))
       for (const [key, value] of Object.entries(values)) patches.push([0, [part, key], value]);
-    this.#parts.record({ type: "system", cause: CREATED, patches, events: [] });
+    const entry = { type: "system", cause: CREATED, patches, events: [] } as const;
+    const created = patched(this.#parts.ledger.decided.document, patches);
+    this.#parts.record(entry, {
+      document: created,
+      patches,
+      events: [],
+      later: [],
+      value: null,
+      readable: true,
+    });
   }
 
   #close(): void {
@@ -329,20 +343,27 @@ export class RoomCore {
     this.#recordsSinceSnapshot++;
     this.#bytesSinceSnapshot += settled.bytes;
     this.#commands.proceed(this.#at(moment));
-    this.#maybeSnapshot();
+    this.#maybeSnapshot(moment);
     this.#flush(moment);
   }
 
-  #maybeSnapshot(): void {
+  /**
+   * A snapshot is due when a takeover would have more to replay than to load: after as many bytes
+   * of records as the last one had. Not in the first seconds, when everybody comes back at once.
+   */
+  #maybeSnapshot({ now }: Moment): void {
     const { config, ledger } = this.#parts;
-    const due =
-      this.#recordsSinceSnapshot >= config.snapshotRecords ||
-      this.#bytesSinceSnapshot >= config.snapshotBytes;
-    if (!due || this.#snapshotting) return;
+    const records = this.#recordsSinceSnapshot;
+    const outgrown =
+      records >= config.snapshotRecordsMin && this.#bytesSinceSnapshot >= this.#snapshotBytes;
+    const due = outgrown || records >= config.snapshotRecords;
+    if (!due || this.#snapshotting || now < this.#snapshotsFrom) return;
     this.#snapshotting = true;
     this.#recordsSinceSnapshot = 0;
     this.#bytesSinceSnapshot = 0;
-    this.#effects.push({ type: "store", snapshot: encodeSnapshot(ledger.acked, ledger.tail) });
+    const snapshot = encodeSnapshot(ledger.acked, ledger.tail);
+    this.#snapshotBytes = snapshot.data.length;
+    this.#effects.push({ type: "store", snapshot });
   }
 
   #flush(moment: Moment): void {

@@ -1,11 +1,11 @@
-import { applyPatches, enablePatches, type Patch as ImmerPatch } from "immer";
+import { applyPatches as applyWithImmer, enablePatches, type Patch as ImmerPatch } from "immer";
 import { assert } from "../../src/kernel/assert.ts";
 import { EPOCH_NONE, type Epoch } from "../../src/kernel/epoch.ts";
 import type { PersonId, ProcessId, SessionId, WorldName } from "../../src/kernel/ids.ts";
 import { processId } from "../../src/kernel/ids.ts";
 import { COMMANDS_IN_FLIGHT_MAX, type Role } from "../../src/protocol/client-messages.ts";
 import type { EntryOf, JournalEntry } from "../../src/protocol/journal-record.ts";
-import type { Patch } from "../../src/protocol/patches.ts";
+import { applyPatches, type Patch } from "../../src/protocol/patches.ts";
 
 enablePatches();
 
@@ -95,11 +95,14 @@ export class RoomFold {
 
   /**
    * Applies one entry of the record at `index`. `written` is the document after the entry's
-   * patches where the caller has it already; a replay leaves it out.
+   * patches, which an owner has from its hook. A replay leaves it out: nobody shares its document
+   * yet, so the patches are applied in place, many times faster than by making a new one each time.
    */
   apply(entry: JournalEntry, index: number, written?: Document): void {
     if ("patches" in entry && entry.patches.length > 0)
-      this.document = written ?? patched(this.document, entry.patches);
+      if (written) this.document = written;
+      else
+        assert(applyPatches(this.document, ownValues(entry.patches)), "patches fit their document");
     this.attempt = undefined;
     switch (entry.type) {
       case "command":
@@ -170,14 +173,22 @@ export class RoomFold {
 
 const OPS = ["replace", "add", "remove"] as const;
 
-/** The document after patches from the journal. */
+/** Records are told to others too, so what later patches change must not be theirs. */
+const ownValues = (patches: readonly Patch[]): Patch[] =>
+  patches.map(([op, path, value]) =>
+    typeof value === "object" && value !== null
+      ? [op, path, structuredClone(value)]
+      : [op, path, value],
+  );
+
+/** A new document with the patches applied. */
 export function patched(document: Document, patches: readonly Patch[]): Document {
   const changes: ImmerPatch[] = patches.map(([op, path, value]) => ({
     op: OPS[op],
     path: [...path],
     value,
   }));
-  return applyPatches(document, changes);
+  return applyWithImmer(document, changes);
 }
 
 /** Immer's patches as the journal keeps them. */

@@ -7,9 +7,12 @@ export interface RoomConfig {
   readonly recordBytesMax: number;
   /** World state a room may hold; commands beyond it are refused with `state_full`. */
   readonly stateBytesMax: number;
-  /** A snapshot is taken after so many records or bytes: what a takeover has to replay at most. */
+  /** A snapshot is taken after so many records at the latest: what a takeover has to replay. */
   readonly snapshotRecords: number;
-  readonly snapshotBytes: number;
+  /** And after so many at the earliest, once they are as large as the last snapshot was. */
+  readonly snapshotRecordsMin: number;
+  /** After a takeover none is taken for so long, and up to twice as long. */
+  readonly snapshotQuietMs: number;
   /**
    * Records kept for gateways and clients that resume; beyond it they get a snapshot. All of them
    * go into one message, so the bytes stay below NATS's max_payload.
@@ -41,7 +44,8 @@ export const ROOM_DEFAULTS: RoomConfig = {
   recordBytesMax: 256 * 1024,
   stateBytesMax: 1024 * 1024,
   snapshotRecords: 256,
-  snapshotBytes: 512 * 1024,
+  snapshotRecordsMin: 32,
+  snapshotQuietMs: 5_000,
   ringRecordsMax: 512,
   ringBytesMax: 512 * 1024,
   seatHoldMs: 60_000,

@@ -28,7 +28,7 @@ export const livenessDefaults: LivenessConfig = {
   tickMs: 50,
   echoMs: 500,
   ageMsMax: 3_000,
-  lastWordsMs: 100,
+  lastWordsMs: 250,
 };
 
 export interface Overdue {

@@ -31,6 +31,9 @@ import { gatewayInbox, nodeControl, nodeInbox } from "../../src/protocol/subject
 export const ROOM = roomId("demo/hall");
 export const PROFILE = { name: "Ada", color: 1, model: "capsule" };
 
+/** Snapshots are not put off after a takeover: tests want them at once. */
+const PROMPT = { ...NODE_DEFAULTS, room: { ...NODE_DEFAULTS.room, snapshotQuietMs: 0 } };
+
 export interface HostedNode {
   readonly id: ProcessId;
   readonly node: Node;
@@ -81,7 +84,7 @@ export class RoomHarness {
       index: stores.index,
       turn: () => {},
     };
-    return { id, node: new Node(ports, worlds, { ...NODE_DEFAULTS, ...config }), stores, counts };
+    return { id, node: new Node(ports, worlds, { ...PROMPT, ...config }), stores, counts };
   }
 
   gateway(name: string): ScriptedGateway {

@@ -128,12 +128,10 @@ class Stack {
   }
 
   get epoch() {
-    const log = this.harness.stores.logs.get(PLAZA)?.records ?? [];
-    const owners = this.harness
-      .journal(PLAZA)
-      .flatMap((record, i) => (record.type === "owner" ? [log[i]?.sequence ?? 0] : []));
-    const last = owners.at(-1);
-    return last === undefined ? EPOCH_NONE : epochAt(1, last);
+    // The tail tells it; the owner record itself may have been trimmed.
+    const record = this.harness.journal(PLAZA).at(-1);
+    if (record?.type !== "owner") return record?.epoch ?? EPOCH_NONE;
+    return epochAt(1, this.harness.stores.logs.get(PLAZA)?.records.at(-1)?.sequence ?? 0);
   }
 }
 
