@@ -63,8 +63,8 @@ export class Node {
   readonly #inLinks = new InLinks();
   readonly #outLinks = new Map<ProcessId, { readonly link: OutLink; usedAt: number }>();
   /**
-   * The highest of the links that were closed. Were the first batch of a new link number 1, and lost,
-   * its gateway would take all that follow for old ones.
+   * The highest of the links that were closed. Were the first batch of a new link number 1, and
+   * lost, its gateway would take all that follow for old ones.
    */
   #lastNumber = 0;
   readonly #toldStale = new Map<string, number>();
