@@ -158,6 +158,7 @@ describe.skipIf(withoutNats)("what dies does not hurt", () => {
     cluster.kill(nameOf(before.owner));
     cluster.kill("placement-1");
     await settled("another owner serves everyone", (s) => s.room.epoch > epoch);
+    expect(crew.sailors.map(({ closes }) => closes)).toEqual(Array(5).fill(0));
     await nothingLost(room);
     await cluster.restart("placement-1");
     await cluster.restart(nameOf(before.owner));
