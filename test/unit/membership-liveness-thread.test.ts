@@ -103,7 +103,8 @@ describe.skipIf(withoutNats)("the liveness thread", () => {
     expect(signal).toBe("SIGKILL");
     const tookMs = systemClock.now() - blockedAt;
     console.log(`stuck loop ended after ${tookMs.toFixed(0)} ms`);
-    expect(tookMs).toBeGreaterThan(2_900);
+    // The last echo may be an interval of 500 ms old when the loop stops.
+    expect(tookMs).toBeGreaterThan(2_400);
     expect(tookMs).toBeLessThan(4_000);
     // A stuck loop ages its echoes too, and whichever age is over the limit first ends it.
     const last = () => own().at(-1)?.beat;
