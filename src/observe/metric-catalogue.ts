@@ -90,6 +90,10 @@ export const METRICS = {
     help: "Times this replica threw its samples and decisions away, by cause: loop or bus.",
     labels: ["cause"],
   },
+  roomcluster_placement_declared_dead_total: {
+    kind: "counter",
+    help: "Times that a node which still beats was told that it is held dead.",
+  },
   roomcluster_placement_malformed_total: {
     kind: "counter",
     help: "Control messages that placement could not read, or of processes beyond its limit.",

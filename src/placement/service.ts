@@ -13,6 +13,7 @@ import type { Observer } from "../observe/observer.ts";
 import { type ControlMessage, control, decodeControl } from "../protocol/control-messages.ts";
 import * as subjects from "../protocol/subjects.ts";
 import { autoCreateBy } from "./auto-create.ts";
+import { DeathNotices } from "./death-notices.ts";
 import { changeEntry } from "./index-changes.ts";
 import { Planner } from "./planner.ts";
 import {
@@ -93,6 +94,7 @@ class PlacementService implements Placement {
   readonly #detector = new Detector();
   readonly #planner: Planner;
   readonly #stores: StoreWork;
+  readonly #notices = new DeathNotices();
   readonly #subscriptions: Subscription[];
   readonly #timers: Timer[];
   readonly #asks = new Map<number, (data: Uint8Array) => void>();
@@ -222,13 +224,24 @@ class PlacementService implements Placement {
 
   #onNodeBeat(beat: Extract<ControlMessage, { type: "nodeBeat" }>, now: number): boolean {
     const { process } = beat;
-    if (this.#detector.state(process) === "dead") return true;
+    if (this.#detector.state(process) === "dead") {
+      this.#tellDead(process, now);
+      return true;
+    }
     const observed = this.#view.observeNode(beat, now);
     if (observed.kind === "superseded") this.#run(this.#detector.superseded(process));
     if (observed.kind !== "accepted") return observed.kind !== "full";
     if (observed.older !== undefined) this.#run(this.#detector.superseded(observed.older));
     this.#run(this.#detector.beat(process, beat, now));
     return true;
+  }
+
+  #tellDead(process: ProcessId, now: number): void {
+    if (!this.#notices.due(process, now)) return;
+    const { control: bus, observer } = this.#parts;
+    bus.publish(subjects.nodeControl(process), control.encode({ type: "declaredDead", process }));
+    observer.metrics.add("roomcluster_placement_declared_dead_total");
+    observer.log.warn({ node: process }, "a node that is held dead still beats: told so");
   }
 
   #onAdvisory({ data }: BusMessage): void {

@@ -104,6 +104,8 @@ export const control = family({
   closeRoom: [10, { room: ROOM, epoch: EPOCH }],
   drain: [11, { deadlineMs: U32 }],
   echo: [12, { stamp: NUMBER }],
+  /** To an incarnation that still beats: placement holds it dead and never uses it again. */
+  declaredDead: [13, { process: PROCESS }],
 });
 export type ControlMessage = MessageOf<typeof control.definitions>;
 export type ControlOf<T extends ControlMessage["type"]> = Extract<ControlMessage, { type: T }>;

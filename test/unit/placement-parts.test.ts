@@ -3,6 +3,7 @@ import type { IndexEntry } from "../../src/journal/index-store.ts";
 import { EPOCH_NONE, epochAt } from "../../src/kernel/epoch.ts";
 import { type ProcessId, processId, roomId, worldName } from "../../src/kernel/ids.ts";
 import { autoCreateBy } from "../../src/placement/auto-create.ts";
+import { DeathNotices } from "../../src/placement/death-notices.ts";
 import { changeEntry } from "../../src/placement/index-changes.ts";
 import { eventOfName } from "../../src/placement/room-table.ts";
 
@@ -42,6 +43,21 @@ describe("small parts", () => {
     expect(eventOfName(roomId("t/show-12"))).toBe("t/show");
     expect(eventOfName(roomId("u/show-s3"))).toBe("u/show");
     expect(eventOfName(roomId("t/show"))).toBeUndefined();
+  });
+
+  test("[PL47] whom to tell that it is dead: each once a period, and few are remembered", () => {
+    const notices = new DeathNotices({ everyMs: 1_000, processesMax: 2 });
+    expect([0, 999, 1_000, 1_999].map((now) => notices.due(node(1), now))).toEqual([
+      true,
+      false,
+      true,
+      false,
+    ]);
+    expect(notices.due(node(2), 1_500)).toBe(true);
+    expect(notices.due(node(1), 2_000)).toBe(true);
+    expect(notices.due(node(3), 2_001)).toBe(true);
+    expect(notices.due(node(1), 2_002), "still remembered: told after node 2").toBe(false);
+    expect(notices.due(node(2), 2_003), "forgotten: told longest ago").toBe(true);
   });
 
   test("[PL44] changes decided for another epoch do nothing", () => {

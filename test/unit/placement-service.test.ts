@@ -10,7 +10,12 @@ import { silentObserver } from "../../src/observe/observer.ts";
 import { type Placement, placementDefaults, startPlacement } from "../../src/placement/service.ts";
 import { control, decodeControl } from "../../src/protocol/control-messages.ts";
 import { decodeRecord } from "../../src/protocol/journal-record.ts";
-import { DISCONNECTS, livenessConnection, PLACE_REQUEST } from "../../src/protocol/subjects.ts";
+import {
+  DISCONNECTS,
+  livenessConnection,
+  nodeControl,
+  PLACE_REQUEST,
+} from "../../src/protocol/subjects.ts";
 import { PLAZA, StubNode } from "./placement-stub-node.ts";
 
 const id = (name: string, n = 1): ProcessId =>
@@ -27,14 +32,20 @@ class Cluster {
   readonly nodes: StubNode[] = [];
   readonly placements: Placement[] = [];
   readonly proposedAt: number[] = [];
+  readonly deathNotices: { readonly to: string; readonly of: ProcessId; readonly at: number }[] =
+    [];
   readonly asker: Bus;
   readonly #server: Bus;
 
   constructor() {
     this.asker = this.controlNet.open("asker");
     this.#server = this.sysNet.open("nats-server");
-    this.asker.subscribe("c.n.*.*.ctl", ({ data }) => {
-      if (decodeControl(data)?.type === "propose") this.proposedAt.push(this.clock.now());
+    this.asker.subscribe("c.n.*.*.ctl", ({ subject, data }) => {
+      const message = decodeControl(data);
+      const at = this.clock.now();
+      if (message?.type === "propose") this.proposedAt.push(at);
+      if (message?.type === "declaredDead")
+        this.deathNotices.push({ to: subject, of: message.process, at });
     });
   }
 
@@ -213,6 +224,49 @@ describe("failover", () => {
     expect(await c.locate(room(1))).toMatchObject({ status: "quarantined" });
     const stored = await c.stores.open().index.read(room(1));
     expect(stored).toMatchObject({ value: { status: "quarantined" } });
+  });
+});
+
+describe("a node that is held dead and beats on", () => {
+  const told = (c: Cluster, node: StubNode) =>
+    c.deathNotices.filter(({ of }) => of === node.process);
+
+  test("[PL47] [MS6] is told so on its own subject once a second, and gets nothing", async () => {
+    const c = start(1, 3);
+    const rooms = await c.fill(9);
+    const victim = c.nodes[0] as StubNode;
+    c.controlNet.faults.disconnect(victim.process);
+    c.advise(victim);
+    await c.run(500);
+    for (const one of rooms) expect((await c.tailOwner(one)).process).not.toBe(victim.process);
+    expect(c.deathNotices, "nobody is told who is not heard").toEqual([]);
+    const proposals = victim.proposals.length;
+    c.controlNet.faults.reconnect(victim.process);
+    await c.run(5_000);
+    expect(c.deathNotices).toEqual(told(c, victim));
+    expect(new Set(c.deathNotices.map(({ to }) => to))).toEqual(
+      new Set([nodeControl(victim.process)]),
+    );
+    const at = c.deathNotices.map((notice) => notice.at);
+    expect(at.length).toBeGreaterThanOrEqual(4);
+    expect(at.length).toBeLessThanOrEqual(5);
+    for (const [i, moment] of at.slice(1).entries())
+      expect(moment - (at[i] ?? 0), `${at}`).toBeGreaterThanOrEqual(1_000);
+    expect(victim.proposals).toHaveLength(proposals);
+  });
+
+  test("[PL47] [MS8] so is an incarnation that a newer one superseded, and only that", async () => {
+    const c = start(1, 2);
+    await c.fill(4);
+    const old = c.nodes[0] as StubNode;
+    c.node("n1", 2);
+    await c.run(1_000);
+    expect(told(c, old).length).toBeGreaterThan(0);
+    expect(told(c, old)).toEqual(c.deathNotices);
+    old.kill();
+    const count = c.deathNotices.length;
+    await c.run(3_000);
+    expect(c.deathNotices).toHaveLength(count);
   });
 });
 
