@@ -5,9 +5,9 @@ import type { Journal } from "../src/journal/journal.ts";
 import type { SnapshotStore } from "../src/journal/snapshot-store.ts";
 import { backoffMs } from "../src/kernel/backoff.ts";
 import { type Clock, delay, type Timer } from "../src/kernel/clock.ts";
-import { epochCompare } from "../src/kernel/epoch.ts";
+import { EPOCH_NONE, epochCompare } from "../src/kernel/epoch.ts";
 import type { ProcessId, RoomId, WorldName } from "../src/kernel/ids.ts";
-import type { Random } from "../src/kernel/random.ts";
+import { type Random, randomBelow } from "../src/kernel/random.ts";
 import type { Observer } from "../src/observe/observer.ts";
 import { decodeControl, type Proposal } from "../src/protocol/control-messages.ts";
 import { gatewayToRoom, roomToGateway, type ToRoom } from "../src/protocol/room-messages.ts";
@@ -51,7 +51,24 @@ export interface NodeStats {
 
 const GATEWAY_IDLE_MS = 60_000;
 const STALE_EVERY_MS = 100;
+/**
+ * The index is written so long after a takeover, or twice that: the room's people come first, and
+ * placement hears of the owner by its route.
+ */
+const INDEX_WAIT_MS = 500;
 const INDEX_RETRY = { baseMs: 100, capMs: 2_000 };
+
+/** A room that is served and that the index has not heard of. */
+const unknownTo = (room: RoomId, world: WorldName): IndexEntry => ({
+  room,
+  world,
+  status: "wanted",
+  epoch: EPOCH_NONE,
+  owner: undefined,
+  crashedOn: [],
+  immovable: false,
+  changedAtMs: 0,
+});
 
 /** A process that hosts rooms: claims what placement proposes, and passes messages in and out. */
 export class Node {
@@ -182,7 +199,7 @@ export class Node {
 
   #activated(runtime: RoomRuntime): void {
     this.#takeovers.done(runtime);
-    const { clock, observer, self } = this.#ports;
+    const { clock, observer, random, self } = this.#ports;
     const { room, epoch, world } = runtime;
     if (epoch === undefined) return;
     this.#announcer.serve(room, epoch);
@@ -191,26 +208,21 @@ export class Node {
     if (proposedAt !== undefined)
       observer.metrics.observe("roomcluster_takeover_ms", clock.now() - proposedAt);
     observer.metrics.set("roomcluster_rooms", this.#rooms.size);
-    const fresh: IndexEntry = {
-      room,
-      world: world.name,
-      status: "wanted",
-      epoch,
-      owner: self,
-      crashedOn: [],
-      immovable: false,
-      changedAtMs: Math.floor(clock.wallNow()),
-    };
     const after = this.#stampAfter;
     const current = (): boolean => this.#rooms.get(room) === runtime && runtime.epoch === epoch;
-    void this.#changeIndex(room, current, (entry) =>
-      entry ? { ...entry, epoch, owner: self, changedAtMs: after(entry) } : fresh,
+    const owned = (known: IndexEntry | undefined): IndexEntry => {
+      const entry = known ?? unknownTo(room, world.name);
+      return { ...entry, epoch, owner: self, changedAtMs: after(entry) };
+    };
+    clock.after(
+      INDEX_WAIT_MS + randomBelow(random, INDEX_WAIT_MS),
+      () => void this.#changeIndex(room, current, owned),
     );
   }
 
   #ended(runtime: RoomRuntime, reason: EndReason): void {
     this.#takeovers.done(runtime);
-    const { room } = runtime;
+    const { room, world } = runtime;
     if (this.#rooms.get(room) !== runtime) return;
     const { self, observer } = this.#ports;
     this.#rooms.delete(room);
@@ -228,9 +240,10 @@ export class Node {
     };
     const after = this.#stampAfter;
     const absent = (): boolean => !this.#rooms.has(room);
-    void this.#changeIndex(room, absent, (entry) => {
+    void this.#changeIndex(room, absent, (known) => {
+      const entry = known ?? unknownTo(room, world.name);
       // Whoever claimed the room since has the word; and what is written already is not repeated.
-      if (!entry || epochCompare(entry.epoch, epoch) > 0) return undefined;
+      if (epochCompare(entry.epoch, epoch) > 0) return undefined;
       if (entry.epoch === epoch && entry.owner === undefined) return undefined;
       const change = outcome(entry);
       return change && { ...entry, epoch, owner: undefined, ...change, changedAtMs: after(entry) };

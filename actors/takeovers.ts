@@ -2,7 +2,7 @@ import type { Clock } from "../src/kernel/clock.ts";
 import type { RoomRuntime } from "./room/runtime.ts";
 
 /** At once on their way to serving: the first of many rooms are up while the last still wait. */
-const UNDER_WAY_MAX = 16;
+const UNDER_WAY_MAX = 128;
 /**
  * A room that takes longer than this holds no place any more. A stream whose leader died freezes
  * its rooms for seconds, and rooms of other streams must not wait for them.

@@ -133,13 +133,22 @@ export class Attendance {
     }
   }
 
-  /** The floor rose: whoever is here has to be attached again. */
-  moved(now: number): void {
+  /** The floor rose: whoever is here has to be attached again, at `dueAt` at the latest. */
+  moved(now: number, dueAt: number): void {
     for (const session of this.#sessions.values()) {
-      session.reattach(now);
+      session.reattach(dueAt);
       this.#attach(session, now);
     }
     this.#depart(now);
+  }
+
+  /** The owner listens. */
+  attachAll(now: number): void {
+    for (const session of this.#sessions.values()) {
+      if (session.phase !== "attaching") continue;
+      session.reattach(now);
+      this.#attach(session, now);
+    }
   }
 
   sweep(now: number): void {

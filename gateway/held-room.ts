@@ -89,7 +89,7 @@ export class HeldRoom {
   receive(from: ProcessId, message: FromRoom): void {
     const { metrics } = this.#deps.observer;
     if (message.type === "moved") return this.route.heard(undefined);
-    if (message.type === "stale") return this.route.heard(message.epoch);
+    if (message.type === "stale") return this.#stale(from, message.epoch);
     const standing = this.route.judge(message.epoch);
     if (standing === "stale") {
       metrics.add("roomcluster_fenced_total", 1, { where: "gateway" });
@@ -103,6 +103,12 @@ export class HeldRoom {
     }
     this.#heard(message.epoch);
     this.#apply(message);
+  }
+
+  /** A node where the room is not says so with the epoch that it was addressed by. */
+  #stale(from: ProcessId, epoch: Epoch): void {
+    const gone = from === this.route.owner && epoch === this.route.floor;
+    this.route.heard(gone ? undefined : epoch);
   }
 
   /** Batches from this process were lost; some of them may have been about this room. */
@@ -225,8 +231,9 @@ export class HeldRoom {
     this.replica.epoch = epoch;
     if (known === EPOCH_NONE) return;
     if (epochGeneration(known) !== epochGeneration(epoch)) this.#startOver();
+    // The tick that follows at once takes it along: one write, not two, for everyone here.
     this.#news.add({ type: "epoch", epoch });
-    if (this.replica.ready) this.#count(this.#composer.flush(this.attendance.viewers()));
+    this.attendance.attachAll(this.#heardAt);
   }
 
   #moved(epoch: Epoch): void {
@@ -234,7 +241,10 @@ export class HeldRoom {
     const { log } = this.#deps.observer;
     log.info({ room: this.id, epoch, owner: this.route.owner }, "The room has a new owner.");
     this.#parts.clear();
-    this.attendance.moved(now);
+    // A takeover hits all rooms of a node at once: first each shows that it lives, then its people
+    // are attached. Somebody who joins has nothing to see and need not wait.
+    const { attachMsMax } = this.#deps.config;
+    this.attendance.moved(now, this.replica.ready ? now + attachMsMax : now);
     this.#fallBehind();
   }
 

@@ -108,13 +108,13 @@ export class Session {
     return this.phase === "attached" && this.#attachedEpoch === floor;
   }
 
-  /** There is a new owner, who has to be told of this socket. */
-  reattach(now: number): void {
+  /** There is a new owner, who has to be told of this socket at `dueAt` at the latest. */
+  reattach(dueAt: number): void {
     if (this.phase === "left") return;
     if (this.phase === "attached") this.#rejoins = true;
     this.phase = "attaching";
     this.#tries = 0;
-    this.#dueAt = now;
+    this.#dueAt = dueAt;
   }
 
   /** The attach to send now, or undefined while none is due. */

@@ -13,7 +13,7 @@ import { CREATED, gatewayOf, patched, type RoomFold, type SessionRow } from "./f
 import { type HookContext, runHook, whoOf } from "./hooks.ts";
 import { Ledger } from "./ledger.ts";
 import { Membership } from "./membership.ts";
-import { Outlet, publicRecord } from "./outlet.ts";
+import { type Outgoing, Outlet, publicRecord } from "./outlet.ts";
 import { Presence } from "./presence.ts";
 import { RecordRing } from "./record-ring.ts";
 import type { Register, RegisterEffect } from "./register.ts";
@@ -159,9 +159,13 @@ export class RoomCore {
     const at = this.#at(moment);
     const { outlet } = this.#parts;
     switch (message.type) {
-      case "watch":
-        outlet.heard(from, moment.now);
-        return outlet.catchUp(from, message.index, this.#ring, () => this.#source());
+      case "watch": {
+        const newcomer = outlet.heard(from, moment.now);
+        outlet.catchUp(from, message.index, this.#ring, () => this.#source());
+        // After a takeover people wait for a sign of life, which need not wait for the next tick.
+        if (newcomer) outlet.send(from, this.#tickMessage(moment, new Uint8Array(0)));
+        return;
+      }
       case "attach":
         outlet.heard(from, moment.now);
         return this.#membership.attach(from, message, at);
@@ -178,10 +182,8 @@ export class RoomCore {
       case "poses":
         return this.#poses(from, message.rows);
       case "fetch": {
-        const records = this.#ring.after(message.after) ?? null;
-        const { request } = message;
-        if (message.after === this.index)
-          return outlet.send(from, { type: "records", request, records: [] });
+        const { request, after } = message;
+        const records = after === this.index ? [] : (this.#ring.after(after) ?? null);
         return outlet.send(from, { type: "records", request, records });
       }
     }
@@ -226,7 +228,7 @@ export class RoomCore {
   }
 
   #onTick(moment: Moment): void {
-    const { world, config, ledger, outlet, presence } = this.#parts;
+    const { world, config, outlet, presence } = this.#parts;
     this.#signals = 0;
     this.#tick = (this.#tick + 1) >>> 0;
     if (!this.alone) {
@@ -234,13 +236,12 @@ export class RoomCore {
       this.#runOnTick(moment);
     }
     if (!outlet.watched) return;
-    outlet.broadcast({
-      type: "tick",
-      tick: this.#tick,
-      at: this.#at(moment),
-      index: ledger.acked.index,
-      rows: presence.tickRows(world.tickHz),
-    });
+    outlet.broadcast(this.#tickMessage(moment, presence.tickRows(world.tickHz)));
+  }
+
+  #tickMessage(moment: Moment, rows: Uint8Array): Extract<Outgoing, { type: "tick" }> {
+    const { index } = this.#parts.ledger.acked;
+    return { type: "tick", tick: this.#tick, at: this.#at(moment), index, rows };
   }
 
   #runOnTick(moment: Moment): void {

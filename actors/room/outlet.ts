@@ -44,8 +44,11 @@ export class Outlet {
     return this.#watchers.size > 0;
   }
 
-  heard(gateway: ProcessId, now: number): void {
+  /** True where it is a gateway that did not watch until now. */
+  heard(gateway: ProcessId, now: number): boolean {
+    const known = this.#watchers.has(gateway);
     this.#watchers.set(gateway, now);
+    return !known;
   }
 
   /** Gateways that fell silent; they are forgotten. */

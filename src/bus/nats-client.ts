@@ -14,6 +14,7 @@ import type { Observer } from "../observe/observer.ts";
 import type { BusError, Subscription } from "./bus.ts";
 import { PAYLOAD_BYTES_MAX } from "./limits.ts";
 import type { NatsLimits, NatsRuntime, NatsTarget } from "./nats-options.ts";
+import { NatsOutbox } from "./nats-outbox.ts";
 
 /** One message as the adapters see it. Everything in it is valid during the call only. */
 export interface NatsMessage {
@@ -51,6 +52,7 @@ export class NatsClient {
   readonly #pending = new Map<string, Pending>();
   readonly #listeners = new Set<(connected: boolean) => void>();
   readonly #connection: NatsConnection;
+  readonly #outbox: NatsOutbox;
   readonly #target: NatsTarget;
   readonly #limits: NatsLimits;
   readonly #inbox: string;
@@ -65,6 +67,7 @@ export class NatsClient {
     limits: NatsLimits,
   ) {
     this.#connection = connection;
+    this.#outbox = new NatsOutbox(connection, runtime.clock);
     this.#target = target;
     this.#limits = limits;
     this.clock = runtime.clock;
@@ -92,7 +95,7 @@ export class NatsClient {
   publish(subject: string, data: Uint8Array, reply?: string): boolean {
     assert(data.length <= PAYLOAD_BYTES_MAX, `${data.length} bytes on ${subject} are too many`);
     if (!this.#connected) return false;
-    this.#connection.publish(subject, data, reply === undefined ? {} : { reply });
+    this.#outbox.push(subject, data, reply === undefined ? {} : { reply });
     return true;
   }
 
@@ -155,7 +158,7 @@ export class NatsClient {
       this.#pending.set(token, pending);
       const reply = `${this.#inbox}.${token}`;
       const headers = options.headers && toHeaders(options.headers);
-      this.#connection.publish(subject, data, headers ? { reply, headers } : { reply });
+      this.#outbox.push(subject, data, headers ? { reply, headers } : { reply });
     });
   }
 
@@ -167,6 +170,7 @@ export class NatsClient {
   /** Resolves also where the connection was lost meanwhile: what was sent is then gone. */
   async flush(): Promise<void> {
     if (!this.#connected) return;
+    this.#outbox.flush();
     const flushed = this.#connection.flush().catch(() => undefined);
     let timer: Timer | undefined;
     const late = new Promise<void>((resolve) => {
@@ -271,6 +275,7 @@ export class NatsClient {
   #lost(): void {
     if (!this.#connected) return;
     this.#connected = false;
+    this.#outbox.drop();
     for (const pending of [...this.#pending.values()]) pending.finish(err("disconnected"));
     this.#tell(false);
   }

@@ -19,7 +19,10 @@ export interface Clock {
   now(): number;
   /** Milliseconds since 1970, for what people and other machines read. Never decides safety. */
   wallNow(): number;
-  /** Runs `fire` once, `delayMs` from now. Timers do not keep the process alive. */
+  /**
+   * Runs `fire` once, `delayMs` from now; 0: when the input that is there has been handled. Timers
+   * do not keep the process alive.
+   */
   after(delayMs: number, fire: () => void): Timer;
   /** Runs `fire` every `periodMs`, the first time after `firstMs` (default: one period). */
   every(periodMs: number, fire: () => void, firstMs?: number): Timer;
@@ -34,12 +37,26 @@ export const systemClock: Clock = timersOf((fire, delayMs) => {
 /** Like `systemClock`, but a timer that is set keeps the process alive. */
 export const holdingClock: Clock = timersOf((fire, delayMs) => setTimeout(fire, delayMs));
 
+/**
+ * Node's own, which is there within the same turn of the loop; its timers take at least 1 ms. A
+ * browser has none. It holds the process for that one turn: unreferenced, it would wait for the
+ * next input.
+ */
+const soon =
+  typeof setImmediate === "function"
+    ? (fire: () => void): Timer => {
+        const handle = setImmediate(fire);
+        return { cancel: () => clearImmediate(handle) };
+      }
+    : undefined;
+
 function timersOf(set: (fire: () => void, delayMs: number) => NodeJS.Timeout): Clock {
   return {
     now: () => performance.now(),
     wallNow: () => Date.now(),
     after(delayMs, fire) {
       assertDelay(delayMs);
+      if (delayMs <= 0 && soon) return soon(fire);
       const handle = set(fire, delayMs);
       return { cancel: () => clearTimeout(handle) };
     },

@@ -218,6 +218,25 @@ describe("rows and signals", () => {
     expect(second.of("snapshot")).toMatchObject([{ index, part: 0, parts: 1 }]);
   });
 
+  it("[RG6] a gateway that begins to watch gets a tick at once, behind what it lacks", async () => {
+    const { harness, node, gateway } = await serve();
+    gateway.attach("ada");
+    await harness.run(20);
+    const index = gateway.of("record").at(-1)?.record.index ?? 0;
+    const second = harness.gateway("gw-2");
+    second.route(node, gateway.epoch);
+    // A period is 50 ms: two of these would come by the clock at the most.
+    for (let watch = 0; watch < 10; watch++) {
+      second.send({ type: "watch", index: index - 1 });
+      await harness.run(8);
+    }
+    expect(second.received.slice(0, 2)).toMatchObject([
+      { type: "record", record: { index } },
+      { type: "tick", index, rows: new Uint8Array(0) },
+    ]);
+    expect(second.of("tick").length).toBeLessThan(4);
+  });
+
   it("[RG2] every row is repeated within a second, moved ones at once", async () => {
     const { harness, gateway } = await serve();
     gateway.attach("ada");

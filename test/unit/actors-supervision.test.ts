@@ -145,6 +145,21 @@ describe("supervision", () => {
       expect(Math.abs((after[i] ?? -99) - due), `${after}`).toBeLessThanOrEqual(2);
   });
 
+  it("[SV10] the index hears of a takeover when the rush is over", async () => {
+    const { harness } = await serve();
+    const next = harness.node("node-b", [counter]);
+    harness.propose(next, counter, currentEpoch(harness));
+    await harness.run(450);
+    expect(next.node.stats().rooms).toBe(1);
+    const owner = async (): Promise<unknown> => {
+      const entry = await next.stores.index.read(ROOM);
+      return entry.ok ? entry.value?.owner : entry.error;
+    };
+    expect(await owner()).not.toBe(next.id);
+    await harness.run(600);
+    expect(await owner()).toBe(next.id);
+  });
+
   it("[SV7] 200 takeovers leave no timer behind", async () => {
     const { harness, node } = await serve();
     const other = harness.node("node-b", [counter]);

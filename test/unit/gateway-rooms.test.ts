@@ -146,6 +146,15 @@ describe("routes and fencing", () => {
     expect(client.frames).toEqual([]);
   });
 
+  it("[GW16] reads the tail when the owner says that the room is not there any more", async () => {
+    const rig = new GatewayRig();
+    await rig.joined();
+    const next = takeOver(rig);
+    rig.room.say(GATEWAY, { type: "stale" });
+    await rig.run(20);
+    expect(next.heard("watch")).toHaveLength(1);
+  });
+
   it("[GW19] attaches every session again on a higher epoch, where it stood", async () => {
     const rig = new GatewayRig();
     const [ann, bob] = [await rig.joined("ann"), await rig.joined("bob")];
@@ -153,6 +162,10 @@ describe("routes and fencing", () => {
     await rig.run(20);
     const next = takeOver(rig);
     rig.room.say(GATEWAY, { type: "moved", owner: NODE2 });
+    await rig.run(20);
+    expect(next.heard("watch")).toHaveLength(1);
+    expect(next.heard("attach")).toEqual([]);
+    next.tick(GATEWAY, []);
     await rig.run(20);
     const attaches = next.heard("attach");
     expect(attaches.map((attach) => attach.resumed)).toEqual([true, true]);
@@ -162,9 +175,24 @@ describe("routes and fencing", () => {
     next.tick(GATEWAY, [rowAt(0, 12, 34)]);
     await rig.settle();
     for (const client of [ann, bob]) {
-      expect(client.story.slice(client.story.indexOf("epoch"))).toEqual(["epoch", "frame"]);
+      expect(client.story.slice(client.story.indexOf("epoch"))).toEqual([
+        "epoch",
+        "frame",
+        "frame",
+      ]);
       expect(client.got("joined")).toHaveLength(1);
     }
+  });
+
+  it("[GW19] attaches after half a second where the new owner is not heard", async () => {
+    const rig = new GatewayRig();
+    await rig.joined("ann");
+    const next = takeOver(rig);
+    rig.room.say(GATEWAY, { type: "moved", owner: NODE2 });
+    await rig.run(450);
+    expect(next.heard("attach")).toEqual([]);
+    await rig.run(150);
+    expect(next.heard("attach").length).toBeGreaterThan(0);
   });
 
   it("[GW24] starts over, and so do clients, where a journal was restored", async () => {
