@@ -9,8 +9,7 @@ import {
   json,
   methodNotAllowed,
   notFound,
-} from "../observe/http.ts";
-import type { Metrics } from "../observe/observer.ts";
+} from "../observe/http-answers.ts";
 import { type AccessPolicy, authorize } from "./authorize.ts";
 import type { ControlPort, NodeView, RoomView, StoreFailure } from "./port.ts";
 import { createRoomBody, parseWith, roomsQuery } from "./schema.ts";
@@ -33,7 +32,6 @@ export interface ControlOptions {
   readonly port: ControlPort;
   readonly access: AccessPolicy;
   readonly health: (request: HttpRequest) => Promise<HttpAnswer> | undefined;
-  readonly metrics: Pick<Metrics, "add">;
   /** Undefined outside dev mode: what is not there cannot be reached by mistake. */
   readonly devTools: DevTools | undefined;
 }
@@ -48,18 +46,13 @@ interface Route {
 /** The operator API: the rules are in SPEC.md. */
 export function controlHandler(options: ControlOptions): HttpHandler {
   const routes = routesOf(options);
-  const answer = async (request: HttpRequest): Promise<HttpAnswer> => {
+  return async (request) => {
     const health = options.health(request);
     if (health !== undefined) return health;
     if (request.path.startsWith("/v1/")) {
       return authorize(options.access, request) ?? dispatch(routes, request);
     }
     return (options.devTools && demo(options.port, options.devTools, request)) ?? notFound();
-  };
-  return async (request) => {
-    const given = await answer(request);
-    options.metrics.add("roomcluster_control_requests_total", 1, { status: String(given.status) });
-    return given;
   };
 }
 

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { failure, type HttpAnswer, type HttpRequest } from "../observe/http.ts";
+import { failure, type HttpAnswer, type HttpRequest } from "../observe/http-answers.ts";
 
 export interface AccessPolicy {
   /** Undefined only in dev mode: then the loopback interface is open. */

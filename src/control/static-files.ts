@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { assert } from "../kernel/assert.ts";
-import { type HttpAnswer, type HttpRequest, methodNotAllowed } from "../observe/http.ts";
+import { type HttpAnswer, type HttpRequest, methodNotAllowed } from "../observe/http-answers.ts";
 
 interface StaticFile {
   readonly body: Uint8Array;

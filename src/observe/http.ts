@@ -1,36 +1,40 @@
 import http from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Clock } from "../kernel/clock.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
-import type { MetricsRegistry } from "./metrics.ts";
+import { failure, type HttpAnswer, type HttpHandler } from "./http-answers.ts";
+import { refusalOf, refuse } from "./http-refusal.ts";
 import type { Observer } from "./observer.ts";
 
-export interface HttpRequest {
-  readonly method: string;
-  /** As sent: still percent-encoded. */
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly headers: Readonly<http.IncomingHttpHeaders>;
-  /** Empty where there is none; never more than `HTTP_LIMITS.bodyBytesMax`. */
-  readonly body: Uint8Array;
-  readonly fromLoopback: boolean;
+export interface HttpLimits {
+  readonly bodyBytesMax: number;
+  /** A larger body is read on up to here: an answer to a peer that still sends may be lost. */
+  readonly bodyBytesReadMax: number;
+  /** Of the request line and the headers together. */
+  readonly headerBytesMax: number;
+  readonly connectionsMax: number;
+  /** From the first byte of a request to its last. */
+  readonly requestMsMax: number;
+  /** From an answer's first byte to its last, as fast as the peer takes it. */
+  readonly answerMsMax: number;
+  /** How long a connection that was refused may stay, to take the refusal in. */
+  readonly lingerMsMax: number;
 }
-
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array;
-}
-
-/** Never rejects for a bad request: that is an answer. What it throws is a bug: 500. */
-export type HttpHandler = (request: HttpRequest) => Promise<HttpAnswer> | HttpAnswer;
 
 /** For people and scrapers, not for clients: everything is small. */
-export const HTTP_LIMITS = {
+export const HTTP_LIMITS: HttpLimits = {
   bodyBytesMax: 16 * 1024,
+  bodyBytesReadMax: 1024 * 1024,
   headerBytesMax: 8 * 1024,
   connectionsMax: 256,
   requestMsMax: 10_000,
+  answerMsMax: 30_000,
+  lingerMsMax: 1_000,
 };
+
+/** A deadline is looked at this many times, so a connection outlives it by a tenth at most. */
+const DEADLINE_CHECKS = 10;
 
 export interface HttpServer {
   readonly port: number;
@@ -40,51 +44,40 @@ export interface HttpServer {
 
 export type ListenError = "port_taken" | "not_permitted" | "address_unavailable";
 
-/** Answers JSON, with the length and without caching. */
-export const json = (status: number, value: unknown): HttpAnswer => ({
-  status,
-  headers: { "content-type": "application/json; charset=utf-8", "cache-control": "no-store" },
-  body: `${JSON.stringify(value)}\n`,
-});
-
-/** The one form of every error: `{error: {code, message}}`. */
-export const failure = (
-  status: number,
-  code: string,
-  message: string,
-  headers: Readonly<Record<string, string>> = {},
-): HttpAnswer => {
-  const answer = json(status, { error: { code, message } });
-  return { ...answer, headers: { ...answer.headers, ...headers } };
-};
-
-export async function listenHttp(options: {
+export interface HttpOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
   readonly handle: HttpHandler;
-  readonly log: Observer["log"];
-}): Promise<Result<HttpServer, ListenError>> {
-  const server = http.createServer(
-    {
-      maxHeaderSize: HTTP_LIMITS.headerBytesMax,
-      requestTimeout: HTTP_LIMITS.requestMsMax,
-      headersTimeout: HTTP_LIMITS.requestMsMax,
-    },
-    (request, response) => {
-      answer(options, request)
-        .then((given) => send(response, request.method ?? "GET", given))
-        .catch((error: unknown) => {
-          // Bugs are answered above; here the peer went away in the middle of its request.
-          options.log.debug({ error }, "An HTTP request was broken off.");
-          response.destroy();
-        });
-    },
-  );
-  server.maxConnections = HTTP_LIMITS.connectionsMax;
-  server.on("clientError", (_error, socket: Socket) => {
-    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
+  readonly observer: Observer;
+  readonly clock: Clock;
+  /** Over `HTTP_LIMITS`. */
+  readonly limits?: Partial<HttpLimits>;
+}
+
+/** Serves health, metrics and the operator API. Every answer is counted by its status. */
+export async function listenHttp(options: HttpOptions): Promise<Result<HttpServer, ListenError>> {
+  const limits = { ...HTTP_LIMITS, ...options.limits };
+  const server = http.createServer({
+    maxHeaderSize: limits.headerBytesMax,
+    requestTimeout: limits.requestMsMax,
+    headersTimeout: limits.requestMsMax,
+    // Node looks every 30 s by itself, whatever the deadlines are.
+    connectionsCheckingInterval: Math.ceil(limits.requestMsMax / DEADLINE_CHECKS),
+    // Checked in `#answer`, where it is counted.
+    requireHostHeader: false,
   });
+  server.maxConnections = limits.connectionsMax;
+  const connections = new Connections(options, limits);
+  server.on("request", (request, response) => connections.request(request, response));
+  server.on("checkExpectation", (_request, response: http.ServerResponse) =>
+    connections.send(response, failure(417, "expectation_failed", "Only 100-continue may be expected.")),
+  );
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) =>
+    connections.mistake(error.code, socket),
+  );
+  server.on("connect", (_request, socket) => connections.refuse(socket, badTarget()));
+  server.on("drop", () => connections.count("dropped"));
   const listening = await new Promise<Result<void, ListenError>>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       const code = LISTEN_ERRORS[error.code ?? ""];
@@ -100,8 +93,115 @@ export async function listenHttp(options: {
       new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
+        connections.destroyRefused();
       }),
   });
+}
+
+/** What becomes of requests, and of connections whose bytes are none. */
+class Connections {
+  readonly #options: HttpOptions;
+  readonly #limits: HttpLimits;
+  /** Of each connection the requests without an answer, in their order. */
+  readonly #unanswered = new WeakMap<Duplex, Set<http.ServerResponse>>();
+  readonly #refused = new Set<Duplex>();
+
+  constructor(options: HttpOptions, limits: HttpLimits) {
+    this.#options = options;
+    this.#limits = limits;
+  }
+
+  request(request: http.IncomingMessage, response: http.ServerResponse): void {
+    const unanswered = this.#unanswered.get(request.socket) ?? new Set();
+    this.#unanswered.set(request.socket, unanswered.add(response));
+    response.once("close", () => unanswered.delete(response));
+    this.#answer(request)
+      .then((given) => this.send(response, given))
+      .catch((error: unknown) => {
+        // Bugs are answered above; here the peer went away in the middle of its request.
+        this.#options.observer.log.debug({ error }, "An HTTP request was broken off.");
+        response.destroy();
+      });
+  }
+
+  /** Bytes that are no request, or not in time. What follows the first mistake is reported, too. */
+  mistake(code: string | undefined, socket: Duplex): void {
+    if (this.#refused.has(socket)) return;
+    // Opened ahead of need, as browsers do, and never used: there is no request to refuse.
+    const unused = (socket as Socket).bytesRead === 0;
+    const refusal = unused ? undefined : refusalOf(code, this.#limits);
+    if (refusal === undefined) {
+      socket.destroy();
+      return;
+    }
+    this.refuse(socket, refusal);
+  }
+
+  /** Hangs up with this answer, after those to the requests before. */
+  refuse(socket: Duplex, answer: HttpAnswer): void {
+    this.#refused.add(socket);
+    socket.once("close", () => this.#refused.delete(socket));
+    const hangUp = (): void => {
+      if (!socket.writable) return;
+      this.count(String(answer.status));
+      refuse(socket, answer, this.#options.clock, this.#limits.lingerMsMax);
+    };
+    const unanswered = [...(this.#unanswered.get(socket) ?? [])];
+    const before = unanswered.findLast((response) => response.req.complete);
+    // Sent at once, it would be taken for the answer to a request that was good.
+    if (before === undefined) hangUp();
+    else before.once("close", hangUp);
+  }
+
+  /** Those that Node no longer parses it no longer closes either. */
+  destroyRefused(): void {
+    for (const socket of this.#refused) socket.destroy();
+  }
+
+  count(status: string): void {
+    this.#options.observer.metrics.add("roomcluster_http_requests_total", 1, { status });
+  }
+
+  send(response: http.ServerResponse, given: HttpAnswer): void {
+    this.count(String(given.status));
+    const body = typeof given.body === "string" ? Buffer.from(given.body) : (given.body ?? "");
+    response.writeHead(given.status, {
+      "x-content-type-options": "nosniff",
+      ...given.headers,
+      // A 304 speaks about the length of what it does not carry, so it says nothing.
+      ...(given.status === 304 ? {} : { "content-length": body.length }),
+    });
+    const late = this.#options.clock.after(this.#limits.answerMsMax, () => response.destroy());
+    response.once("close", () => late.cancel());
+    response.end(response.req.method === "HEAD" ? undefined : body);
+  }
+
+  async #answer(request: http.IncomingMessage): Promise<HttpAnswer> {
+    const { handle, observer } = this.#options;
+    const body = await readBody(request, this.#limits);
+    const url = parseTarget(request.url ?? "");
+    if (url === undefined) return badTarget();
+    if (request.httpVersion === "1.1" && request.headers.host === undefined) {
+      return failure(400, "bad_request", "HTTP/1.1 wants a Host header.");
+    }
+    if (body === undefined) {
+      const message = `A body has at most ${this.#limits.bodyBytesMax} bytes.`;
+      return failure(413, "too_large", message, { connection: "close" });
+    }
+    try {
+      return await handle({
+        method: request.method ?? "GET",
+        path: url.path,
+        query: url.query,
+        headers: request.headers,
+        body,
+        fromLoopback: LOOPBACK.test(request.socket.remoteAddress ?? ""),
+      });
+    } catch (error) {
+      observer.log.error({ error, path: url.path }, "A bug in answering an HTTP request.");
+      return failure(500, "internal", "This is a bug; the process's log has more.");
+    }
+  }
 }
 
 const LISTEN_ERRORS: Readonly<Record<string, ListenError>> = {
@@ -113,31 +213,7 @@ const LISTEN_ERRORS: Readonly<Record<string, ListenError>> = {
 
 const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/;
 
-async function answer(
-  options: { readonly handle: HttpHandler; readonly log: Observer["log"] },
-  request: http.IncomingMessage,
-): Promise<HttpAnswer> {
-  const url = parseTarget(request.url ?? "");
-  if (url === undefined) return failure(400, "bad_request", "The request's target is no path.");
-  const body = await readBody(request);
-  if (body === undefined) {
-    const message = `A body has at most ${HTTP_LIMITS.bodyBytesMax} bytes.`;
-    return failure(413, "too_large", message, { connection: "close" });
-  }
-  try {
-    return await options.handle({
-      method: request.method ?? "GET",
-      path: url.path,
-      query: url.query,
-      headers: request.headers,
-      body,
-      fromLoopback: LOOPBACK.test(request.socket.remoteAddress ?? ""),
-    });
-  } catch (error) {
-    options.log.error({ error, path: url.path }, "A bug in answering an HTTP request.");
-    return failure(500, "internal", "This is a bug; the process's log has more.");
-  }
-}
+const badTarget = (): HttpAnswer => failure(400, "bad_request", "The request's target is no path.");
 
 /**
  * Not `new URL`: it resolves `..` and takes `//host/path` for another host, so the handler would
@@ -150,69 +226,24 @@ function parseTarget(target: string): { path: string; query: URLSearchParams } |
   return { path, query: new URLSearchParams(mark < 0 ? "" : target.slice(mark)) };
 }
 
-/** Undefined where the body is larger than allowed. */
-async function readBody(request: http.IncomingMessage): Promise<Uint8Array | undefined> {
-  let chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    // Read on for a while: an answer to a peer that still sends would be lost in a reset.
-    if (bytes > HTTP_LIMITS.bodyBytesMax * 64) return undefined;
-    if (bytes > HTTP_LIMITS.bodyBytesMax) chunks = [];
-    else chunks.push(chunk);
-  }
-  return bytes > HTTP_LIMITS.bodyBytesMax ? undefined : Buffer.concat(chunks);
-}
-
-function send(response: http.ServerResponse, method: string, given: HttpAnswer): void {
-  const body = typeof given.body === "string" ? Buffer.from(given.body) : (given.body ?? "");
-  response.writeHead(given.status, {
-    "x-content-type-options": "nosniff",
-    ...given.headers,
-    // A 304 speaks about the length of what it does not carry, so it says nothing.
-    ...(given.status === 304 ? {} : { "content-length": body.length }),
-  });
-  response.end(method === "HEAD" ? undefined : body);
-}
-
-export interface Health {
-  /** What this process still waits for before it can serve; empty when it is ready. */
-  notReady(): readonly string[];
-}
-
 /**
- * `/healthz`, `/readyz` and `/metrics`; undefined for anything else. Healthy means that the main
- * loop runs, which the answer itself proves: restarting a process that merely waits for the bus
- * would make an outage worse.
+ * Undefined where the body is larger than allowed. Not `for await`: leaving such a loop early
+ * destroys the connection, and with it the way to say so.
  */
-export function healthHandler(
-  health: Health,
-  metrics: Pick<MetricsRegistry, "text" | "contentType">,
-): (request: HttpRequest) => Promise<HttpAnswer> | undefined {
-  const routes: Readonly<Record<string, () => Promise<HttpAnswer>>> = {
-    "/healthz": async () => json(200, { healthy: true }),
-    "/readyz": async () => {
-      const waitingFor = health.notReady();
-      const ready = waitingFor.length === 0;
-      return json(ready ? 200 : 503, { ready, waitingFor });
-    },
-    "/metrics": async () => ({
-      status: 200,
-      headers: { "content-type": metrics.contentType, "cache-control": "no-store" },
-      body: await metrics.text(),
-    }),
-  };
-  return (request) => {
-    const route = Object.hasOwn(routes, request.path) ? routes[request.path] : undefined;
-    if (route === undefined) return undefined;
-    if (request.method === "GET" || request.method === "HEAD") return route();
-    return Promise.resolve(methodNotAllowed(["GET", "HEAD"]));
-  };
-}
-
-export const methodNotAllowed = (allowed: readonly string[]): HttpAnswer =>
-  failure(405, "method_not_allowed", `Allowed here: ${allowed.join(", ")}.`, {
-    allow: allowed.join(", "),
+function readBody(
+  request: http.IncomingMessage,
+  { bodyBytesMax, bodyBytesReadMax }: HttpLimits,
+): Promise<Uint8Array | undefined> {
+  return new Promise((resolve, reject) => {
+    let chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= bodyBytesMax) chunks.push(chunk);
+      else chunks = [];
+      if (bytes > bodyBytesReadMax) resolve(undefined);
+    });
+    request.once("end", () => resolve(bytes > bodyBytesMax ? undefined : Buffer.concat(chunks)));
+    request.once("error", reject);
   });
-
-export const notFound = (): HttpAnswer => failure(404, "not_found", "There is no such resource.");
+}

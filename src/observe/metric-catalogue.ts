@@ -27,9 +27,9 @@ export const METRICS = {
     help: "Always 1; its labels tell which process this is.",
     labels: ["role", "process", "version"],
   },
-  roomcluster_control_requests_total: {
+  roomcluster_http_requests_total: {
     kind: "counter",
-    help: "Requests to the operator API by the status of their answer.",
+    help: "Requests for health, metrics and the operator API, by the status of their answer; dropped: connections over the limit.",
     labels: ["status"],
   },
   roomcluster_rooms: { kind: "gauge", help: "Rooms this node owns." },

@@ -183,7 +183,8 @@ class MemoryCluster {
       files: await readStaticFiles(page),
     });
     const port = this.#ports.control;
-    const http = await listenHttp({ host: "127.0.0.1", port, handle, log: seat.observer.log });
+    const { observer, clock } = seat;
+    const http = await listenHttp({ host: "127.0.0.1", port, handle, observer, clock });
     if (!http.ok) return err(`The control API can not listen on port ${port}: ${http.error}.`);
     this.#ends.push(() => http.value.close());
     return ok(undefined);
@@ -192,11 +193,17 @@ class MemoryCluster {
   #startNode(name: string): void {
     const seat = this.#seat("node", name);
     let liveness: Liveness | undefined;
+    const close = async (): Promise<void> => {
+      node.close();
+      await liveness?.close();
+    };
     const node = new Node(
       {
         ...seat,
         ...seat.stores,
         turn: (room) => (room === undefined ? liveness?.leave() : liveness?.enter(room)),
+        // The others in this process did nothing wrong.
+        declaredDead: () => void close(),
       },
       this.#worlds,
       nodeLimits(this.#file),
@@ -208,10 +215,7 @@ class MemoryCluster {
       data: seat.dataBus,
       measure: nodeLoad(node, seat.clock),
     });
-    this.#ends.push(async () => {
-      node.close();
-      await liveness?.close();
-    });
+    this.#ends.push(close);
   }
 
   async #startGateway(number: number): Promise<void> {

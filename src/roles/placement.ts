@@ -10,7 +10,8 @@ import { NatsIndexStore } from "../journal/nats-index-store.ts";
 import { openNatsJournal } from "../journal/nats-journal.ts";
 import { provisionStreams } from "../journal/nats-provision.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
-import { type HttpHandler, healthHandler } from "../observe/http.ts";
+import { healthHandler } from "../observe/health.ts";
+import type { HttpHandler } from "../observe/http-answers.ts";
 import {
   type Placement,
   type PlacementConfig as PlacementLimits,
@@ -128,7 +129,6 @@ export function operatorHandler(
     port: parts.port,
     access: { token: config.controlToken, dev: config.dev },
     health: healthHandler({ notReady: parts.notReady }, metrics),
-    metrics,
     devTools: config.dev ? devTools : undefined,
   });
 }

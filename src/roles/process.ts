@@ -5,7 +5,9 @@ import { type Clock, systemClock } from "../kernel/clock.ts";
 import { type ProcessId, processId } from "../kernel/ids.ts";
 import { type Random, randomHex, systemRandom } from "../kernel/random.ts";
 import type { Result } from "../kernel/result.ts";
-import { type HttpHandler, healthHandler, listenHttp, notFound } from "../observe/http.ts";
+import { healthHandler } from "../observe/health.ts";
+import { listenHttp } from "../observe/http.ts";
+import { type HttpHandler, notFound } from "../observe/http-answers.ts";
 import { createLog } from "../observe/log.ts";
 import { createMetrics, type MetricsRegistry } from "../observe/metrics.ts";
 import type { Observer } from "../observe/observer.ts";
@@ -77,7 +79,8 @@ export async function runRole<R extends Role>(
   const health = healthHandler({ notReady: () => running?.notReady() ?? ["the start"] }, metrics);
   const handle: HttpHandler = (request) =>
     running?.handle?.(request) ?? health(request) ?? notFound();
-  const http = await listenHttp({ ...config.http, handle, log });
+  const observer = { log, metrics };
+  const http = await listenHttp({ ...config.http, handle, observer, clock: systemClock });
   if (!http.ok) {
     const { host, port } = config.http;
     return fail(log, `http (${host}:${port}): ${http.error.replaceAll("_", " ")}`);
@@ -87,7 +90,7 @@ export async function runRole<R extends Role>(
     self,
     clock: systemClock,
     random: systemRandom,
-    observer: { log, metrics },
+    observer,
     metrics,
     host: os.hostname(),
     pid: process.pid,

@@ -10,10 +10,12 @@ import { killLocalNode } from "../../src/control/kill.ts";
 import type { ControlPort, NodeView } from "../../src/control/port.ts";
 import { readStaticFiles } from "../../src/control/static-files.ts";
 import type { IndexEntry } from "../../src/journal/index-store.ts";
+import { holdingClock } from "../../src/kernel/clock.ts";
 import { EPOCH_NONE } from "../../src/kernel/epoch.ts";
 import { type RoomId, worldName } from "../../src/kernel/ids.ts";
 import { err, ok } from "../../src/kernel/result.ts";
-import { HTTP_LIMITS, healthHandler, listenHttp } from "../../src/observe/http.ts";
+import { healthHandler } from "../../src/observe/health.ts";
+import { HTTP_LIMITS, listenHttp } from "../../src/observe/http.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import { silentObserver } from "../../src/observe/observer.ts";
 
@@ -102,12 +104,12 @@ async function serve(options: {
   const server = await listenHttp({
     host: "127.0.0.1",
     port: 0,
-    log: silentObserver.log,
+    observer: { ...silentObserver, metrics },
+    clock: holdingClock,
     handle: controlHandler({
       port: { ...cluster.port, ...options.port },
       access: { token: options.token, dev: options.devTools !== undefined },
       health: healthHandler({ notReady: () => ["the bus"] }, metrics),
-      metrics,
       devTools: options.devTools,
     }),
   });
@@ -326,7 +328,7 @@ describe("an operator with a token", () => {
     const ready = await ask(served, "GET", "/readyz");
     expect([ready.status, ready.body]).toEqual([503, { ready: false, waitingFor: ["the bus"] }]);
     const metrics = await ask(served, "GET", "/metrics");
-    expect(metrics.text).toMatch(/roomcluster_control_requests_total\{status="401"\} \d+/);
+    expect(metrics.text).toMatch(/roomcluster_http_requests_total\{status="401"\} \d+/);
     expect((await ask(served, "POST", "/metrics")).status).toBe(405);
   });
 });
