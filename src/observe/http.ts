@@ -71,7 +71,10 @@ export async function listenHttp(options: HttpOptions): Promise<Result<HttpServe
   const connections = new Connections(options, limits);
   server.on("request", (request, response) => connections.request(request, response));
   server.on("checkExpectation", (_request, response: http.ServerResponse) =>
-    connections.send(response, failure(417, "expectation_failed", "Only 100-continue may be expected.")),
+    connections.send(
+      response,
+      failure(417, "expectation_failed", "Only 100-continue may be expected."),
+    ),
   );
   server.on("clientError", (error: NodeJS.ErrnoException, socket) =>
     connections.mistake(error.code, socket),
