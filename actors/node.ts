@@ -41,6 +41,8 @@ export interface NodePorts {
   readonly observer: Observer;
   /** Marks whose turn runs, for the liveness thread. */
   readonly turn: (room: RoomId | undefined) => void;
+  /** Placement holds this incarnation dead for good. Where it is left out the node closes itself. */
+  readonly declaredDead?: () => void;
 }
 
 export interface NodeStats {
@@ -153,6 +155,17 @@ export class Node {
     if (message?.type === "propose")
       for (const proposal of message.proposals) this.#proposed(proposal);
     if (message?.type === "closeRoom") this.#rooms.get(message.room)?.close();
+    if (message?.type === "declaredDead" && message.process === this.#ports.self)
+      this.#declaredDead();
+  }
+
+  /** Its rooms are others' already, and it would never get another one. */
+  #declaredDead(): void {
+    if (this.#closed) return;
+    const { observer, declaredDead } = this.#ports;
+    observer.log.error({}, "Placement holds this node dead: it ends, so that a new one can start.");
+    if (declaredDead) declaredDead();
+    else this.close();
   }
 
   #proposed(proposal: Proposal): void {

@@ -13,7 +13,7 @@ import { type Liveness, startLiveness } from "../membership/liveness.ts";
 import type { NodeFacts } from "../membership/liveness-beats.ts";
 import type { NodeLoad } from "../membership/liveness-cell.ts";
 import { openConnection, targetOf } from "./connections.ts";
-import type { RoleRuntime, StartRole } from "./process.ts";
+import { EXIT, type RoleRuntime, type StartRole } from "./process.ts";
 import { loadWorlds } from "./worlds.ts";
 
 /** Hosts rooms. */
@@ -41,6 +41,7 @@ export const startNodeRole: StartRole<"node"> = async (config, runtime) => {
       snapshots: new NatsSnapshotStore(control.value),
       index: new NatsIndexStore(control.value),
       turn: (room) => (room === undefined ? liveness?.leave() : liveness?.enter(room)),
+      declaredDead: () => process.exit(EXIT.declaredDead),
     },
     worlds.value,
     nodeLimits(config),

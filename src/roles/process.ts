@@ -47,7 +47,14 @@ export interface ReadyMessage {
 }
 
 /** One exit code for each reason, so that a supervisor can tell them apart. */
-export const EXIT = { stopped: 0, failed: 1, usage: 2, crashed: 70, orphaned: 71 } as const;
+export const EXIT = {
+  stopped: 0,
+  failed: 1,
+  usage: 2,
+  crashed: 70,
+  orphaned: 71,
+  declaredDead: 72,
+} as const;
 
 /** An orphan has nobody left to wait for it: what it holds is taken over by others. */
 const ORPHAN_STOP_MS = 2_500;

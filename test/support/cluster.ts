@@ -54,6 +54,7 @@ export class Cluster {
   readonly nats: TestNats;
   readonly members: Member[] = [];
   readonly #shape: ClusterShape;
+  readonly #replaced: Member[] = [];
 
   private constructor(nats: TestNats, shape: ClusterShape) {
     this.nats = nats;
@@ -173,6 +174,15 @@ export class Cluster {
     await this.#add((old as Member).role, number, (old as Member).port);
   }
 
+  /** Starts another process of that name while the old one, which is answered, still runs. */
+  async replace(name: string): Promise<Member> {
+    const old = this.member(name);
+    this.members.splice(this.members.indexOf(old), 1);
+    this.#replaced.push(old);
+    await this.#add(old.role, Number(old.name.split("-")[1]));
+    return old;
+  }
+
   /** The value of a metric summed over labels that contain `label`. */
   async metric(member: string, name: string, label = ""): Promise<number> {
     const text = await this.#httpOf(member).then((url) => fetch(`${url}/metrics`));
@@ -191,7 +201,7 @@ export class Cluster {
 
   /** What every process last said: printed when a wait fails. */
   dump(): string {
-    const processes = this.members.map(({ name, id, child, output }) => {
+    const processes = [...this.#replaced, ...this.members].map(({ name, id, child, output }) => {
       const state = child.signalCode ?? child.exitCode ?? "up";
       return `--- ${name} ${id} (${state})\n${output.slice(-25).join("\n")}`;
     });
@@ -199,14 +209,15 @@ export class Cluster {
   }
 
   async close(): Promise<void> {
-    for (const { child } of this.members) if (child.exitCode === null) child.kill("SIGCONT");
+    for (const { child } of [...this.#replaced, ...this.members])
+      if (child.exitCode === null) child.kill("SIGCONT");
     this.#killAll();
     process.off("exit", this.#killAll);
     await this.nats.close();
   }
 
   #killAll = (): void => {
-    for (const { child } of this.members) child.kill("SIGKILL");
+    for (const { child } of [...this.#replaced, ...this.members]) child.kill("SIGKILL");
   };
 
   async #add(role: RoleName, number: number, fixedPort?: number): Promise<void> {

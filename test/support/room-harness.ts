@@ -104,6 +104,11 @@ export class RoomHarness {
     this.placement.publish(nodeControl(target.id), control.encode({ type: "propose", proposals }));
   }
 
+  /** What placement says at last to an incarnation that beats although it is held dead. */
+  declareDead(process: ProcessId, to: HostedNode): void {
+    this.placement.publish(nodeControl(to.id), control.encode({ type: "declaredDead", process }));
+  }
+
   /** What placement tells the owner of a room that an operator closed. */
   closeRoom(target: HostedNode, room: RoomId = ROOM): void {
     const close = control.encode({ type: "closeRoom", room, epoch: EPOCH_NONE });
