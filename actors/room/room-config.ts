@@ -45,7 +45,7 @@ export const ROOM_DEFAULTS: RoomConfig = {
   stateBytesMax: 1024 * 1024,
   snapshotRecords: 256,
   snapshotRecordsMin: 32,
-  snapshotQuietMs: 5_000,
+  snapshotQuietMs: 1_500,
   ringRecordsMax: 512,
   ringBytesMax: 512 * 1024,
   seatHoldMs: 60_000,
