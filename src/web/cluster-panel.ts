@@ -1,6 +1,7 @@
 import type { NodeView } from "../control/port.ts";
 import type { Clock } from "../kernel/clock.ts";
-import { type ClusterLook, killNode } from "./cluster-client.ts";
+import type { ClusterLook, ClusterNews } from "./cluster-client.ts";
+import { ClusterLock } from "./cluster-lock.ts";
 import { epochText, type Failover } from "./failover.ts";
 import { element, made } from "./page-elements.ts";
 
@@ -20,6 +21,13 @@ interface Row {
   node: NodeView;
 }
 
+/** What the panel lets its reader do. */
+export interface ClusterActions {
+  readonly unlock: (token: string) => void;
+  /** Undefined outside dev mode: then there is no button for it. */
+  readonly kill: ((node: NodeView) => void) | undefined;
+}
+
 /** The machines behind the picture: who serves this room, and what happens when that one dies. */
 export class ClusterPanel {
   readonly #clock: Clock;
@@ -30,16 +38,16 @@ export class ClusterPanel {
   readonly #lines = made("p", "lines");
   readonly #history = made("ol", "history");
   readonly #rows = new Map<string, Row>();
-  readonly #dev: boolean;
-  readonly #killed: (name: string | undefined) => void;
+  readonly #kill: ClusterActions["kill"];
+  readonly #lock: ClusterLock;
   #owner: string | null = null;
   #epochShown = 0;
 
-  constructor(clock: Clock, dev: boolean, killed: (name: string | undefined) => void) {
+  constructor(clock: Clock, actions: ClusterActions) {
     this.#clock = clock;
-    this.#dev = dev;
-    this.#killed = killed;
-    this.#body.append(this.#nodes, this.#lines, this.#history);
+    this.#kill = actions.kill;
+    this.#lock = new ClusterLock(actions.unlock);
+    this.#body.append(this.#lock.element, this.#nodes, this.#lines, this.#history);
     const toggle = element("cluster-toggle");
     const panel = element("cluster");
     const set = (open: boolean): void => {
@@ -72,10 +80,17 @@ export class ClusterPanel {
     while (this.#history.children.length > HISTORY_MAX) this.#history.lastElementChild?.remove();
   }
 
-  show(look: ClusterLook | undefined, gatewayUrl: string | null, rttMs: number): void {
-    this.#dot.dataset.state = look ? "alive" : "unknown";
-    element("cluster").classList.toggle("stale", look === undefined);
-    if (!look) return;
+  show(news: ClusterNews, gatewayUrl: string | null, rttMs: number): void {
+    this.#dot.dataset.state = news.kind === "look" ? "alive" : "unknown";
+    element("cluster").classList.toggle("stale", news.kind === "silent");
+    if (news.kind === "silent") return;
+    this.#lock.show(news.kind === "locked" ? news : undefined);
+    // What was seen before is not what there is now.
+    this.#nodes.hidden = this.#lines.hidden = news.kind === "locked";
+    if (news.kind === "look") this.#show(news.look, gatewayUrl, rttMs);
+  }
+
+  #show(look: ClusterLook, gatewayUrl: string | null, rttMs: number): void {
     const { nodes, gateways, placements } = look.cluster;
     this.#owner = look.room?.owner ?? null;
     const listed = nodes
@@ -139,7 +154,7 @@ export class ClusterPanel {
     row.root.append(head, row.facts, bar);
     row.kill.type = "button";
     this.#arm(row);
-    if (this.#dev) row.root.append(row.kill);
+    if (this.#kill) row.root.append(row.kill);
     this.#rows.set(node.id, row);
     this.#nodes.append(row.root);
     return row;
@@ -162,7 +177,7 @@ export class ClusterPanel {
       }
       rest();
       kill.disabled = true;
-      void killNode(row.node).then((done) => this.#killed(done ? row.node.name : undefined));
+      this.#kill?.(row.node);
     });
   }
 }

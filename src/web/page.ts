@@ -1,7 +1,8 @@
 import type { ConnectionDetail, ConnectionState } from "../client/client.ts";
+import type { NodeView } from "../control/port.ts";
 import { holdingClock } from "../kernel/clock.ts";
 import { systemRandom } from "../kernel/random.ts";
-import { watchCluster } from "./cluster-client.ts";
+import { ClusterClient, type KillOutcome } from "./cluster-client.ts";
 import { ClusterPanel } from "./cluster-panel.ts";
 import { listen } from "./controls.ts";
 import { makeSeam } from "./demo-seam.ts";
@@ -33,10 +34,25 @@ function onConnection(hud: Hud, state: ConnectionState, detail: ConnectionDetail
   }
 }
 
+const KILL_SAYS: Readonly<Record<KillOutcome, (name: string) => string>> = {
+  killed: (name) => `SIGKILL sent to ${name}.`,
+  failed: (name) => `${name} could not be killed from here.`,
+  locked: () => "That takes the operator's token.",
+};
+
 function watchRoom(config: DemoConfig, { room }: Entered, hud: Hud): void {
-  const panel = new ClusterPanel(clock, config.dev, (name) =>
-    hud.toast(name ? `SIGKILL sent to ${name}.` : "That node could not be killed from here."),
-  );
+  const cluster = new ClusterClient({
+    clock,
+    fetch: (path, options) => fetch(path, options),
+    store: sessionStorage,
+    hidden: () => document.hidden,
+  });
+  const kill = async (node: NodeView): Promise<void> =>
+    hud.toast(KILL_SAYS[await cluster.killNode(node)](node.name));
+  const panel = new ClusterPanel(clock, {
+    unlock: (token) => cluster.unlock(token),
+    kill: config.dev ? (node) => void kill(node) : undefined,
+  });
   const failovers = new FailoverWatch();
   room.on("frame", (frame) => {
     const failover = frame.accepted ? failovers.frame(frame, clock.now()) : undefined;
@@ -67,8 +83,8 @@ function watchRoom(config: DemoConfig, { room }: Entered, hud: Hud): void {
   };
   showLink();
   clock.every(LINK_SHOWN_EVERY_MS, showLink);
-  watchCluster(`${TENANT}/${config.room}`, clock, (look) =>
-    panel.show(look, link.url, room.quality.rttMs),
+  cluster.watch(`${TENANT}/${config.room}`, (news) =>
+    panel.show(news, link.url, room.quality.rttMs),
   );
 }
 
