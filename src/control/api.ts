@@ -12,7 +12,7 @@ import {
 } from "../observe/http-answers.ts";
 import { type AccessPolicy, authorize } from "./authorize.ts";
 import type { ControlPort, NodeView, RoomView, StoreFailure } from "./port.ts";
-import { createRoomBody, parseWith, roomsQuery } from "./schema.ts";
+import { createRoomBody, parseRoomsQuery, parseWith } from "./schema.ts";
 import { type StaticFiles, serveStatic } from "./static-files.ts";
 
 /** What a kill did. `not_here`: another host, this very process, or gone already. */
@@ -35,6 +35,9 @@ export interface ControlOptions {
   /** Undefined outside dev mode: what is not there cannot be reached by mistake. */
   readonly devTools: DevTools | undefined;
 }
+
+/** Also with its one charset; not what only begins so, as application/json-seq. */
+const JSON_TYPE = /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i;
 
 type Handler = (request: HttpRequest, segments: readonly string[]) => Promise<HttpAnswer>;
 
@@ -100,7 +103,7 @@ function routesOf({ port, devTools }: ControlOptions): Route[] {
 }
 
 function listRooms(port: ControlPort, request: HttpRequest): HttpAnswer {
-  const query = parseWith(roomsQuery, Object.fromEntries(request.query));
+  const query = parseRoomsQuery(request.query);
   if (!query.ok) return failure(400, "invalid_query", query.error);
   const { limit, after } = query.value;
   const sorted = port
@@ -113,8 +116,9 @@ function listRooms(port: ControlPort, request: HttpRequest): HttpAnswer {
 }
 
 async function createRoom(port: ControlPort, request: HttpRequest): Promise<HttpAnswer> {
-  if (!/^application\/json\b/i.test(request.headers["content-type"] ?? "")) {
-    return failure(415, "unsupported_media_type", "Send application/json.");
+  const { "content-type": type = "", "content-encoding": encoding = "identity" } = request.headers;
+  if (!JSON_TYPE.test(type) || encoding !== "identity") {
+    return failure(415, "unsupported_media_type", "Send application/json in UTF-8, as it is.");
   }
   const value = parseJson(request.body);
   if (value === undefined) return failure(400, "invalid_body", "The body is no JSON.");
@@ -157,7 +161,9 @@ function killNode(port: ControlPort, devTools: DevTools, name: string): HttpAnsw
 function demo(port: ControlPort, devTools: DevTools, request: HttpRequest): HttpAnswer | undefined {
   const { gateways } = port.view();
   if (request.path === "/demo/config.json") {
-    if (request.method !== "GET") return methodNotAllowed(["GET"]);
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return methodNotAllowed(["GET", "HEAD"]);
+    }
     const tokenUrl = devTools.tokenUrl();
     const open = gateways.filter((gateway) => !gateway.draining).map((gateway) => gateway.url);
     return json(200, { gateways: open, tokenUrl, room: devTools.demoRoom, dev: true });

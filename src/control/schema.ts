@@ -9,14 +9,39 @@ const world = z.custom<WorldName>((value) => parseWorldName(value) !== undefined
   error: "must be 1 to 64 letters, digits, - and _",
 });
 
-export const createRoomBody = z.strictObject({ room, world });
+const KEY_SHOWN_MAX = 40;
+
+/** An object of these keys and no others; `form` is the sentence where it is no object. */
+const only = <S extends z.ZodRawShape>(shape: S, form: string) =>
+  z.strictObject(shape, {
+    error: (issue) => {
+      if (issue.code !== "unrecognized_keys") return form;
+      // It was sent by anybody: no more of it comes back than helps to find it.
+      const key = JSON.stringify((issue.keys[0] ?? "").slice(0, KEY_SHOWN_MAX));
+      return `unknown key ${key}, known are ${Object.keys(shape).join(" and ")}`;
+    },
+  });
+
+export const createRoomBody = only({ room, world }, "must be an object of room and world");
 
 export const ROOMS_PER_PAGE_MAX = 1000;
-export const roomsQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(ROOMS_PER_PAGE_MAX).default(100),
-  /** The last room of the page before. */
-  after: room.optional(),
-});
+const LIMIT_FORM = `must be a whole number from 1 to ${ROOMS_PER_PAGE_MAX}`;
+const limit = z
+  .string()
+  .regex(/^[0-9]{1,4}$/, LIMIT_FORM)
+  .transform(Number)
+  .pipe(z.number().min(1, LIMIT_FORM).max(ROOMS_PER_PAGE_MAX, LIMIT_FORM));
+/** `after`: the last room of the page before. */
+const roomsQuery = only({ limit: limit.default(100), after: room.optional() }, "must be a query");
+
+/** Of two values for one key neither is meant more than the other. */
+export function parseRoomsQuery(
+  query: URLSearchParams,
+): Result<z.infer<typeof roomsQuery>, string> {
+  const given = new Map(query);
+  if (given.size < query.size) return err("every key stands once");
+  return parseWith(roomsQuery, Object.fromEntries(given));
+}
 
 /** The value, or a sentence that names the first field that is wrong. */
 export function parseWith<T>(schema: z.ZodType<T>, value: unknown): Result<T, string> {

@@ -9,6 +9,9 @@ export interface HeadLimits {
   readonly requestMsMax: number;
 }
 
+export const badTarget = (): HttpAnswer =>
+  failure(400, "bad_request", "The request's target is no path; what is not ASCII is escaped.");
+
 /**
  * What to say to bytes that Node's parser did not take, by its error code. Undefined where there is
  * nobody to tell: the peer went away.
@@ -26,6 +29,7 @@ export function refusalOf(code: string | undefined, limits: HeadLimits): HttpAns
     const message = `A request arrives whole within ${limits.requestMsMax} ms.`;
     return failure(408, "request_timeout", message);
   }
+  if (code === "HPE_INVALID_URL") return badTarget();
   return failure(400, "bad_request", "This is no HTTP request.");
 }
 

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import type { Clock } from "../kernel/clock.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
 import { failure, type HttpAnswer, type HttpHandler } from "./http-answers.ts";
-import { refusalOf, refuse } from "./http-refusal.ts";
+import { badTarget, refusalOf, refuse } from "./http-refusal.ts";
 import type { Observer } from "./observer.ts";
 
 export interface HttpLimits {
@@ -215,8 +215,6 @@ const LISTEN_ERRORS: Readonly<Record<string, ListenError>> = {
 };
 
 const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/;
-
-const badTarget = (): HttpAnswer => failure(400, "bad_request", "The request's target is no path.");
 
 /**
  * Not `new URL`: it resolves `..` and takes `//host/path` for another host, so the handler would

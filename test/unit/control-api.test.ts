@@ -199,6 +199,16 @@ describe("an operator with a token", () => {
     ["GET", "/v1/rooms?limit=1001", undefined, 400, "invalid_query"],
     ["GET", "/v1/rooms?after=nothing", undefined, 400, "invalid_query"],
     ["GET", "/v1/rooms?color=red", undefined, 400, "invalid_query"],
+    ["GET", "/v1/rooms?__proto__=1", undefined, 400, "invalid_query"],
+    ["GET", "/v1/rooms?limit=", undefined, 400, "invalid_query"],
+    ["GET", "/v1/rooms?limit=0x10", undefined, 400, "invalid_query"],
+    ["GET", "/v1/rooms?limit=1e2", undefined, 400, "invalid_query"],
+    ["GET", "/v1/rooms?limit=1.5", undefined, 400, "invalid_query"],
+    ["GET", "/v1/rooms?limit=9007199254740993", undefined, 400, "invalid_query"],
+    ["GET", "/v1/rooms?limit=1&limit=2", undefined, 400, "invalid_query"],
+    ["GET", "/v1/rooms?after=t%2Ffirst", undefined, 200, undefined],
+    ["GET", "/v1/rooms?after=t/a%00", undefined, 400, "invalid_query"],
+    ["GET", "/v1/rooms?%", undefined, 400, "invalid_query"],
     ["GET", "/v1/rooms/t/first", undefined, 200, undefined],
     ["GET", "/v1/rooms/t/none", undefined, 404, "room_unknown"],
     ["GET", `/v1/rooms/t/${"x".repeat(65)}`, undefined, 404, "room_unknown"],
@@ -209,6 +219,14 @@ describe("an operator with a token", () => {
     ["GET", "/v1/rooms/t/a/b", undefined, 404, "not_found"],
     ["GET", "/v1/rooms/", undefined, 404, "not_found"],
     ["GET", "/v1/rooms/t/%2e%2e", undefined, 404, "not_found"],
+    ["GET", "/v1/rooms/t/f%69rst", undefined, 404, "not_found"],
+    ["GET", "/v1/rooms/t/first/", undefined, 404, "not_found"],
+    ["GET", "/v1/rooms//t/first", undefined, 404, "not_found"],
+    ["GET", "/v1//rooms", undefined, 404, "not_found"],
+    ["GET", "//v1/rooms", undefined, 404, "not_found"],
+    ["POST", "/v1/nodes/node-1/drain", undefined, 404, "not_found"],
+    ["OPTIONS", "/v1/rooms", undefined, 405, "method_not_allowed"],
+    ["TRACE", "/v1/nodes", undefined, 405, "method_not_allowed"],
     ["GET", "/v1/toString", undefined, 404, "not_found"],
     ["GET", "/", undefined, 404, "not_found"],
     ["GET", "/nothing", undefined, 404, "not_found"],
@@ -216,6 +234,16 @@ describe("an operator with a token", () => {
     ["POST", "/v1/rooms", "{", 400, "invalid_body"],
     ["POST", "/v1/rooms", "null", 400, "invalid_body"],
     ["POST", "/v1/rooms", "[]", 400, "invalid_body"],
+    ["POST", "/v1/rooms", "1e999", 400, "invalid_body"],
+    ["POST", "/v1/rooms", '"t/a"', 400, "invalid_body"],
+    ["POST", "/v1/rooms", '{"room":1e308,"world":"plaza"}', 400, "invalid_body"],
+    ["POST", "/v1/rooms", '{"room":["t/a"],"world":"plaza"}', 400, "invalid_body"],
+    ["POST", "/v1/rooms", '{"room":"т/а","world":"plaza"}', 400, "invalid_body"],
+    ["POST", "/v1/rooms", '{"room":"t/\\ud800","world":"plaza"}', 400, "invalid_body"],
+    ["POST", "/v1/rooms", '{"room":"t/a\\n","world":"plaza"}', 400, "invalid_body"],
+    ["POST", "/v1/rooms", '{"room":"t/a/b","world":"plaza"}', 400, "invalid_body"],
+    ["POST", "/v1/rooms", '{"__proto__":{"room":"t/a"},"world":"plaza"}', 400, "invalid_body"],
+    ["POST", "/v1/rooms", '{"room":"t\\u002ffirst","world":"plaza"}', 200, undefined],
     ["POST", "/v1/rooms", '{"room":"t/a"}', 400, "invalid_body"],
     ["POST", "/v1/rooms", '{"room":"a","world":"plaza"}', 400, "invalid_body"],
     ["POST", "/v1/rooms", '{"room":"t/a","world":"a.b"}', 400, "invalid_body"],
@@ -231,10 +259,30 @@ describe("an operator with a token", () => {
     if (method === "HEAD") expect(answer.text).toBe("");
   });
 
-  test("[CO6] the message names the field that is wrong", async () => {
-    const body = '{"room":"t/a","world":"a.b"}';
+  test.each([
+    ['{"room":"t/a","world":"a.b"}', "world: must be 1 to 64 letters, digits, - and _"],
+    ['{"room":"a","world":"a"}', "room: must be tenant/name, each of letters, digits, - and _"],
+    ["null", "must be an object of room and world"],
+    ["[]", "must be an object of room and world"],
+    ['{"room":"t/a","world":"a","x":1}', 'unknown key "x", known are room and world'],
+    [
+      `{"room":"t/a","world":"a","${"k".repeat(9_000)}":1}`,
+      `unknown key "${"k".repeat(40)}", known are room and world`,
+    ],
+  ])("[CO6] the message for %s says what is wrong", async (body, message) => {
     const answer = await ask(served, "POST", "/v1/rooms", { token: TOKEN, body });
-    expect(answer.text).toContain("world: must be");
+    expect(answer.body).toEqual({ error: { code: "invalid_body", message } });
+  });
+
+  test.each([
+    ["limit=ten", "limit: must be a whole number from 1 to 1000"],
+    ["limit=0", "limit: must be a whole number from 1 to 1000"],
+    ["limit=1001", "limit: must be a whole number from 1 to 1000"],
+    ["limit=1&limit=2", "every key stands once"],
+    ["color=red", 'unknown key "color", known are limit and after'],
+  ])("[CO9] the message for ?%s says what is wrong", async (query, message) => {
+    const answer = await ask(served, "GET", `/v1/rooms?${query}`, { token: TOKEN });
+    expect(answer.body).toEqual({ error: { code: "invalid_query", message } });
   });
 
   test("[CO6] a body may have 16 KiB and not one byte more", async () => {
@@ -248,13 +296,35 @@ describe("an operator with a token", () => {
     }
   });
 
-  test("[CO6] a body must say that it is JSON", async () => {
+  test.each([
+    ["text/plain", 415],
+    ["", 415],
+    ["application/jsonx", 415],
+    ["application/json-seq", 415],
+    ["application/merge-patch+json", 415],
+    ["application/json, text/plain", 415],
+    ["application/json; charset=utf-16", 415],
+    ["APPLICATION/JSON;charset=UTF-8", 201],
+    ['application/json ; charset="utf-8"', 200],
+  ])("[CO6] a body must say that it is JSON: %s answers %i", async (type, status) => {
     const answer = await ask(served, "POST", "/v1/rooms", {
       token: TOKEN,
       body: '{"room":"t/form","world":"plaza"}',
-      headers: { "content-type": "text/plain" },
+      headers: { "content-type": type },
     });
-    expect([answer.status, codeOf(answer)]).toEqual([415, "unsupported_media_type"]);
+    expect([answer.status, codeOf(answer)]).toEqual([
+      status,
+      status === 415 ? "unsupported_media_type" : undefined,
+    ]);
+  });
+
+  test("[CO6] a body that says it is packed is not read as if it were not", async () => {
+    const answer = await ask(served, "POST", "/v1/rooms", {
+      token: TOKEN,
+      body: '{"room":"t/packed","world":"plaza"}',
+      headers: { "content-encoding": "gzip" },
+    });
+    expect(answer.status).toBe(415);
   });
 
   test("[CO8] nodes, gateways and placements are listed", async () => {
@@ -436,6 +506,8 @@ describe("dev mode", () => {
       dev: true,
     });
     expect((await ask(served, "POST", "/")).status).toBe(405);
+    expect((await ask(served, "HEAD", "/demo/config.json")).status).toBe(200);
+    expect((await ask(served, "POST", "/demo/config.json")).status).toBe(405);
   });
 
   test.each([
