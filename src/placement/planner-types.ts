@@ -32,6 +32,8 @@ export interface PlannerConfig {
   /** All rooms are looked over this often, for what no message tells. */
   readonly scanMs: number;
   readonly roomsMax: number;
+  /** So long after its closing a room keeps its line, whoever else needs the place. */
+  readonly closedKeepMs: number;
   readonly proposalsPerMessageMax: number;
   /** Tails that may be asked for in one tick, index entries that may be asked for at once. */
   readonly tailReadsMax: number;
@@ -58,6 +60,7 @@ export const plannerDefaults: PlannerConfig = {
   crashMemoryMs: 600_000,
   scanMs: 500,
   roomsMax: 100_000,
+  closedKeepMs: 30_000,
   proposalsPerMessageMax: 256,
   tailReadsMax: 64,
   lookUpsMax: 256,

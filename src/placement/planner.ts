@@ -27,6 +27,8 @@ interface Pending {
   readonly retryAt: number;
 }
 
+type LookedUp = Extract<PlannerMessage, { type: "lookedUp" }>;
+
 export interface PlannerParts {
   readonly self: ProcessId;
   readonly view: ClusterView;
@@ -158,10 +160,25 @@ export class Planner {
   ): void {
     const { rooms } = this.#parts;
     for (const entry of entries) {
-      const isNew = !rooms.lines.has(entry.room);
-      if (isNew && rooms.lines.size >= this.#config.roomsMax) continue;
+      if (!rooms.lines.has(entry.room) && !this.#hasSpace(entry, now, readAt)) continue;
       if (rooms.applyEntry(entry, now, readAt)) this.#consider(entry.room, now);
     }
+  }
+
+  /** The many closed rooms of the index must not take turns in the table at each reading. */
+  #hasSpace(
+    { status }: Pick<RoomLine, "status">,
+    now: number,
+    readAt: number | undefined,
+  ): boolean {
+    const { rooms } = this.#parts;
+    const { roomsMax, closedKeepMs } = this.#config;
+    if (status === "closed" && readAt !== undefined) return rooms.lines.size < roomsMax;
+    // Nobody serves a room that would need an owner, were it wanted.
+    const settled = (line: RoomLine): boolean =>
+      now - line.closedAt >= closedKeepMs &&
+      this.#need({ ...line, status: "wanted" }, now) !== undefined;
+    return rooms.makeSpace(roomsMax, settled);
   }
 
   #onTail(room: RoomId, tail: TailOwner | undefined, now: number): void {
@@ -176,7 +193,7 @@ export class Planner {
 
   #onLocate(ask: AskId, room: RoomId, now: number): void {
     const { rooms, autoCreate } = this.#parts;
-    const { askAgainMs, roomsMax, asksPerRoomMax } = this.#config;
+    const { askAgainMs, asksPerRoomMax } = this.#config;
     const line = rooms.get(room);
     if (line) {
       if (this.#need(line, now)) {
@@ -188,10 +205,9 @@ export class Planner {
       return;
     }
     const world = autoCreate(room);
-    if (world) {
-      const full = rooms.lines.size >= roomsMax;
-      if (!full) this.#lookUp(room, world);
-      this.#answer(ask, nowhere(full ? "no_capacity" : "placing", askAgainMs));
+    if (world && this.#hasSpace({ status: "wanted" }, now, undefined)) {
+      this.#lookUp(room, world);
+      this.#answer(ask, nowhere("placing", askAgainMs));
       return;
     }
     this.#lookUp(room, undefined);
@@ -200,7 +216,7 @@ export class Planner {
     else this.#answer(ask, nowhere("placing", askAgainMs));
   }
 
-  #onLookedUp(message: Extract<PlannerMessage, { type: "lookedUp" }>, now: number): void {
+  #onLookedUp(message: LookedUp, now: number): void {
     const asks = this.#lookUps.get(message.room) ?? [];
     this.#lookUps.delete(message.room);
     if (message.entry) {
@@ -210,11 +226,8 @@ export class Planner {
       this.#proposeDue(now);
     }
     const line = this.#parts.rooms.get(message.room);
-    const { askAgainMs } = this.#config;
-    const absent = message.failed
-      ? nowhere("placing", askAgainMs)
-      : nowhere(message.entry ? "no_capacity" : "unknown", 0);
-    for (const ask of asks) this.#answer(ask, line ? this.#locate(line, now) : absent);
+    const located = line ? this.#locate(line, now) : this.#locateAbsent(message);
+    for (const ask of asks) this.#answer(ask, located);
   }
 
   #onTick(now: number, wallNow: number): void {
@@ -349,6 +362,16 @@ export class Planner {
 
   #answer(ask: AskId, located: Located): void {
     this.#effects.push({ type: "answer", ask, located });
+  }
+
+  /** Of a room that has no line, because there is no such room or no place for it. */
+  #locateAbsent({ room, entry, failed }: LookedUp): Located {
+    const { askAgainMs } = this.#config;
+    if (failed) return nowhere("placing", askAgainMs);
+    if (entry && entry.status !== "wanted")
+      return { ...nowhere(entry.status, 0), epoch: entry.epoch };
+    if (entry || this.#parts.autoCreate(room)) return nowhere("no_capacity", askAgainMs);
+    return nowhere("unknown", 0);
   }
 
   #locate(line: RoomLine, now: number): Located {

@@ -21,11 +21,16 @@ export interface RoomLine {
   giveUps: number;
   /** What it adds to a node, in reference nodes; undefined until an owner announced it. */
   load: number | undefined;
+  /** When this replica saw it close; -Infinity: it was closed before. */
+  closedAt: number;
   /** Lower versions cannot read its state. */
   stateVersionMin: number;
   /** Questions for it since it was last owned. */
   asked: number;
 }
+
+/** Closed rooms that are looked at for one place, so that no message takes long. */
+const EVICT_TRIES_MAX = 64;
 
 /**
  * All rooms of the index with what routes and tails added. Knowledge only grows: a lower epoch
@@ -33,6 +38,8 @@ export interface RoomLine {
  */
 export class RoomTable {
   readonly lines = new Map<RoomId, RoomLine>();
+  /** Closed rooms, the longest known as such first. */
+  readonly #closed = new Set<RoomId>();
   readonly #owned = new Map<ProcessId, Set<RoomId>>();
   /** Where rooms without a living owner are expected to go. */
   readonly #expected = new Map<RoomId, ProcessId>();
@@ -50,6 +57,25 @@ export class RoomTable {
 
   ownedBy(process: ProcessId): readonly RoomId[] {
     return [...(this.#owned.get(process) ?? [])];
+  }
+
+  /** True where one more line fits, if need be in the place of a closed one that is `settled`. */
+  makeSpace(linesMax: number, settled: (line: RoomLine) => boolean): boolean {
+    if (this.lines.size < linesMax) return true;
+    let tries = 0;
+    for (const room of this.#closed) {
+      if (++tries > EVICT_TRIES_MAX) return false;
+      const line = this.lines.get(room) as RoomLine;
+      this.#closed.delete(room);
+      if (settled(line)) {
+        this.#setOwner(line, line.epoch, undefined, line.ownerSince);
+        this.lines.delete(room);
+        return true;
+      }
+      // Behind the others, so that the next search does not begin with it.
+      this.#closed.add(room);
+    }
+    return false;
   }
 
   /** The room was proposed to a node; undefined: it is not under way any more. */
@@ -93,7 +119,9 @@ export class RoomTable {
     }
     if (entry.crashedOn.length === 0) line.giveUps = 0;
     const { world, status, crashedOn, immovable, changedAtMs } = entry;
+    if (status === "closed" && line.status !== "closed") line.closedAt = now;
     Object.assign(line, { world, status, crashedOn, immovable, changedAtMs });
+    this.#noteClosed(line);
     if (readAt === undefined) line.touchedAt = now;
     this.#setOwner(line, entry.epoch, entry.owner, now);
     return true;
@@ -127,11 +155,18 @@ export class RoomTable {
       gaveUpAt: entry.owner || entry.crashedOn.length === 0 ? Number.NEGATIVE_INFINITY : now,
       giveUps: 0,
       load: undefined,
+      closedAt: Number.NEGATIVE_INFINITY,
       stateVersionMin: 0,
       asked: 0,
     };
     this.lines.set(entry.room, line);
+    this.#noteClosed(line);
     this.#setOwner(line, entry.epoch, entry.owner, now);
+  }
+
+  #noteClosed({ room, status }: RoomLine): void {
+    if (status === "closed") this.#closed.add(room);
+    else this.#closed.delete(room);
   }
 
   #setOwner(line: RoomLine, epoch: Epoch, owner: ProcessId | undefined, now: number): void {
