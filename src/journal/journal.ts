@@ -40,13 +40,14 @@ export interface Journal {
   /** The first record after `sequence` that is still there; read from the leader. */
   readAfter(room: RoomId, sequence: number): Promise<Result<StoredRecord | undefined, StoreError>>;
   /**
-   * Every record there is up to `until`, oldest first. A follower may answer, so the end may be
-   * missing: the reader checks the chain and asks again with `leader`.
+   * Every record there is behind `after` (default: from the first) up to `until`, oldest first. A
+   * follower may answer, so the end may be missing: the reader checks the chain and asks again with
+   * `leader`.
    */
   readThrough(
     room: RoomId,
     until: number,
-    options?: { readonly leader?: boolean },
+    options?: { readonly leader?: boolean; readonly after?: number },
   ): Promise<Result<readonly StoredRecord[], StoreError>>;
   /** Removes records up to `upTo`, never the last one. A failed trim is repeated by a later one. */
   trim(room: RoomId, upTo: number): Promise<Result<void, StoreError>>;

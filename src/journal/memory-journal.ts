@@ -65,13 +65,14 @@ export class MemoryJournal implements Journal {
   readThrough(
     room: RoomId,
     until: number,
-    options?: { readonly leader?: boolean },
+    options?: { readonly leader?: boolean; readonly after?: number },
   ): Promise<Result<readonly StoredRecord[], StoreError>> {
     return this.#ask(room, () => {
       const all = this.#records(room);
       const lacking = options?.leader ? 0 : this.#line.staleRecords();
       const known = lacking === 0 ? all : all.slice(0, -lacking);
-      return known.filter((record) => record.sequence <= until).map(copyOf);
+      const after = options?.after ?? 0;
+      return known.filter(({ sequence }) => sequence > after && sequence <= until).map(copyOf);
     });
   }
 

@@ -117,9 +117,11 @@ export class NatsJournal implements Journal {
   readThrough(
     room: RoomId,
     until: number,
-    options?: { readonly leader?: boolean },
+    options?: { readonly leader?: boolean; readonly after?: number },
   ): Promise<Result<readonly StoredRecord[], StoreError>> {
-    return options?.leader ? this.#readLeader(room, until) : this.#readBatches(room, until);
+    const first = (options?.after ?? 0) + 1;
+    const read = options?.leader ? this.#readLeader : this.#readBatches;
+    return read.call(this, room, first, until);
   }
 
   async trim(room: RoomId, upTo: number): Promise<Result<void, StoreError>> {
@@ -147,10 +149,11 @@ export class NatsJournal implements Journal {
 
   async #readLeader(
     room: RoomId,
+    from: number,
     until: number,
   ): Promise<Result<readonly StoredRecord[], StoreError>> {
     const subject = journalSubject(this.#generation, room);
-    const first = await this.#get(room, { next: subject, from: 1 });
+    const first = await this.#get(room, { next: subject, from });
     if (!first.ok) return first;
     if (!first.value || first.value.sequence > until) return ok([]);
     const rest = { subject, first: first.value.sequence + 1, last: until };
@@ -165,11 +168,12 @@ export class NatsJournal implements Journal {
 
   async #readBatches(
     room: RoomId,
+    first: number,
     until: number,
   ): Promise<Result<readonly StoredRecord[], StoreError>> {
     const records: StoredRecord[] = [];
     const subject = journalSubject(this.#generation, room);
-    for (let from = 1; from <= until; ) {
+    for (let from = first; from <= until; ) {
       const batch = await this.#readBatch(room, { subject, from, until });
       if (!batch.ok) return batch;
       for (const record of batch.value.records) records.push(record);

@@ -1,5 +1,6 @@
 import {
   BOOLEAN,
+  bytes,
   COUNT,
   EPOCH,
   family,
@@ -18,6 +19,8 @@ import {
 } from "./shape.ts";
 
 export const ROUTES_PER_MESSAGE_MAX = 256;
+/** An owner record holds two process ids, a world's name and numbers. */
+const HAND_OVER_BYTES_MAX = 1024;
 const ID = text(64);
 
 /** Something a node can host: a room type and the newest state version it understands. */
@@ -106,6 +109,18 @@ export const control = family({
   echo: [12, { stamp: NUMBER }],
   /** To an incarnation that still beats: placement holds it dead and never uses it again. */
   declaredDead: [13, { process: PROCESS }],
+  /** Asks a room's owner to hand it over. Obeyed only under this epoch. */
+  migrate: [14, { room: ROOM, epoch: EPOCH, target: PROCESS }],
+  /** The owner asks the target to read the room in advance; answered `prepared` or `declined`. */
+  prepare: [15, { room: ROOM, world: WORLD, epoch: EPOCH }],
+  /** `stateVersion`: the target's, which the hand-over record carries. */
+  prepared: [16, { room: ROOM, stateVersion: U32 }],
+  declined: [17, { room: ROOM, why: oneOf("unknown_world", "full", "hosted", "unavailable") }],
+  /** The hand-over is in the journal: the record, and its sequence. It opens this epoch. */
+  handOver: [
+    18,
+    { room: ROOM, world: WORLD, epoch: EPOCH, sequence: COUNT, record: bytes(HAND_OVER_BYTES_MAX) },
+  ],
 });
 export type ControlMessage = MessageOf<typeof control.definitions>;
 export type ControlOf<T extends ControlMessage["type"]> = Extract<ControlMessage, { type: T }>;

@@ -26,6 +26,8 @@ export const ALL_ROUTES = "c.route.>";
 export const PLACE_REQUEST = "c.place.req";
 export const PLACE_QUEUE = "placement";
 export const nodeControl = (node: ProcessId): string => `c.n.${node}.ctl`;
+/** From the owner of a room to the node that is to be its next. */
+export const nodePeer = (node: ProcessId): string => `c.n.${node}.peer`;
 export const nodePing = (node: ProcessId): string => `c.n.${node}.ping`;
 export const nodeEcho = (node: ProcessId): string => `c.n.${node}.echo`;
 export const gatewayControl = (gateway: ProcessId): string => `c.g.${gateway}.ctl`;

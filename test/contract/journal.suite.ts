@@ -201,6 +201,13 @@ export function journalContract(adapter: string, start: () => Promise<JournalHar
           await journal.readThrough(room, (sequences[0] as number) - 1, { leader }),
         );
         expect(before).toEqual([]);
+        const rest = got(
+          await other.readThrough(room, sequences[560] as number, {
+            leader,
+            after: sequences[270] as number,
+          }),
+        );
+        expect(rest.map((record) => record.sequence)).toEqual(sequences.slice(271, 561));
         const beyond = got(await journal.readThrough(room, 1_000_000_000, { leader }));
         expect(beyond).toHaveLength(600);
       }
@@ -228,7 +235,7 @@ export function journalContract(adapter: string, start: () => Promise<JournalHar
         const tail = got(await journal.readTail(room));
         expect(text(tail.record)).toBe("mine");
         tail.record?.fill(0);
-        const [read] = got(await journal.readThrough(room, sequence));
+        const [read] = got(await journal.readThrough(room, sequence, { leader: true }));
         expect(text(read?.data)).toBe("mine");
         read?.data.fill(0);
       }

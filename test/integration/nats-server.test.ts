@@ -171,8 +171,12 @@ const RIGHTS: Readonly<Record<NatsUser, Rights>> = {
     noSubscribe: ["c.place.req", "c.>", "jrn.>", "_INBOX_node.>", "_INBOX.>", ">"],
   },
   node: {
-    publish: [`c.hb.n.${id}`, `c.route.${id}`, `c.n.${id}.echo`],
-    subscribe: ["c.hb.g.>", "c.route.>", `c.n.${id}.ctl`, `c.n.${id}.ping`, `c.n.${id}.echo`],
+    publish: [`c.hb.n.${id}`, `c.route.${id}`, `c.n.${id}.echo`, `c.n.${id}.peer`],
+    subscribe: [
+      "c.hb.g.>",
+      "c.route.>",
+      ...["ctl", "ping", "echo", "peer"].map((what) => `c.n.${id}.${what}`),
+    ],
     noPublish: [
       `c.hb.p.${id}`,
       "c.place.req",
