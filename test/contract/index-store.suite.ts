@@ -153,7 +153,6 @@ export function indexStoreContract(adapter: string, start: () => Promise<IndexHa
       const listed = got(await other.list());
       const listMs = performance.now() - before;
       console.log(`[IX8] ${harness.name}: ${listed.length} entries in ${listMs.toFixed(0)} ms`);
-      expect(listMs).toBeLessThan(2_000);
       expect(new Set(listed.map((one) => one.room)).size).toBe(listed.length);
       const names = new Set(listed.map((one) => one.room));
       expect(many.filter((room) => !names.has(room))).toEqual([]);

@@ -92,7 +92,8 @@ describe.skipIf(withoutNats)("the liveness thread", () => {
     expect(await probe(id)).toBe("no_responders");
     const probedMs = systemClock.now() - askedAt;
     console.log(`SIGKILL to advisory ${advisedMs.toFixed(1)} ms, probe ${probedMs.toFixed(1)} ms`);
-    expect(advisedMs).toBeLessThan(500);
+    // Silence is noticed after 1.25 s at the earliest.
+    expect(advisedMs).toBeLessThan(1_250);
   });
 
   test("[MS32] a stuck loop is named, told and ended", async () => {
@@ -105,7 +106,7 @@ describe.skipIf(withoutNats)("the liveness thread", () => {
     console.log(`stuck loop ended after ${tookMs.toFixed(0)} ms`);
     // The last echo may be an interval of 500 ms old when the loop stops.
     expect(tookMs).toBeGreaterThan(2_400);
-    expect(tookMs).toBeLessThan(4_000);
+    expect(tookMs).toBeLessThan(8_000);
     // A stuck loop ages its echoes too, and whichever age is over the limit first ends it.
     const last = () => own().at(-1)?.beat;
     const age = () => Math.max(last()?.loopAgeMs ?? 0, last()?.echoAgeMs ?? 0);
