@@ -308,7 +308,7 @@ export class Node {
       out.link.close();
       this.#lastNumber = Math.max(this.#lastNumber, out.link.sequence);
       this.#outLinks.delete(gateway);
-      this.#inLinks.forget(gateway);
     }
+    this.#inLinks.sweep(this.#outLinks);
   }
 }

@@ -84,6 +84,8 @@ export interface GatewayConfig {
 
   /** How long messages to a node wait for company. */
   readonly linkMs: number;
+  /** A link to a node that no room is on is forgotten when it was silent for one to two of these. */
+  readonly linkIdleMs: number;
   readonly flushMs: number;
   readonly beatMs: number;
   readonly drainMs: number;
@@ -148,6 +150,7 @@ export const GATEWAY_DEFAULTS: GatewayConfig = {
   silentMs: 150,
   pendingBytesMax: 4 * 1024,
   linkMs: 5,
+  linkIdleMs: 600_000,
   flushMs: 50,
   beatMs: 500,
   drainMs: 10_000,

@@ -15,7 +15,7 @@ import { Drain, partForGood } from "./drain.ts";
 import { HeldRoom } from "./held-room.ts";
 import { join } from "./join.ts";
 import type { SocketHandler } from "./server.ts";
-import { Uplink } from "./uplink.ts";
+import { Uplinks } from "./uplinks.ts";
 
 export interface CoreDeps {
   readonly self: ProcessId;
@@ -34,6 +34,8 @@ export interface GatewayStats {
   readonly socketsMax: number;
   readonly sessions: number;
   readonly rooms: number;
+  /** Node incarnations with a link. */
+  readonly links: number;
   readonly draining: boolean;
   /** How many ticks behind clients said they are, over those that said so. */
   readonly echoAgeTicksMax: number;
@@ -51,18 +53,21 @@ export class GatewayCore {
   #beats = 0;
   #drain: Drain | undefined;
   #sweptAt = 0;
+  #linksSweptAt: number;
   #socketsMax = 0;
   readonly #connections = new Set<Connection>();
   readonly #dirty = new Set<Connection>();
   readonly #rooms = new Map<RoomId, HeldRoom>();
-  /** Never dropped while this process lives: a link that starts over would not be believed. */
-  readonly #uplinks = new Map<ProcessId, Uplink>();
+  readonly #uplinks: Uplinks;
   readonly #links = new InLinks();
   readonly #ends: (() => void)[] = [];
   readonly #deps: CoreDeps;
 
   constructor(deps: CoreDeps) {
+    const { clock, config, dataBus, self } = deps;
     this.#deps = deps;
+    this.#uplinks = new Uplinks(dataBus, clock, { self, flushMs: config.linkMs });
+    this.#linksSweptAt = clock.now();
   }
 
   /** Beats and serves from here on. `url` is what clients dial. */
@@ -103,6 +108,7 @@ export class GatewayCore {
       socketsMax: this.#socketsMax,
       sessions,
       rooms: this.#rooms.size,
+      links: this.#uplinks.size,
       draining: this.draining,
       echoAgeTicksMax,
     };
@@ -128,8 +134,7 @@ export class GatewayCore {
     for (const connection of [...this.#connections]) connection.close("goingAway");
     for (const room of this.#rooms.values()) room.release();
     this.#rooms.clear();
-    for (const uplink of this.#uplinks.values()) uplink.close();
-    this.#uplinks.clear();
+    this.#uplinks.close();
   }
 
   /** A socket that was upgraded; `overloaded` ones are let in only to be told so. */
@@ -170,19 +175,9 @@ export class GatewayCore {
     const held = this.#rooms.get(id);
     if (held) return held;
     if (this.#rooms.size >= this.#deps.config.roomsMax) return undefined;
-    const room = new HeldRoom(id, { ...this.#deps, uplink: (node) => this.#uplink(node) });
+    const room = new HeldRoom(id, { ...this.#deps, uplink: (node) => this.#uplinks.to(node) });
     this.#rooms.set(id, room);
     return room;
-  }
-
-  #uplink(node: ProcessId): Uplink {
-    let uplink = this.#uplinks.get(node);
-    if (!uplink) {
-      const { clock, config, dataBus, self } = this.#deps;
-      uplink = new Uplink(dataBus, clock, { self, node, flushMs: config.linkMs });
-      this.#uplinks.set(node, uplink);
-    }
-    return uplink;
   }
 
   #batch(message: BusMessage): void {
@@ -209,7 +204,7 @@ export class GatewayCore {
   }
 
   #sweep(): void {
-    const { clock, observer } = this.#deps;
+    const { clock, config, observer } = this.#deps;
     const now = clock.now();
     for (const [id, room] of this.#rooms) {
       if (room.sweep(now)) continue;
@@ -220,10 +215,20 @@ export class GatewayCore {
     if (now - this.#sweptAt < CONNECTION_SWEEP_MS) return;
     this.#sweptAt = now;
     for (const connection of [...this.#connections]) connection.sweep(now);
-    const { sockets, sessions, rooms } = this.stats();
+    if (now - this.#linksSweptAt >= config.linkIdleMs) this.#sweepLinks(now);
+    const { sockets, sessions, rooms, links } = this.stats();
     observer.metrics.set("roomcluster_gateway_sockets", sockets);
     observer.metrics.set("roomcluster_gateway_sessions", sessions);
     observer.metrics.set("roomcluster_gateway_rooms", rooms);
+    observer.metrics.set("roomcluster_gateway_links", links);
+  }
+
+  /** Node incarnations come and go, and none returns. */
+  #sweepLinks(now: number): void {
+    this.#linksSweptAt = now;
+    const owners = new Set([...this.#rooms.values()].map(({ route }) => route.owner));
+    this.#uplinks.sweep(owners);
+    this.#links.sweep(owners);
   }
 
   #beat(): void {

@@ -23,12 +23,23 @@ export class Uplink {
   constructor(
     bus: Pick<Bus, "publish">,
     clock: Clock,
-    options: { readonly self: ProcessId; readonly node: ProcessId; readonly flushMs: number },
+    options: {
+      readonly self: ProcessId;
+      readonly node: ProcessId;
+      readonly flushMs: number;
+      /** The highest number that the node may know of a link before this one. */
+      readonly after: number;
+    },
   ) {
-    const { self, node, flushMs } = options;
-    this.#link = new OutLink(bus, clock, { self, subject: nodeInbox(node), flushMs });
+    const { self, node, flushMs, after } = options;
+    this.#link = new OutLink(bus, clock, { self, subject: nodeInbox(node), flushMs, after });
     this.#clock = clock;
     this.#flushMs = flushMs;
+  }
+
+  /** Number of the last batch. */
+  get sequence(): number {
+    return this.#link.sequence;
   }
 
   send(message: ToRoom): void {

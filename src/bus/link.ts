@@ -95,6 +95,8 @@ export interface Batch {
  */
 export class InLinks {
   readonly #last = new Map<ProcessId, number>();
+  /** Since the last sweep. */
+  readonly #heard = new Set<ProcessId>();
 
   /** Undefined for bytes that are no batch, and for a batch that came before. */
   receive(data: Uint8Array): Batch | undefined {
@@ -105,10 +107,19 @@ export class InLinks {
     const last = this.#last.get(head.from) ?? 0;
     if (head.sequence <= last && head.sequence !== 1) return undefined;
     this.#last.set(head.from, head.sequence);
+    this.#heard.add(head.from);
     return { from: head.from, gap: head.sequence !== last + 1, messages: run.value.slice(1) };
   }
 
-  forget(from: ProcessId): void {
-    this.#last.delete(from);
+  /** Senders that are remembered. */
+  get size(): number {
+    return this.#last.size;
+  }
+
+  /** Forgets those that said nothing since the last sweep, except those to keep. */
+  sweep(keep: Pick<ReadonlySet<ProcessId>, "has">): void {
+    for (const from of this.#last.keys())
+      if (!this.#heard.has(from) && !keep.has(from)) this.#last.delete(from);
+    this.#heard.clear();
   }
 }

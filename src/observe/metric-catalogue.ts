@@ -103,6 +103,10 @@ export const METRICS = {
     kind: "gauge",
     help: "Memberships of this gateway's clients, one for each channel of a socket.",
   },
+  roomcluster_gateway_links: {
+    kind: "gauge",
+    help: "Node incarnations that this gateway keeps a numbered link to.",
+  },
   roomcluster_gateway_rooms: { kind: "gauge", help: "Rooms this gateway keeps a replica of." },
   roomcluster_gateway_closes_total: {
     kind: "counter",

@@ -63,8 +63,31 @@ describe("OutLink and InLinks", () => {
     expect(gaps).toEqual([false, false, true, false]);
     const late = new InLinks();
     expect(late.receive(batches()[2] as Uint8Array)?.gap).toBe(true);
-    late.forget(A);
-    expect(late.receive(batches()[1] as Uint8Array)?.messages).toEqual([[1]]);
+  });
+
+  it("[LK7] forget who says nothing between two sweeps, except whom they keep", () => {
+    const a = open(A);
+    const b = open(B);
+    for (let i = 0; i < 3; i++)
+      for (const { link } of [a, b]) {
+        link.send(encode([i]));
+        link.flush();
+      }
+    const receive = new InLinks();
+    const hear = ({ batches }: typeof a, i: number) =>
+      receive.receive(batches()[i] as Uint8Array)?.gap;
+    expect([hear(a, 0), hear(b, 0)]).toEqual([false, false]);
+    receive.sweep(new Set());
+    expect(receive.size, "both were heard").toBe(2);
+    expect(hear(a, 1)).toBe(false);
+    receive.sweep(new Set());
+    expect(receive.size, "b was not").toBe(1);
+    expect(hear(b, 2), "as if it were its first").toBe(true);
+    expect(hear(b, 1), "and what is older is old").toBeUndefined();
+    receive.sweep(new Set([A]));
+    receive.sweep(new Set([A]));
+    expect(receive.size, "b again, and a is kept").toBe(1);
+    expect(hear(a, 2), "its numbers go on").toBe(false);
   });
 
   it("[LK4] ignore what came before and what is no batch", () => {
