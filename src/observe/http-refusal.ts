@@ -34,8 +34,8 @@ export function refusalOf(code: string | undefined, limits: HeadLimits): HttpAns
 }
 
 /**
- * Answers on the bare socket and hangs up. What still arrives is read for a while and thrown away: a
- * socket closed over unread bytes is reset, and the answer lost with it. A peer that never closes
+ * Answers on the bare socket and hangs up. What still arrives is read for a while and thrown away:
+ * a socket closed over unread bytes is reset, and the answer lost with it. A peer that never closes
  * its side is cut off, or it would hold one of the few connections.
  */
 export function refuse(

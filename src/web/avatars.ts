@@ -4,7 +4,7 @@ import { AvatarCrowd } from "./avatar-crowd.ts";
 import { type Look, lookOf } from "./avatar-look.ts";
 import { moveJoints, restingJoints, strideOf } from "./avatar-motion.ts";
 import { CROWN_Y } from "./avatar-parts.ts";
-import { Label, placeLabel } from "./labels.ts";
+import { Label, layOutLabels, placeLabel } from "./labels.ts";
 import { groundAt } from "./layout.ts";
 import { ANIMATION, nameOf, type PlazaMember, type PlazaRoom } from "./plaza-room.ts";
 
@@ -47,6 +47,7 @@ export class Avatars {
   readonly #crowd: AvatarCrowd;
   readonly #layer: HTMLElement;
   readonly #shown = new Map<number, Avatar>();
+  readonly #labels: Label[] = [];
   readonly #joints = restingJoints();
   readonly #holders = new Set<number>();
   readonly #crown = { x: 0, y: 0, z: 0 };
@@ -125,7 +126,7 @@ export class Avatars {
     }
     if (away !== avatar.away) {
       avatar.away = away;
-      avatar.label.element.classList.toggle("away", away);
+      avatar.label.away(away);
     }
     avatar.seenAt = seconds;
   }
@@ -178,6 +179,7 @@ export class Avatars {
 
   /** Puts the names where the heads now are on the screen. */
   placeLabels(view: View, nowMs: number): void {
+    this.#labels.length = 0;
     for (const avatar of this.#shown.values()) {
       const jump = avatar.animation === ANIMATION.jump ? 0.3 : 0;
       this.#crown.x = avatar.x;
@@ -185,7 +187,9 @@ export class Avatars {
       this.#crown.z = avatar.z;
       avatar.label.tick(nowMs);
       placeLabel(avatar.label, view.camera, view.width, view.height, this.#crown);
+      this.#labels.push(avatar.label);
     }
+    layOutLabels(this.#labels);
   }
 }
 

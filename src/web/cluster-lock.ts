@@ -1,7 +1,7 @@
 import { made } from "./page-elements.ts";
 
-const ASKS = "This cluster shows itself to its operator. Enter ROOMCLUSTER_CONTROL_TOKEN:";
-const REFUSED = "The cluster does not know that token. Enter ROOMCLUSTER_CONTROL_TOKEN:";
+const ASKS = "What the cluster does is for its operator: enter the control token to see it.";
+const REFUSED = "That is not this cluster's control token.";
 
 /** Where the operator enters the token that the control API asks for. */
 export class ClusterLock {
@@ -16,6 +16,7 @@ export class ClusterLock {
     this.#text.setAttribute("for", "cluster-token");
     this.#field.id = "cluster-token";
     this.#field.type = "password";
+    this.#field.placeholder = "ROOMCLUSTER_CONTROL_TOKEN";
     this.#field.required = true;
     this.#field.autocomplete = "off";
     this.#field.spellcheck = false;

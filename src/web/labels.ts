@@ -1,4 +1,5 @@
 import { type Camera, Vector3 } from "three";
+import { type LabelBox, layOut, rankOf } from "./label-layout.ts";
 
 const FADE_FROM_M = 20;
 const FADE_TO_M = 30;
@@ -10,7 +11,13 @@ export class Label {
   readonly #name: HTMLSpanElement;
   readonly #bubble: HTMLDivElement;
   #bubbleEndsAt = 0;
+  #mine = false;
   shown = false;
+  /** Without the scale: what the text takes. Measured when it is next shown after a change. */
+  #width = 0;
+  #height = 0;
+  #measured = false;
+  readonly box: LabelBox = { left: 0, bottom: 0, width: 0, height: 0, rank: 0, clear: false };
 
   constructor(layer: HTMLElement) {
     this.element = document.createElement("div");
@@ -27,9 +34,16 @@ export class Label {
 
   set(name: string, color: string, mine: boolean, away: boolean): void {
     if (this.#name.textContent !== name) this.#name.textContent = name;
+    this.#mine = mine;
+    this.#measured = false;
     this.element.style.setProperty("--tint", color);
     this.element.classList.toggle("mine", mine);
-    this.element.classList.toggle("away", away);
+    this.away(away);
+  }
+
+  away(on: boolean): void {
+    this.element.classList.toggle("away", on);
+    this.#measured = false;
   }
 
   say(text: string, nowMs: number): void {
@@ -40,21 +54,41 @@ export class Label {
     void this.#bubble.offsetWidth;
     this.#bubble.classList.add("pop");
     this.#bubbleEndsAt = nowMs + BUBBLE_MS;
+    this.#measured = false;
   }
 
   typing(on: boolean): void {
     this.element.classList.toggle("typing", on);
+    this.#measured = false;
   }
 
   tick(nowMs: number): void {
     if (this.#bubbleEndsAt === 0 || nowMs < this.#bubbleEndsAt) return;
     this.#bubbleEndsAt = 0;
     this.#bubble.hidden = true;
+    this.#measured = false;
+  }
+
+  /** Hangs it over a spot of the screen; where others are, `layOutLabels` decides. */
+  place(left: number, bottom: number, scale: number, distance: number): void {
+    const { box } = this;
+    if (!this.#measured) {
+      this.#width = this.element.offsetWidth;
+      this.#height = this.element.offsetHeight;
+      this.#measured = true;
+    }
+    box.left = left;
+    box.bottom = bottom;
+    box.width = this.#width * scale;
+    box.height = this.#height * scale;
+    const speaks = this.#bubbleEndsAt !== 0;
+    box.rank = rankOf({ distance, speaks, mine: this.#mine, clear: box.clear });
   }
 
   hide(): void {
     if (!this.shown) return;
     this.shown = false;
+    this.box.clear = false;
     this.element.style.display = "none";
   }
 
@@ -106,7 +140,18 @@ export function placeLabel(
   const near = 1 - Math.max(0, spotted.distance - FADE_FROM_M) / (FADE_TO_M - FADE_FROM_M);
   const size = Math.max(0.74, Math.min(1.08, 9 / spotted.distance + 0.3));
   const at = `${spotted.left.toFixed(1)}px,${spotted.top.toFixed(1)}px,0`;
+  label.place(spotted.left, spotted.top, size, spotted.distance);
   style.transform = `translate3d(${at}) translate(-50%,-100%) scale(${size.toFixed(3)})`;
   style.opacity = near.toFixed(2);
   style.zIndex = String(1000 - Math.round(spotted.distance * 10));
+}
+
+const boxes: LabelBox[] = [];
+
+/** Of the labels that cover each other only the best are seen; the emotes over them always. */
+export function layOutLabels(labels: Iterable<Label>): void {
+  boxes.length = 0;
+  for (const label of labels) if (label.shown) boxes.push(label.box);
+  layOut(boxes);
+  for (const label of labels) label.element.classList.toggle("covered", !label.box.clear);
 }
