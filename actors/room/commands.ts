@@ -25,6 +25,9 @@ function digestOf(name: string, body: Uint8Array): Uint8Array {
   return new Uint8Array(hash.subarray(0, 8));
 }
 
+const answerOf = ({ value }: HookOutcome): readonly [status: string, data: unknown] =>
+  isRefusal(value) ? [value.status, value.data] : ["ok", value ?? null];
+
 /**
  * Exactly once: a session's commands are admitted in sequence, each outcome is journaled with its
  * reply, and a duplicate is answered from the journal.
@@ -126,13 +129,11 @@ export class Commands {
     if (row?.last !== seq - 1 || row.connection !== message.connection) return;
     const value = decode(body);
     const who = whoOf(session, row);
-    const outcome = value.ok
-      ? this.#execute(name, value.value, who, at)
-      : this.#refused("invalid_body");
+    const outcome = this.#answerable(
+      value.ok ? this.#execute(name, value.value, who, at) : this.#refused("invalid_body"),
+    );
     const { patches, events } = outcome;
-    const [status, data] = isRefusal(outcome.value)
-      ? [outcome.value.status, outcome.value.data]
-      : ["ok", outcome.value ?? null];
+    const [status, data] = answerOf(outcome);
     const digest = digestOf(name, body);
     const reply = { session, seq, digest, status, data };
     const settled = (): void => void this.#durable.push({ session, seq });
@@ -155,6 +156,15 @@ export class Commands {
     if (!outcome.readable) return this.#refused("invalid_body");
     if (!this.#fits(outcome)) return this.#refused("state_full");
     return outcome;
+  }
+
+  /** Replies are kept, 32 for each session, and every snapshot holds all of them. */
+  #answerable(outcome: HookOutcome): HookOutcome {
+    const { config, effects } = this.#parts;
+    const [, data] = answerOf(outcome);
+    if (encode(data).length <= config.replyBytesMax) return outcome;
+    effects.push({ type: "count", what: "reply_too_large" });
+    return this.#refused("reply_too_large");
   }
 
   #refused(status: string): HookOutcome {

@@ -11,6 +11,7 @@ import type { World } from "./define-room.ts";
 import type { Moment, RoomEffect, RoomMessage, RoomParts } from "./effects.ts";
 import { CREATED, gatewayOf, patched, type RoomFold, type SessionRow } from "./fold.ts";
 import { type HookContext, runHook, whoOf } from "./hooks.ts";
+import { LATER_FULL, LaterWork } from "./later-work.ts";
 import { Ledger } from "./ledger.ts";
 import { Membership } from "./membership.ts";
 import { type Outgoing, Outlet, publicRecord } from "./outlet.ts";
@@ -18,7 +19,7 @@ import { Presence } from "./presence.ts";
 import { RecordRing } from "./record-ring.ts";
 import type { Register, RegisterEffect } from "./register.ts";
 import type { RoomConfig } from "./room-config.ts";
-import { encodeSnapshot } from "./snapshot.ts";
+import { Snapshots } from "./snapshots.ts";
 
 /**
  * An owned room: takes a message and the time, changes its own state, answers with effects. No
@@ -32,16 +33,12 @@ export class RoomCore {
   readonly #membership: Membership;
   readonly #commands: Commands;
   readonly #ring: RecordRing;
+  readonly #snapshots: Snapshots;
+  readonly #later: LaterWork;
   #effects: RoomEffect[] = [];
   #tick = 0;
   #signals = 0;
   #hookedAt: number | undefined;
-  #snapshotting = false;
-  #recordsSinceSnapshot: number;
-  #bytesSinceSnapshot = 0;
-  /** Size of the last one taken here. */
-  #snapshotBytes = 0;
-  readonly #snapshotsFrom: number;
   #nonceInFlight = "";
 
   constructor(options: {
@@ -67,8 +64,14 @@ export class RoomCore {
     };
     const outlet = new Outlet(room, epoch, send);
     const effects = { push: (effect: RoomEffect) => void this.#effects.push(effect) };
-    const hook: RoomParts["hook"] = (at, run) => runHook(this.#context(at, random), run);
+    const slow = new LaterWork(config.laterOutstandingMax);
+    const hook: RoomParts["hook"] = (at, run) => {
+      const outcome = slow.admit(runHook(this.#context(at, random), run), ledger.decided.document);
+      if (outcome.value === LATER_FULL) effects.push({ type: "count", what: "later_full" });
+      return outcome;
+    };
     const record: RoomParts["record"] = (entry, outcome, done) => {
+      slow.taken(outcome?.later.length ?? 0);
       const settled = (): void => {
         done?.();
         for (const { command, work } of outcome?.later ?? [])
@@ -79,14 +82,14 @@ export class RoomCore {
     this.#parts = { world, config, ledger, presence, outlet, effects, hook, record };
     this.#membership = new Membership(this.#parts, moment);
     this.#commands = new Commands(this.#parts);
+    this.#later = slow;
     this.#ring = new RecordRing({
       recordsMax: config.ringRecordsMax,
       bytesMax: config.ringBytesMax,
     });
     for (const record of records) this.#ring.push(record, encode(record).length);
-    this.#recordsSinceSnapshot = records.length;
     const quietMs = fold.created ? config.snapshotQuietMs * (1 + random.next()) : 0;
-    this.#snapshotsFrom = moment.now + quietMs;
+    this.#snapshots = new Snapshots(this.#parts, records.length, moment.now + quietMs);
     if (!fold.created) this.#create();
     if (fold.attempt) this.#commands.deadLetter(fold.attempt);
   }
@@ -133,13 +136,15 @@ export class RoomCore {
         return this.#register(this.#parts.ledger.after(message.nonce, message.stored), moment);
       case "tick":
         return this.#onTick(moment);
+      case "laterFailed":
+        return this.#later.ended();
       case "later":
+        this.#later.ended();
         return this.#commands.internal(message.command, message.body, this.#at(moment));
       case "stored":
         return this.#parts.ledger.name(message.name, message.sequence);
       case "storeFailed":
-        this.#snapshotting = false;
-        return;
+        return this.#snapshots.done();
       case "close":
         return this.#close();
     }
@@ -339,32 +344,12 @@ export class RoomCore {
     if (settled.entries.some(({ entry }) => entry.type === "close")) return this.#end();
     if (record.type === "named") {
       this.#effects.push({ type: "trim", sequence: record.sequence, index: record.snapshotIndex });
-      this.#snapshotting = false;
+      this.#snapshots.done();
     }
-    this.#recordsSinceSnapshot++;
-    this.#bytesSinceSnapshot += settled.bytes;
+    this.#snapshots.recorded(settled.bytes);
     this.#commands.proceed(this.#at(moment));
-    this.#maybeSnapshot(moment);
+    this.#snapshots.takeIfDue(moment.now);
     this.#flush(moment);
-  }
-
-  /**
-   * A snapshot is due when a takeover would have more to replay than to load: after as many bytes
-   * of records as the last one had. Not in the first seconds, when everybody comes back at once.
-   */
-  #maybeSnapshot({ now }: Moment): void {
-    const { config, ledger } = this.#parts;
-    const records = this.#recordsSinceSnapshot;
-    const outgrown =
-      records >= config.snapshotRecordsMin && this.#bytesSinceSnapshot >= this.#snapshotBytes;
-    const due = outgrown || records >= config.snapshotRecords;
-    if (!due || this.#snapshotting || now < this.#snapshotsFrom) return;
-    this.#snapshotting = true;
-    this.#recordsSinceSnapshot = 0;
-    this.#bytesSinceSnapshot = 0;
-    const snapshot = encodeSnapshot(ledger.acked, ledger.tail);
-    this.#snapshotBytes = snapshot.data.length;
-    this.#effects.push({ type: "store", snapshot });
   }
 
   #flush(moment: Moment): void {

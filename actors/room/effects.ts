@@ -29,6 +29,8 @@ export type RoomMessage =
   | { readonly type: "tick" }
   /** Slow work came back. */
   | { readonly type: "later"; readonly command: string; readonly body: unknown }
+  /** It failed, and comes back no more. */
+  | { readonly type: "laterFailed" }
   | { readonly type: "stored"; readonly name: SnapshotName; readonly sequence: number }
   | { readonly type: "storeFailed" }
   | { readonly type: "close" };
@@ -52,8 +54,15 @@ export type RoomEffect =
   | { readonly type: "closed" }
   | {
       readonly type: "count";
-      readonly what: "stale_message" | "busy" | "dead_letter" | "duplicate";
-    };
+      readonly what:
+        | "stale_message"
+        | "busy"
+        | "dead_letter"
+        | "duplicate"
+        | "reply_too_large"
+        | "later_full";
+    }
+  | { readonly type: "snapshotTooLarge"; readonly bytes: number };
 
 /** What the parts of a room share. */
 export interface RoomParts {

@@ -1,3 +1,5 @@
+import { SNAPSHOT_BYTES_MAX } from "../../src/journal/limits.ts";
+
 /** Limits and times of every room on a node. Durations in ms, sizes in bytes. */
 export interface RoomConfig {
   /** Decisions waiting for the journal; beyond it commands are answered BUSY. */
@@ -7,6 +9,12 @@ export interface RoomConfig {
   readonly recordBytesMax: number;
   /** World state a room may hold; commands beyond it are refused with `state_full`. */
   readonly stateBytesMax: number;
+  /** Data of one command's reply; beyond it the command is refused with `reply_too_large`. */
+  readonly replyBytesMax: number;
+  /** Slow work that has not come back; beyond it what asks for more is refused. */
+  readonly laterOutstandingMax: number;
+  /** A larger snapshot is not taken; more than the store takes has no effect. */
+  readonly snapshotBytesMax: number;
   /** A snapshot is taken after so many records at the latest: what a takeover has to replay. */
   readonly snapshotRecords: number;
   /** And after so many at the earliest, once they are as large as the last snapshot was. */
@@ -43,6 +51,9 @@ export const ROOM_DEFAULTS: RoomConfig = {
   pendingBytesMax: 1024 * 1024,
   recordBytesMax: 256 * 1024,
   stateBytesMax: 1024 * 1024,
+  replyBytesMax: 1024,
+  laterOutstandingMax: 64,
+  snapshotBytesMax: SNAPSHOT_BYTES_MAX,
   snapshotRecords: 256,
   snapshotRecordsMin: 32,
   snapshotQuietMs: 1_500,

@@ -20,6 +20,7 @@ import {
 } from "./lifecycle.ts";
 import type { Recovered } from "./recovery.ts";
 import { LANES, type RoomHost } from "./room-host.ts";
+import { tally } from "./tally.ts";
 
 interface Letter {
   readonly from: ProcessId;
@@ -227,19 +228,14 @@ export class RoomRuntime {
       case "closed":
         return this.#lifecycle.send({ type: "CLOSED" });
       case "count":
-        return this.#count(effect.what);
+      case "snapshotTooLarge":
+        return tally(this.#host.observer, this.room, effect);
     }
   }
 
   #fenced(where: "append" | "verify"): void {
     this.#host.observer.metrics.add("roomcluster_fenced_total", 1, { where });
     this.#lifecycle.send({ type: "FENCED" });
-  }
-
-  #count(what: Extract<RoomEffect, { type: "count" }>["what"]): void {
-    const { metrics } = this.#host.observer;
-    if (what === "stale_message") metrics.add("roomcluster_fenced_total", 1, { where: "room" });
-    else metrics.add("roomcluster_commands_total", 1, { outcome: what });
   }
 
   async #claim(turn: number): Promise<void> {
@@ -371,6 +367,7 @@ export class RoomRuntime {
       body = await work();
     } catch (error) {
       this.#host.observer.log.warn({ room: this.room, command, err: error }, "slow work failed");
+      if (turn === this.#turn) this.#decide({ type: "laterFailed" });
       return;
     }
     if (turn === this.#turn) this.#decide({ type: "later", command, body });

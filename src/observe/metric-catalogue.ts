@@ -45,8 +45,12 @@ export const METRICS = {
   },
   roomcluster_commands_total: {
     kind: "counter",
-    help: "Commands with an unusual outcome: busy, duplicate, dead_letter.",
+    help: "Commands with an unusual outcome: busy, duplicate, dead_letter, reply_too_large, later_full.",
     labels: ["outcome"],
+  },
+  roomcluster_snapshots_too_large_total: {
+    kind: "counter",
+    help: "Snapshots that were due and not taken, because they are larger than the store takes.",
   },
   roomcluster_append_ms: {
     kind: "histogram",

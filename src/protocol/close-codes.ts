@@ -52,5 +52,7 @@ export const REPLY_STATUS = [
   "body_mismatch",
   "dead_letter",
   "state_full",
+  "reply_too_large",
+  "later_full",
   "forbidden",
 ] as const;
