@@ -1,4 +1,5 @@
 import type { Client, Room } from "../client/client.ts";
+import type { FollowCamera } from "./follow-camera.ts";
 import { groundAt } from "./layout.ts";
 import type { Plaza } from "./plaza.ts";
 import { nameOf, type PlazaItem, type PlazaState } from "./plaza-room.ts";
@@ -19,6 +20,8 @@ export interface DemoSeam {
   moveTo(x: number, z: number): Promise<void>;
   /** Turns the camera: `heading` π looks at the stage. */
   look(heading: number, tilt: number): void;
+  /** Where the camera looks, and from how far behind, in metres. */
+  view(): { heading: number; tilt: number; distance: number };
   grab(id: string): Promise<unknown>;
   place(id: string, x: number, z: number): Promise<unknown>;
   say(text: string): Promise<unknown>;
@@ -38,7 +41,7 @@ export function makeSeam(
   plaza: Plaza,
   client: Client,
   ready: Promise<void>,
-  look: (heading: number, tilt: number) => void,
+  camera: FollowCamera,
   disconnects: () => number,
 ): DemoSeam {
   const { room, mover } = plaza;
@@ -55,7 +58,8 @@ export function makeSeam(
       })),
     items: () => Object.entries(room.state.items).map(([id, item]) => ({ id, ...item })),
     moveTo: (x, z) => mover.goTo(x, z),
-    look,
+    look: (heading, tilt) => void Object.assign(camera, { heading, tilt }),
+    view: () => ({ heading: camera.heading, tilt: camera.tilt, distance: camera.distance }),
     grab: (item) => room.command("grab", { item }),
     place: (item, x, z) =>
       room.command("place", { item, x, y: groundAt(x, z), z, yaw: mover.pose.yaw }),

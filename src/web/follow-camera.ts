@@ -23,6 +23,11 @@ export class FollowCamera {
   readonly #goal = new Vector3();
   #placed = false;
 
+  /** How far behind; what is shown follows with a little delay. */
+  get distance(): number {
+    return this.#distance;
+  }
+
   resize(width: number, height: number): void {
     this.camera.aspect = width / height;
     // A tall screen would see a slit: widen what it sees across.

@@ -130,11 +130,8 @@ async function main(): Promise<void> {
   listenToTouch(canvas, plaza.input, plaza);
   addBars((index) => plaza.emote(index), clock);
   watchRoom(config, entered, hud);
-  const look = (heading: number, tilt: number): void => {
-    Object.assign(scene.view, { heading, tilt });
-  };
   draw = (seconds, dt) => plaza.frame(seconds, dt);
-  window.demo = makeSeam(plaza, entered.client, ready, look, () => link.disconnects);
+  window.demo = makeSeam(plaza, entered.client, ready, scene.view, () => link.disconnects);
   document.body.classList.add("inside");
   canvas.focus();
 }

@@ -81,7 +81,7 @@ function addButtons(actions: Actions): void {
     target.innerHTML = icon;
     target.addEventListener("click", press);
   };
-  button("touch-grab", grab, actions.grabOrPlace);
-  button("touch-use", use, actions.use);
-  button("touch-chat", chat, actions.chat);
+  button("touch-grab", grab, () => actions.grabOrPlace());
+  button("touch-use", use, () => actions.use());
+  button("touch-chat", chat, () => actions.chat());
 }

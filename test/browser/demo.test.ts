@@ -58,6 +58,52 @@ describe.skipIf(!chromiumPath || withoutNats)("the demo page", { timeout: 4 * SL
     expect(await bo.page.textContent("#chat-lines li:has-text('Good evening') b")).toBe("Ada");
   });
 
+  it("[DM8] the mouse turns and zooms the view, and thumbs walk, look and press", async () => {
+    const { page } = bo;
+    const view = () => bo.ask((demo) => demo.view());
+    const before = await view();
+    await page.mouse.move(300, 120);
+    await page.mouse.down();
+    await page.mouse.move(200, 140);
+    await page.mouse.up();
+    await page.mouse.wheel(0, 240);
+    await bo.waits("the view to turn and to go back", async () => {
+      const now = await view();
+      return now.heading > before.heading + 0.2 && now.distance > before.distance;
+    });
+    const thumbs = await page.context().newCDPSession(page);
+    const touch = (type: "touchStart" | "touchMove" | "touchEnd", ...spots: [number, number][]) =>
+      thumbs.send("Input.dispatchTouchEvent", {
+        type,
+        touchPoints: spots.map(([x, y], id) => ({ x, y, id })),
+      });
+    const [stood, dragged] = [await bo.sees("Bo"), await view()];
+    await touch("touchStart", [100, 150], [300, 120]);
+    await touch("touchMove", [100, 105], [360, 120]);
+    await bo.waits("Bo to walk and to look the other way", async () => {
+      const at = await bo.sees("Bo");
+      return !near(at, stood ?? { x: 0, z: 0 }) && (await view()).heading < dragged.heading;
+    });
+    await touch("touchEnd");
+    await page.evaluate(() => document.getElementById("touch-chat")?.click());
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe("chat-input");
+    const carries = () =>
+      bo.ask((demo) => demo.items().some(({ holder }) => holder === demo.room.me.slot));
+    await bo.ask((demo) => {
+      const { x = 0, z = 0 } = demo.avatars().find(({ name }) => name === "Bo") ?? {};
+      return demo.room.command("spawn", { kind: "plant", x, y: 0, z: z + 0.5 });
+    });
+    for (const taken of [true, false]) {
+      await bo.waits(`Bo's thumb to ${taken ? "take" : "put down"} something`, async () => {
+        if ((await carries()) === taken) return true;
+        await page.evaluate(() => document.getElementById("touch-grab")?.click());
+        return false;
+      });
+    }
+    await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+    expect(bo.errors).toEqual([]);
+  });
+
   /** A bot may carry any item off at any moment, so Ada brings one of her own. */
   let item = "";
   const placed = { x: -3, z: 5 };
