@@ -196,7 +196,7 @@ export class GatewayCore {
   #routes(message: BusMessage): void {
     const said = decodeControl(message.data);
     if (said?.type !== "route") return;
-    for (const { room, epoch } of said.routes) this.#rooms.get(room)?.route.heard(epoch);
+    for (const { room, epoch } of said.routes) this.#rooms.get(room)?.announced(epoch);
   }
 
   #control(message: BusMessage): void {

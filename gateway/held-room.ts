@@ -105,6 +105,16 @@ export class HeldRoom {
     this.#apply(message);
   }
 
+  /**
+   * Somebody says that they serve the room. Where the tail told of them earlier, they were still
+   * recovering, and what was said to them was lost.
+   */
+  announced(epoch: Epoch): void {
+    const awaited = epoch === this.route.floor && this.replica.epoch !== epoch;
+    if (awaited) this.#fallBehind();
+    else this.route.heard(epoch);
+  }
+
   /** A node where the room is not says so with the epoch that it was addressed by. */
   #stale(from: ProcessId, epoch: Epoch): void {
     const gone = from === this.route.owner && epoch === this.route.floor;

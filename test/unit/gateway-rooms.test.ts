@@ -195,6 +195,29 @@ describe("routes and fencing", () => {
     expect(next.heard("attach").length).toBeGreaterThan(0);
   });
 
+  it("[GW19] watches at once an owner that serves only after the tail has named it", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    await rig.run(500);
+    const next = takeOver(rig);
+    [next.answersWatch, next.answersAttach] = [false, false];
+    rig.room.say(GATEWAY, { type: "moved", owner: NODE2 });
+    await rig.run(20);
+    expect(next.heard("watch"), "lost: the room is not there yet").toHaveLength(1);
+    next.answersWatch = true;
+    next.write(GATEWAY, { patches: [[0, ["n"], 2]] }, { lost: true });
+    rig.control.publish(routes(NODE2), route(next));
+    await rig.run(20);
+    expect(next.heard("watch")).toHaveLength(2);
+    expect(next.heard("attach"), "the owner was heard").toHaveLength(1);
+    await rig.run(150);
+    expect(client.got("epoch").map(({ epoch }) => epoch)).toEqual([next.epoch]);
+    const watches = next.heard("watch").length;
+    rig.control.publish(routes(NODE2), route(next));
+    await rig.run(20);
+    expect(next.heard("watch"), "heard already").toHaveLength(watches);
+  });
+
   it("[GW24] starts over, and so do clients, where a journal was restored", async () => {
     const rig = new GatewayRig();
     const client = await rig.joined();
