@@ -9,12 +9,15 @@ import { EPOCH_NONE, epochCompare } from "../src/kernel/epoch.ts";
 import type { ProcessId, RoomId, WorldName } from "../src/kernel/ids.ts";
 import { type Random, randomBelow } from "../src/kernel/random.ts";
 import type { Observer } from "../src/observe/observer.ts";
-import { decodeControl, type Proposal } from "../src/protocol/control-messages.ts";
+import { type ControlOf, decodeControl, type Proposal } from "../src/protocol/control-messages.ts";
 import { gatewayToRoom, roomToGateway, type ToRoom } from "../src/protocol/room-messages.ts";
 import { gatewayInbox, nodeControl, nodeInbox } from "../src/protocol/subjects.ts";
+import { HandOvers } from "./hand-overs.ts";
+import type { RoomStart } from "./room/claim.ts";
 import type { World } from "./room/define-room.ts";
 import type { EndReason } from "./room/lifecycle.ts";
 import { ROOM_DEFAULTS, type RoomConfig } from "./room/room-config.ts";
+import type { HandedOver } from "./room/room-host.ts";
 import { RoomRuntime } from "./room/runtime.ts";
 import { RouteAnnouncer } from "./routes.ts";
 import { Takeovers } from "./takeovers.ts";
@@ -41,7 +44,7 @@ export interface NodePorts {
   readonly observer: Observer;
   /** Marks whose turn runs, for the liveness thread. */
   readonly turn: (room: RoomId | undefined) => void;
-  /** Placement holds this incarnation dead for good. Where it is left out the node closes itself. */
+  /** Placement holds this incarnation dead for good. Left out: the node closes itself. */
   readonly declaredDead?: () => void;
 }
 
@@ -89,6 +92,7 @@ export class Node {
   readonly #toldStale = new Map<string, number>();
   readonly #announcer: RouteAnnouncer;
   readonly #takeovers: Takeovers;
+  readonly #handOvers: HandOvers;
   readonly #subscriptions: Subscription[];
   readonly #sweep: Timer;
   #egressBytes = 0;
@@ -99,6 +103,14 @@ export class Node {
     this.#config = config;
     this.#worlds = new Map(worlds.map((world) => [world.name, world]));
     this.#takeovers = new Takeovers(ports.clock);
+    this.#handOvers = new HandOvers({
+      ...ports,
+      bus: ports.controlBus,
+      room: (room) => this.#rooms.get(room),
+      world: (name) => this.#worlds.get(name),
+      roomLeft: () => !this.#closed && this.#rooms.size < config.roomsMax,
+      adopt: (room, world, adoption) => this.#take(room, world, adoption),
+    });
     this.#announcer = new RouteAnnouncer(ports.controlBus, ports.clock, ports.self);
     this.#subscriptions = [
       ports.dataBus.subscribe(nodeInbox(ports.self), (message) => this.#fromGateway(message)),
@@ -124,6 +136,7 @@ export class Node {
       link.close();
     }
     this.#announcer.close();
+    this.#handOvers.close();
     this.#sweep.cancel();
   }
 
@@ -155,6 +168,7 @@ export class Node {
     if (message?.type === "propose")
       for (const proposal of message.proposals) this.#proposed(proposal);
     if (message?.type === "closeRoom") this.#rooms.get(message.room)?.close();
+    if (message?.type === "migrate") void this.#migrate(message);
     if (message?.type === "declaredDead" && message.process === this.#ports.self)
       this.#declaredDead();
   }
@@ -166,6 +180,11 @@ export class Node {
     observer.log.error({}, "Placement holds this node dead: it ends, so that a new one can start.");
     if (declaredDead) declaredDead();
     else this.close();
+  }
+
+  async #migrate(message: ControlOf<"migrate">): Promise<void> {
+    const outcome = await this.#handOvers.migrate(message);
+    this.#ports.observer.metrics.add("roomcluster_migrations_total", 1, { outcome });
   }
 
   #proposed(proposal: Proposal): void {
@@ -185,11 +204,15 @@ export class Node {
     const type = this.#worlds.get(world);
     if (!type) return "unknown_world";
     if (this.#rooms.size >= this.#config.roomsMax) return "full";
+    this.#take(room, type, { kind: "claim", replaces });
+    return "claiming";
+  }
+
+  #take(room: RoomId, world: World, start: RoomStart): void {
     this.#proposedAt.set(room, this.#ports.clock.now());
-    const runtime = new RoomRuntime(this.#hostOf(), room, type, replaces);
+    const runtime = new RoomRuntime(this.#hostOf(), room, world, start);
     this.#rooms.set(room, runtime);
     this.#takeovers.add(runtime);
-    return "claiming";
   }
 
   #hostOf() {
@@ -206,6 +229,7 @@ export class Node {
       config: this.#config.room,
       send: (gateway: ProcessId, data: Uint8Array) => this.#send(gateway, data),
       activated: (room: RoomRuntime) => this.#activated(room),
+      handedOver: (room: RoomRuntime, to: HandedOver) => this.#handOvers.handedOver(room, to),
       ended: (room: RoomRuntime, reason: EndReason) => this.#ended(room, reason),
     };
   }

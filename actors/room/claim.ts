@@ -5,7 +5,7 @@ import { type Epoch, epochAt, epochCompare } from "../../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import { type Random, randomHex } from "../../src/kernel/random.ts";
 import type { World } from "./define-room.ts";
-import { ownershipOf, type PlacedRecord } from "./recovery.ts";
+import { type Learned, ownershipOf, type PlacedRecord } from "./recovery.ts";
 import { Register, type RegisterEffect } from "./register.ts";
 
 export interface ClaimPorts {
@@ -15,14 +15,39 @@ export interface ClaimPorts {
   readonly self: ProcessId;
 }
 
-export type ClaimOutcome =
+/** A room that this node owns, by an owner record that it wrote itself or was named in. */
+export interface Owned {
+  readonly kind: "claimed";
+  readonly epoch: Epoch;
+  readonly register: Register;
+  /** The owner record, where it stands. */
+  readonly claim: PlacedRecord;
+  /** What was read of the room before. */
+  readonly learned?: Learned;
+}
+
+/** How a room comes to this node. */
+export type RoomStart =
+  | { readonly kind: "claim"; readonly replaces: Epoch }
+  /** Its last owner handed it over, by this record. */
   | {
-      readonly kind: "claimed";
+      readonly kind: "adopt";
       readonly epoch: Epoch;
-      readonly register: Register;
-      /** The owner record, where it stands. */
       readonly claim: PlacedRecord;
-    }
+      readonly learned: Learned | undefined;
+    };
+
+/**
+ * Takes up what the journal says already. An owner's first expected sequence is its owner record;
+ * were this an old one, the first append would show it.
+ */
+export function adopt({ epoch, claim, learned }: Extract<RoomStart, { kind: "adopt" }>): Owned {
+  const register = new Register(claim.sequence);
+  return { kind: "claimed", epoch, register, claim, ...(learned ? { learned } : {}) };
+}
+
+export type ClaimOutcome =
+  | Owned
   | { readonly kind: "refused"; readonly why: "not_replaced" | "newer_state" | "lost" | "broken" }
   /** Whoever asked has stopped asking. */
   | { readonly kind: "abandoned" };

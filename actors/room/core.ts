@@ -10,6 +10,7 @@ import { Commands } from "./commands.ts";
 import type { World } from "./define-room.ts";
 import type { Moment, RoomEffect, RoomMessage, RoomParts } from "./effects.ts";
 import { CREATED, gatewayOf, patched, type RoomFold, type SessionRow } from "./fold.ts";
+import { HandOver } from "./hand-over.ts";
 import { type HookContext, runHook, whoOf } from "./hooks.ts";
 import { LATER_FULL, LaterWork } from "./later-work.ts";
 import { Ledger } from "./ledger.ts";
@@ -17,6 +18,7 @@ import { Membership } from "./membership.ts";
 import { type Outgoing, Outlet, publicRecord } from "./outlet.ts";
 import { Presence } from "./presence.ts";
 import { RecordRing } from "./record-ring.ts";
+import type { PlacedRecord } from "./recovery.ts";
 import type { Register, RegisterEffect } from "./register.ts";
 import type { RoomConfig } from "./room-config.ts";
 import { Snapshots } from "./snapshots.ts";
@@ -32,6 +34,7 @@ export class RoomCore {
   readonly #parts: RoomParts;
   readonly #membership: Membership;
   readonly #commands: Commands;
+  readonly #handOver: HandOver;
   readonly #ring: RecordRing;
   readonly #snapshots: Snapshots;
   readonly #later: LaterWork;
@@ -82,6 +85,7 @@ export class RoomCore {
     this.#parts = { world, config, ledger, presence, outlet, effects, hook, record };
     this.#membership = new Membership(this.#parts, moment);
     this.#commands = new Commands(this.#parts);
+    this.#handOver = new HandOver(ledger, config.restMsMax);
     this.#later = slow;
     this.#ring = new RecordRing({
       recordsMax: config.ringRecordsMax,
@@ -94,9 +98,12 @@ export class RoomCore {
     if (fold.attempt) this.#commands.deadLetter(fold.attempt);
   }
 
-  /** A resent command is on its way alone: everything else that would be journaled waits. */
+  /**
+   * A resent command is on its way alone, or the room comes to rest before it is handed over:
+   * everything else that would be journaled waits.
+   */
   get alone(): boolean {
-    return this.#commands.alone;
+    return this.#commands.alone || this.#handOver.resting;
   }
 
   get sessions(): number {
@@ -145,6 +152,8 @@ export class RoomCore {
         return this.#parts.ledger.name(message.name, message.sequence);
       case "storeFailed":
         return this.#snapshots.done();
+      case "handOver":
+        return this.#handOver.begin(message, moment.now);
       case "close":
         return this.#close();
     }
@@ -235,6 +244,7 @@ export class RoomCore {
   #onTick(moment: Moment): void {
     const { world, config, outlet, presence } = this.#parts;
     this.#signals = 0;
+    this.#handOver.expire(moment.now);
     this.#tick = (this.#tick + 1) >>> 0;
     if (!this.alone) {
       this.#membership.sweep(outlet.dropSilent(moment.now, config.gatewaySilentMs), moment);
@@ -298,14 +308,11 @@ export class RoomCore {
     const nonce = this.#nonceInFlight;
     switch (effect.type) {
       case "append":
-      case "repeat":
-        this.#effects.push({
-          type: effect.type,
-          nonce,
-          expected: effect.expected,
-          data: effect.data,
-        });
+      case "repeat": {
+        const { type, expected, data } = effect;
+        this.#effects.push({ type, nonce, expected, data });
         return;
+      }
       case "readAfter":
         this.#effects.push({ type: "readAfter", nonce, sequence: effect.sequence });
         return;
@@ -320,6 +327,7 @@ export class RoomCore {
   /** A record is durable: fold it, tell the gateways, then everyone whom an entry concerns. */
   #settled(record: Parameters<typeof publicRecord>[1], sequence: number, moment: Moment): void {
     const { ledger, outlet, presence } = this.#parts;
+    if (record.type === "owner") return this.#handedOver(record.owner, { record, sequence });
     const told = publicRecord(ledger.acked, record);
     const settled = ledger.settle(record, sequence);
     const before = settled.entries.map(({ entry, written }) => {
@@ -348,15 +356,22 @@ export class RoomCore {
     }
     this.#snapshots.recorded(settled.bytes);
     this.#commands.proceed(this.#at(moment));
-    this.#snapshots.takeIfDue(moment.now);
+    if (!this.alone) this.#snapshots.takeIfDue(moment.now);
     this.#flush(moment);
   }
 
   #flush(moment: Moment): void {
-    const started = this.#parts.ledger.flush(moment.wallNow);
+    const still = !this.#commands.alone && this.#later.idle;
+    const started =
+      this.#parts.ledger.flush(moment.wallNow) ?? this.#handOver.flush(moment.wallNow, still);
     if (!started) return;
     this.#nonceInFlight = started.nonce;
     this.#register(started.effect, moment);
+  }
+
+  #handedOver(target: ProcessId, claim: PlacedRecord): void {
+    this.#parts.outlet.broadcast({ type: "moved", owner: target });
+    this.#effects.push({ type: "handedOver", target, claim });
   }
 
   #source() {

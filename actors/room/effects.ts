@@ -4,10 +4,12 @@ import type { ProcessId } from "../../src/kernel/ids.ts";
 import type { JournalEntry } from "../../src/protocol/journal-record.ts";
 import type { ToRoom } from "../../src/protocol/room-messages.ts";
 import type { World } from "./define-room.ts";
+import type { NextOwner } from "./hand-over.ts";
 import type { HookOutcome, runHook } from "./hooks.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Outlet } from "./outlet.ts";
 import type { Presence } from "./presence.ts";
+import type { PlacedRecord } from "./recovery.ts";
 import type { RoomConfig } from "./room-config.ts";
 import type { EncodedSnapshot } from "./snapshot.ts";
 
@@ -33,6 +35,7 @@ export type RoomMessage =
   | { readonly type: "laterFailed" }
   | { readonly type: "stored"; readonly name: SnapshotName; readonly sequence: number }
   | { readonly type: "storeFailed" }
+  | ({ readonly type: "handOver" } & NextOwner)
   | { readonly type: "close" };
 
 export type RoomEffect =
@@ -52,6 +55,8 @@ export type RoomEffect =
   | { readonly type: "verify" }
   | { readonly type: "fenced"; readonly reason: string }
   | { readonly type: "closed" }
+  /** The record that names the next owner is in the journal: this ownership is over. */
+  | { readonly type: "handedOver"; readonly target: ProcessId; readonly claim: PlacedRecord }
   | {
       readonly type: "count";
       readonly what:

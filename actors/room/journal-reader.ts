@@ -1,11 +1,16 @@
 import type { Journal } from "../../src/journal/journal.ts";
 import type { SnapshotStore } from "../../src/journal/snapshot-store.ts";
+import { backoffMs } from "../../src/kernel/backoff.ts";
+import { type Clock, delay } from "../../src/kernel/clock.ts";
 import { type Epoch, epochCompare } from "../../src/kernel/epoch.ts";
 import type { RoomId } from "../../src/kernel/ids.ts";
+import type { Random } from "../../src/kernel/random.ts";
 import { ok } from "../../src/kernel/result.ts";
 import type { Observer } from "../../src/observe/observer.ts";
+import { decodeRecord } from "../../src/protocol/journal-record.ts";
 import type { World } from "./define-room.ts";
 import {
+  type Learned,
   ownershipOf,
   type PlacedRecord,
   planRecovery,
@@ -30,23 +35,77 @@ export async function readRoom(
   world: World,
   claim: PlacedRecord,
   leader: boolean,
+  learned?: Learned,
 ): Promise<Recovered | "unavailable" | "broken"> {
   // What came before the claim has been there for a while, so a follower is likely to have it.
   const before = claim.record.previous;
-  const stored = before > 0 ? await journal.readThrough(room, before, { leader }) : ok([]);
+  const after = learned?.sequence ?? 0;
+  const stored =
+    before > after ? await journal.readThrough(room, before, { leader, after }) : ok([]);
   if (!stored.ok) return "unavailable";
-  const plan = planRecovery(stored.value, claim);
+  const plan = planRecovery(stored.value, claim, learned);
   if (plan.kind === "broken") {
     observer.log.warn({ room, why: plan.why, leader }, "journal chain broken");
     return "broken";
   }
-  if (!plan.named) return replay(world, undefined, plan.records, journal.generation);
+  if (!plan.named) return replay(world, learned, plan.records, journal.generation);
   const { snapshotIndex: index, digest, bytes } = plan.named;
   const data = await snapshots.get(room, { index, digest, bytes });
   if (!data.ok) return data.error === "missing" ? "broken" : "unavailable";
   const snapshot = decodeSnapshot(data.value);
   if (!snapshot || snapshot.fold.index !== index) return "broken";
-  return replay(world, snapshot.fold, plan.records, journal.generation);
+  return replay(world, { fold: snapshot.fold, told: [] }, plan.records, journal.generation);
+}
+
+/** Followers may lag behind a record that was just written; the leader is slower to read from. */
+const FOLLOWER_READS = 2;
+/** A journal counts as broken when the leader, too, has shown it so twice. */
+const READS_MAX = FOLLOWER_READS + 2;
+const RETRY = { baseMs: 50, capMs: 500 };
+
+/**
+ * Reads a room that is owned until it is there, or known to be broken, or owned by somebody else.
+ * What was learned before is used once: where it does not fit, all is read.
+ */
+export async function recoverRoom(
+  ports: ReaderPorts & { readonly clock: Clock; readonly random: Random },
+  room: RoomId,
+  world: World,
+  owned: { readonly claim: PlacedRecord; readonly epoch: Epoch; readonly learned?: Learned },
+  wanted: () => boolean,
+): Promise<Recovered | "broken" | "replaced" | "abandoned"> {
+  const { clock, random, journal } = ports;
+  let { learned } = owned;
+  for (let attempt = 0; ; attempt++) {
+    const leader = attempt >= FOLLOWER_READS;
+    const recovered = await readRoom(ports, room, world, owned.claim, leader, learned);
+    learned = undefined;
+    if (!wanted()) return "abandoned";
+    if (recovered === "broken" && leader) {
+      // A journal that a later owner, or a late trim, cuts while it is read looks broken.
+      const standing = await readStanding(journal, room, owned.epoch);
+      if (!wanted()) return "abandoned";
+      if (standing === "replaced") return "replaced";
+      if (attempt + 1 >= READS_MAX) return "broken";
+    }
+    if (typeof recovered === "object") return recovered;
+    if (attempt > 0) await delay(clock, backoffMs(attempt, RETRY, random));
+    if (!wanted()) return "abandoned";
+  }
+}
+
+/** Reads a room that somebody else owns, up to its tail: whoever is to own it next does so. */
+export async function learnRoom(
+  ports: ReaderPorts,
+  room: RoomId,
+  world: World,
+): Promise<Learned | undefined> {
+  const tail = await ports.journal.readTail(room);
+  const record = tail.ok && tail.value.record ? decodeRecord(tail.value.record) : undefined;
+  if (!tail.ok || !record) return undefined;
+  const { sequence } = tail.value;
+  const recovered = await readRoom(ports, room, world, { sequence, record }, false);
+  return typeof recovered === "object" ? { ...recovered, sequence } : undefined;
 }
 
 /** Where an ownership stands by the journal's tail; an unreadable tail is nobody's. */

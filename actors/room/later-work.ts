@@ -17,6 +17,10 @@ export class LaterWork {
     this.#max = outstandingMax;
   }
 
+  get idle(): boolean {
+    return this.#outstanding === 0;
+  }
+
   /** The outcome as it is, or where its slow work finds no place, one that did nothing at all. */
   admit(outcome: HookOutcome, before: HookOutcome["document"]): HookOutcome {
     const asked = outcome.later.length;

@@ -76,7 +76,7 @@ export class Ledger {
 
   /** Nothing is in flight or waiting: acked and decided are the same. */
   get idle(): boolean {
-    return !this.#register.busy && this.#queue.length === 0;
+    return !this.#register.busy && this.#queue.length === 0 && !this.#naming;
   }
 
   get full(): boolean {
@@ -113,16 +113,8 @@ export class Ledger {
     if (this.#register.busy || this.#register.fenced) return undefined;
     const naming = this.#naming;
     if (!naming && this.#queue.length === 0) return undefined;
-    const nonce = this.#nonce();
-    const head = {
-      index: this.acked.index + 1,
-      previous: this.#register.tail,
-      epoch: this.epoch,
-      by: this.#self,
-      nonce,
-      at: Math.max(at, this.acked.at),
-      stateVersion: this.acked.stateVersion,
-    };
+    const head = this.#head(at);
+    const { nonce } = head;
     if (naming) {
       this.#naming = undefined;
       const { index, digest, bytes } = naming.name;
@@ -140,6 +132,27 @@ export class Ledger {
     this.#cut();
     const entries = this.#flying.map(({ entry }) => entry);
     return { effect: this.#register.submit({ type: "batch", ...head, entries }), nonce };
+  }
+
+  /** The last append of this ownership: it names the next owner. The ledger is idle. */
+  handOver(owner: ProcessId, stateVersion: number, at: number): ReturnType<Ledger["flush"]> {
+    if (this.#register.fenced) return undefined;
+    const head = this.#head(at);
+    const { world } = this.acked;
+    const record = { type: "owner", ...head, stateVersion, owner, world } as const;
+    return { effect: this.#register.submit(record), nonce: head.nonce };
+  }
+
+  #head(at: number) {
+    return {
+      index: this.acked.index + 1,
+      previous: this.#register.tail,
+      epoch: this.epoch,
+      by: this.#self,
+      nonce: this.#nonce(),
+      at: Math.max(at, this.acked.at),
+      stateVersion: this.acked.stateVersion,
+    };
   }
 
   outcome(nonce: string, outcome: AppendOutcome): RegisterEffect | undefined {

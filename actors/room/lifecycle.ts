@@ -9,6 +9,7 @@ export type EndReason =
   | "recovery_expired"
   | "fenced"
   | "gave_up"
+  | "handed_over"
   | "closed"
   | "stopped";
 
@@ -20,6 +21,7 @@ export type LifecycleEvent =
   | { readonly type: "FENCED" }
   | { readonly type: "CRASHED"; readonly retryAfterMs: number | undefined }
   | { readonly type: "CLOSED" }
+  | { readonly type: "HANDED_OVER" }
   | { readonly type: "STOP" };
 
 /** What each stage does; a step answers with an event, or the stage's deadline speaks for it. */
@@ -88,6 +90,7 @@ const machine = setup({
     STOP: ".ended",
     FENCED: { target: ".ended", actions: because("fenced") },
     CLOSED: { target: ".ended", actions: because("closed") },
+    HANDED_OVER: { target: ".ended", actions: because("handed_over") },
     CRASHED: [
       { guard: "mayRetry", target: ".restarting", actions: "noteRetry" },
       { target: ".ended", actions: because("gave_up") },

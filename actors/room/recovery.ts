@@ -28,13 +28,23 @@ export type RecoveryPlan =
     }
   | { readonly kind: "broken"; readonly why: string };
 
+/** Where a chain goes on from. */
+interface Link {
+  readonly index: number;
+  readonly sequence: number;
+}
+
 /**
  * Checks the chain from the last named snapshot (or the beginning) to the claim, which is known and
  * need not have been read: indexes are consecutive and each record names the sequence of its
  * predecessor. A follower that lags, a hole or a foreign record shows here, whatever the store
  * promised.
  */
-export function planRecovery(stored: readonly StoredRecord[], claim: PlacedRecord): RecoveryPlan {
+export function planRecovery(
+  stored: readonly StoredRecord[],
+  claim: PlacedRecord,
+  learned?: Learned,
+): RecoveryPlan {
   const placed: PlacedRecord[] = [];
   for (const { sequence, data } of stored) {
     const record = decodeRecord(data);
@@ -43,10 +53,12 @@ export function planRecovery(stored: readonly StoredRecord[], claim: PlacedRecor
   }
   placed.push(claim);
   let named: RecordOf<"named"> | undefined;
-  for (const { record } of placed) if (record.type === "named") named = record;
-  const covered = named?.snapshotIndex ?? 0;
-  const records = placed.filter(({ record }) => record.index > covered);
-  let previous = { index: covered, sequence: named?.sequence ?? 0 };
+  if (!learned) for (const { record } of placed) if (record.type === "named") named = record;
+  const from: Link = learned
+    ? { index: learned.fold.index, sequence: learned.sequence }
+    : { index: named?.snapshotIndex ?? 0, sequence: named?.sequence ?? 0 };
+  const records = placed.filter(({ record }) => record.index > from.index);
+  let previous = from;
   for (const { sequence, record } of records) {
     const follows = record.index === previous.index + 1 && record.previous === previous.sequence;
     if (!follows) return { kind: "broken", why: `hole before index ${record.index}` };
@@ -61,15 +73,20 @@ export interface Recovered {
   readonly told: readonly RoomRecord[];
 }
 
+/** A room as it was when its last record stood at `sequence`: read before it is owned. */
+export interface Learned extends Recovered {
+  readonly sequence: number;
+}
+
 /** Folds the records onto `start`. Runs no author's code but migrations. */
 export function replay(
   world: World,
-  start: RoomFold | undefined,
+  start: Recovered | undefined,
   records: readonly PlacedRecord[],
   generation: number,
 ): Recovered {
-  const fold = start ?? new RoomFold(world.name, 0, { state: {}, secret: {} });
-  let told: RoomRecord[] = [];
+  const fold = start?.fold ?? new RoomFold(world.name, 0, { state: {}, secret: {} });
+  let told: RoomRecord[] = [...(start?.told ?? [])];
   for (const { sequence, record } of records) {
     const seen = publicRecord(fold, record);
     fold.index = record.index;

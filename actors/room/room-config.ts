@@ -19,6 +19,8 @@ export interface RoomConfig {
   readonly snapshotRecords: number;
   /** And after so many at the earliest, once they are as large as the last snapshot was. */
   readonly snapshotRecordsMin: number;
+  /** A room that is to be handed over comes to rest in this time, or goes on. */
+  readonly restMsMax: number;
   /** After a takeover none is taken for so long, and up to twice as long. */
   readonly snapshotQuietMs: number;
   /**
@@ -56,6 +58,7 @@ export const ROOM_DEFAULTS: RoomConfig = {
   snapshotBytesMax: SNAPSHOT_BYTES_MAX,
   snapshotRecords: 256,
   snapshotRecordsMin: 32,
+  restMsMax: 500,
   snapshotQuietMs: 1_500,
   ringRecordsMax: 512,
   ringBytesMax: 512 * 1024,

@@ -7,9 +7,12 @@ import type { Random } from "../../src/kernel/random.ts";
 import type { Observer } from "../../src/observe/observer.ts";
 import type { ToRoom } from "../../src/protocol/room-messages.ts";
 import type { Lane } from "../mailbox.ts";
+import type { RoomEffect } from "./effects.ts";
 import type { EndReason } from "./lifecycle.ts";
 import type { RoomConfig } from "./room-config.ts";
 import type { RoomRuntime } from "./runtime.ts";
+
+export type HandedOver = Extract<RoomEffect, { type: "handedOver" }>;
 
 /** What a node gives each of its rooms. */
 export interface RoomHost {
@@ -26,6 +29,8 @@ export interface RoomHost {
   turn(room: RoomId | undefined): void;
   /** The room serves under a new epoch. */
   activated(room: RoomRuntime): void;
+  /** Another node owns the room now: it should know at once. */
+  handedOver(room: RoomRuntime, to: HandedOver): void;
   ended(room: RoomRuntime, reason: EndReason): void;
 }
 

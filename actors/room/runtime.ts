@@ -6,11 +6,12 @@ import { randomBelow } from "../../src/kernel/random.ts";
 import { roomToGateway, type ToRoom } from "../../src/protocol/room-messages.ts";
 import { MAILBOX_DEFAULTS, Mailbox } from "../mailbox.ts";
 import { afterCrash, RESTART_DEFAULTS } from "../supervisor.ts";
-import { type ClaimOutcome, claimRoom } from "./claim.ts";
+import { adopt, claimRoom, type Owned, type RoomStart } from "./claim.ts";
 import { RoomCore } from "./core.ts";
 import type { World } from "./define-room.ts";
 import type { RoomEffect, RoomMessage } from "./effects.ts";
-import { readRoom, readStanding } from "./journal-reader.ts";
+import type { NextOwner } from "./hand-over.ts";
+import { readStanding, recoverRoom } from "./journal-reader.ts";
 import {
   createLifecycle,
   type EndReason,
@@ -31,10 +32,6 @@ const TURN_MESSAGES_MAX = 64;
 const TURN_MS_MAX = 8;
 const VERIFY_MS = 5_000;
 const LOWER_TAILS_MAX = 3;
-/** Followers may lag behind a record that was just written; the leader is slower to read from. */
-const FOLLOWER_READS = 2;
-/** A journal counts as broken when the leader, too, has shown it so twice. */
-const READS_MAX = FOLLOWER_READS + 2;
 const RETRY = { baseMs: 50, capMs: 500 };
 
 /**
@@ -48,9 +45,9 @@ export class RoomRuntime {
   readonly #host: RoomHost;
   readonly #lifecycle: Lifecycle;
   readonly #mailbox: Mailbox<Letter>;
-  #replaces: Epoch;
+  #start: RoomStart;
   #core: RoomCore | undefined;
-  #claimed: Extract<ClaimOutcome, { kind: "claimed" }> | undefined;
+  #claimed: Owned | undefined;
   #recovered: Recovered | undefined;
   #timers: Timer[] = [];
   #pumping: Timer | undefined;
@@ -61,11 +58,11 @@ export class RoomRuntime {
   #started = false;
   #lowerTails = 0;
 
-  constructor(host: RoomHost, room: RoomId, world: World, replaces: Epoch) {
+  constructor(host: RoomHost, room: RoomId, world: World, start: RoomStart) {
     this.room = room;
     this.world = world;
     this.#host = host;
-    this.#replaces = replaces;
+    this.#start = start;
     this.#mailbox = new Mailbox(MAILBOX_DEFAULTS, ({ message }) =>
       message.type === "command" ? message.body.length + 256 : 256,
     );
@@ -124,6 +121,11 @@ export class RoomRuntime {
 
   close(): void {
     this.#decide({ type: "close" });
+  }
+
+  /** Hands the room over, if it comes to rest. */
+  handOver(next: NextOwner): void {
+    this.#decide({ type: "handOver", ...next });
   }
 
   /** Queues a message; what is not ours to serve yet is dropped, the sender comes again. */
@@ -200,7 +202,8 @@ export class RoomRuntime {
     const decision = afterCrash(this.#crashes, clock.now(), RESTART_DEFAULTS);
     observer.metrics.add("roomcluster_room_crashes_total", 1, { world: this.world.name });
     observer.log.error({ room: this.room, err: error, decision: decision.kind }, "a room crashed");
-    this.#replaces = this.#claimed?.epoch ?? this.#replaces;
+    // A restart is a new ownership, also of a room that was handed over.
+    if (this.#claimed) this.#start = { kind: "claim", replaces: this.#claimed.epoch };
     if (decision.kind === "restart") this.#crashes = decision.crashes;
     const retryAfterMs = decision.kind === "restart" ? decision.afterMs : undefined;
     this.#lifecycle.send({ type: "CRASHED", retryAfterMs });
@@ -227,6 +230,9 @@ export class RoomRuntime {
         return this.#fenced("append");
       case "closed":
         return this.#lifecycle.send({ type: "CLOSED" });
+      case "handedOver":
+        this.#host.handedOver(this, effect);
+        return this.#lifecycle.send({ type: "HANDED_OVER" });
       case "count":
       case "snapshotTooLarge":
         return tally(this.#host.observer, this.room, effect);
@@ -241,7 +247,12 @@ export class RoomRuntime {
   async #claim(turn: number): Promise<void> {
     this.#claimed = undefined;
     const wanted = (): boolean => turn === this.#turn;
-    const outcome = await claimRoom(this.#host, this.room, this.world, this.#replaces, wanted);
+    if (this.#start.kind === "adopt") {
+      this.#claimed = adopt(this.#start);
+      return this.#lifecycle.send({ type: "CLAIMED" });
+    }
+    const { replaces } = this.#start;
+    const outcome = await claimRoom(this.#host, this.room, this.world, replaces, wanted);
     if (!wanted() || outcome.kind === "abandoned") return;
     if (outcome.kind === "refused") {
       this.#host.observer.log.info({ room: this.room, why: outcome.why }, "claim refused");
@@ -254,24 +265,13 @@ export class RoomRuntime {
   async #recover(turn: number): Promise<void> {
     const claimed = this.#claimed;
     if (!claimed) return;
-    const { clock, random } = this.#host;
-    for (let attempt = 0; turn === this.#turn; attempt++) {
-      const leader = attempt >= FOLLOWER_READS;
-      const recovered = await readRoom(this.#host, this.room, this.world, claimed.claim, leader);
-      if (turn !== this.#turn) return;
-      if (recovered === "broken" && leader) {
-        // A journal that a later owner, or a late trim, cuts while it is read looks broken.
-        const standing = await readStanding(this.#host.journal, this.room, claimed.epoch);
-        if (turn !== this.#turn) return;
-        if (standing === "replaced") return this.#fenced("verify");
-        if (attempt + 1 >= READS_MAX) return this.#lifecycle.send({ type: "BROKEN" });
-      }
-      if (typeof recovered === "object") {
-        this.#recovered = recovered;
-        return this.#lifecycle.send({ type: "RECOVERED" });
-      }
-      if (attempt > 0) await delay(clock, backoffMs(attempt, RETRY, random));
-    }
+    const wanted = (): boolean => turn === this.#turn;
+    const recovered = await recoverRoom(this.#host, this.room, this.world, claimed, wanted);
+    if (!wanted() || recovered === "abandoned") return;
+    if (recovered === "replaced") return this.#fenced("verify");
+    if (recovered === "broken") return this.#lifecycle.send({ type: "BROKEN" });
+    this.#recovered = recovered;
+    this.#lifecycle.send({ type: "RECOVERED" });
   }
 
   #activate(turn: number): void {

@@ -65,6 +65,11 @@ export const METRICS = {
     help: "Proposals this node received, by what it did with them.",
     labels: ["outcome"],
   },
+  roomcluster_migrations_total: {
+    kind: "counter",
+    help: "Wishes to hand a room over that this node received, by what it did with them.",
+    labels: ["outcome"],
+  },
   roomcluster_nodes: {
     kind: "gauge",
     help: "Nodes that are there, by this placement replica's verdict.",
