@@ -84,7 +84,7 @@ export interface GatewayConfig {
 
   /** How long messages to a node wait for company. */
   readonly linkMs: number;
-  /** A link to a node that no room is on is forgotten when it was silent for one to two of these. */
+  /** A link to a node that no room is on is forgotten after one to two of these without a word. */
   readonly linkIdleMs: number;
   readonly flushMs: number;
   readonly beatMs: number;

@@ -50,7 +50,7 @@ export interface Room<S, X = unknown> {
   /**
    * Slow work outside the room's turn. Its result comes back as the body of `command`, sent by the
    * room itself; it is lost if the owner dies first, so the command must be one that can be
-   * missing.
+   * missing. Where too much is under way, what asks for more is refused as a whole, `later_full`.
    */
   later(command: string, work: () => Promise<unknown>): void;
 }

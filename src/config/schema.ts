@@ -127,7 +127,7 @@ export const placementSchema = z
      * three and survives one. Changing it changes the streams that are there.
      */
     replicas: z.union([z.literal(1), z.literal(3)]).default(3),
-    /** Rooms that are listed and kept by this cluster; closed ones give way, one more is refused. */
+    /** Rooms that this cluster lists and keeps. Closed ones give way; one more is refused. */
     roomsMax: count(1, 1_000_000).default(100_000),
     /**
      * Worlds of rooms that are made when somebody asks for them, by room name; a `*` at the end
