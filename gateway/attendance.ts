@@ -1,7 +1,5 @@
-import type { Clock } from "../src/kernel/clock.ts";
 import type { SessionId } from "../src/kernel/ids.ts";
 import type { Random } from "../src/kernel/random.ts";
-import type { Observer } from "../src/observe/observer.ts";
 import {
   type ClientMessage,
   type GatewayMessage,
@@ -9,30 +7,16 @@ import {
   type Profile,
 } from "../src/protocol/client-messages.ts";
 import type { MembershipCode } from "../src/protocol/close-codes.ts";
-import type { FromRoom, RoomRecord, ToRoom } from "../src/protocol/room-messages.ts";
-import type { GatewayConfig } from "./config.ts";
-import { Departure } from "./departure.ts";
-import type { News } from "./news.ts";
-import { encodeReplay, joinRecords, planResume } from "./replay.ts";
-import type { Replica } from "./replica.ts";
-import type { RoomRoute } from "./room-route.ts";
+import type { FromRoom } from "../src/protocol/room-messages.ts";
+import { Admission, type AdmissionDeps } from "./admission.ts";
+import { Departures } from "./departure.ts";
 import type { ClientCommand, Session } from "./session.ts";
-import { FRESH, type Viewer } from "./viewer.ts";
+import type { Viewer } from "./viewer.ts";
 
 type From<T extends FromRoom["type"]> = Extract<FromRoom, { type: T }>;
 
-export interface AttendanceDeps {
-  readonly route: RoomRoute;
-  readonly replica: Replica;
-  readonly news: News;
-  readonly clock: Clock;
+export interface AttendanceDeps extends AdmissionDeps {
   readonly random: Random;
-  readonly observer: Observer;
-  readonly config: GatewayConfig;
-  /** To the owner; lost where there is none. */
-  readonly send: (message: ToRoom) => void;
-  /** Writes what a viewer has coming, if it can be written to now. */
-  readonly show: (viewer: Viewer) => void;
 }
 
 const LEFT_TEXT: Partial<Record<MembershipCode, string>> = {
@@ -50,12 +34,14 @@ export class Attendance {
   /** By connection, and by session: one may be here twice while it changes sockets. */
   readonly #sessions = new Map<string, Session>();
   readonly #byId = new Map<SessionId, Set<Session>>();
-  readonly #departures = new Set<Departure>();
+  readonly #departures: Departures;
+  readonly #admission: Admission;
   readonly #deps: AttendanceDeps;
-  #requests = 0;
 
   constructor(deps: AttendanceDeps) {
     this.#deps = deps;
+    this.#departures = new Departures(deps);
+    this.#admission = new Admission(deps);
   }
 
   get sessions(): Iterable<Session> {
@@ -67,7 +53,7 @@ export class Attendance {
   }
 
   get empty(): boolean {
-    return this.#sessions.size === 0 && this.#departures.size === 0;
+    return this.#sessions.size === 0 && this.#departures.empty;
   }
 
   *viewers(): Iterable<Viewer> {
@@ -84,8 +70,7 @@ export class Attendance {
   part(session: Session, reason: string | undefined): void {
     if (!this.#remove(session)) return;
     if (!session.spoke) return;
-    this.#departures.add(new Departure(session, reason, this.#deps.clock.now()));
-    this.#depart(this.#deps.clock.now());
+    this.#departures.add(session, reason, this.#deps.clock.now());
   }
 
   /** The room, or this gateway in its place, says that it is over. */
@@ -139,7 +124,7 @@ export class Attendance {
       session.reattach(dueAt);
       this.#attach(session, now);
     }
-    this.#depart(now);
+    this.#departures.run(now);
   }
 
   /** The owner listens. */
@@ -155,16 +140,16 @@ export class Attendance {
     for (const session of [...this.#sessions.values()]) {
       this.#attach(session, now);
       if (session.viewer.admitted) continue;
-      this.#fetchAgain(session, now);
+      this.#admission.fetchAgain(session, now);
       if (now < session.deadlineAt) continue;
       const { problem } = this.#deps.route;
       if (session.spoke) {
         const why = session.init.resumed ? undefined : "join_timeout";
-        this.#departures.add(new Departure(session, why, now));
+        this.#departures.add(session, why, now);
       }
       this.end(session, problem, { retryAfterMs: this.#deps.config.seekMsMax });
     }
-    this.#depart(now);
+    this.#departures.run(now);
   }
 
   attached(message: From<"attached">): void {
@@ -183,14 +168,13 @@ export class Attendance {
     }
     for (const other of [...this.#of(session.id)])
       if (other.init.attach < session.init.attach) this.end(other, "superseded");
-    this.admit(session);
+    this.#admission.admit(session);
   }
 
   superseded(message: From<"superseded">): void {
     const session = this.#sessions.get(message.connection);
     if (session?.id === message.session) this.end(session, "superseded");
-    for (const departure of this.#departures)
-      if (departure.connection === message.connection) this.#departures.delete(departure);
+    this.#departures.forget(message.connection);
   }
 
   refused(message: From<"refused">): void {
@@ -203,8 +187,12 @@ export class Attendance {
   }
 
   ended(message: From<"ended">): void {
-    for (const session of [...this.#of(message.session)])
-      this.end(session, message.code, { reason: message.reason });
+    const { code, reason } = message;
+    for (const session of [...this.#of(message.session)]) {
+      // A seat that was let go is not the one that somebody coming back is about to be given.
+      if (code === "session_expired" && session.phase === "attaching") continue;
+      this.end(session, code, { reason });
+    }
   }
 
   /** Outcomes of commands go to the socket that the room knows. */
@@ -226,15 +214,7 @@ export class Attendance {
   records(message: From<"records">): void {
     for (const session of this.#sessions.values()) {
       if (session.fetch?.request !== message.request) continue;
-      session.fetch = undefined;
-      const { replica, news } = this.#deps;
-      const { cursor } = session;
-      if (!this.#admissible(session)) return this.admit(session);
-      const records =
-        message.records && cursor
-          ? joinRecords(message.records, cursor.index, replica.index, news)
-          : undefined;
-      return this.#enter(session, records, "fetched");
+      return this.#admission.fetched(session, message.records);
     }
   }
 
@@ -273,70 +253,7 @@ export class Attendance {
 
   /** Lets everybody in for whom the replica has come far enough. */
   admitAll(): void {
-    for (const session of this.#sessions.values()) this.admit(session);
-  }
-
-  admit(session: Session): void {
-    if (session.viewer.admitted || session.fetch || !this.#admissible(session)) return;
-    const { clock, config, news, replica, route, send } = this.#deps;
-    const plan = session.init.resumed
-      ? planResume(session.cursor, replica, news)
-      : ({ kind: "snapshot" } as const);
-    if (plan.kind !== "fetch")
-      return this.#enter(session, plan.kind === "records" ? plan.records : undefined, "ring");
-    const request = ++this.#requests;
-    session.fetch = { request, dueAt: clock.now() + config.fetchMs, tries: 1 };
-    const { room } = session.init;
-    send({ type: "fetch", room, epoch: route.floor, request, after: plan.after });
-  }
-
-  #admissible(session: Session): boolean {
-    const { replica, route } = this.#deps;
-    const caughtUp = replica.ready && replica.index >= session.attachIndex;
-    return session.attachedUnder(route.floor) && caughtUp && replica.epoch === route.floor;
-  }
-
-  /** `joined`, then the records, or a snapshot where there are none to be had. */
-  #enter(session: Session, records: readonly RoomRecord[] | undefined, how: string): void {
-    const { config, news, observer, replica, show } = this.#deps;
-    const { viewer, init } = session;
-    const { seat } = viewer;
-    if (!seat) return;
-    const replay = records && encodeReplay(records, replica, viewer, config.replayBytesMax);
-    const joined = gatewayToClient.encode({
-      type: "joined",
-      channel: init.channel,
-      session: init.session,
-      token: init.token,
-      attach: init.attach,
-      slot: seat.slot,
-      generation: seat.generation,
-      seq: session.seq,
-      tickHz: replica.tickHz,
-      world: replica.world,
-      replayed: replay !== undefined,
-    });
-    viewer.preamble = [joined, ...(replay ?? [])];
-    viewer.place = replay ? news.end : FRESH;
-    viewer.admitted = true;
-    const label = init.resumed ? (replay ? how : "snapshot") : "new";
-    observer.metrics.add("roomcluster_gateway_joins_total", 1, { how: label });
-    show(viewer);
-  }
-
-  #fetchAgain(session: Session, now: number): void {
-    const { cursor, fetch, init } = session;
-    const { config, route, send } = this.#deps;
-    if (!fetch || now < fetch.dueAt) return;
-    if (fetch.tries++ >= config.fetchTriesMax) {
-      session.fetch = undefined;
-      if (this.#admissible(session)) this.#enter(session, undefined, "snapshot");
-      return;
-    }
-    fetch.dueAt = now + config.fetchMs;
-    const after = cursor?.index ?? 0;
-    const { room } = init;
-    send({ type: "fetch", room, epoch: route.floor, request: fetch.request, after });
+    for (const session of this.#sessions.values()) this.#admission.admit(session);
   }
 
   #attach(session: Session, now: number): void {
@@ -344,15 +261,6 @@ export class Attendance {
     if (!route.owner) return;
     const message = session.attach(route.floor, now, random);
     if (message) send(message);
-  }
-
-  #depart(now: number): void {
-    const { config, replica, route, send } = this.#deps;
-    for (const departure of this.#departures) {
-      const next = route.owner ? departure.next(replica, route.floor, now, config) : "wait";
-      if (next === "over") this.#departures.delete(departure);
-      else if (next !== "wait") send(next);
-    }
   }
 
   #at(message: { session: SessionId; attach: number; connection: string }): Session | undefined {

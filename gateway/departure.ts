@@ -1,9 +1,9 @@
 import type { Epoch } from "../src/kernel/epoch.ts";
-import type { SessionId } from "../src/kernel/ids.ts";
 import type { Seat } from "../src/protocol/client-messages.ts";
 import type { ToRoom } from "../src/protocol/room-messages.ts";
 import type { GatewayConfig } from "./config.ts";
 import type { Replica } from "./replica.ts";
+import type { RoomRoute } from "./room-route.ts";
 import type { Session } from "./session.ts";
 
 const REPEAT_MS = 100;
@@ -13,8 +13,7 @@ const REPEAT_MS_MAX = 2_000;
  * A session that is gone from this gateway, until the room shows that it knows. The bus may lose a
  * message; a person nobody removes would stand there as a ghost.
  */
-export class Departure {
-  readonly session: SessionId;
+class Departure {
   readonly connection: string;
   readonly #membership: (floor: Epoch) => ReturnType<Session["membership"]>;
   readonly #seat: Seat | undefined;
@@ -24,7 +23,6 @@ export class Departure {
   #dueAt: number;
 
   constructor(session: Session, left: string | undefined, now: number) {
-    this.session = session.id;
     this.connection = session.init.connection;
     this.#membership = (floor) => session.membership(floor);
     this.#seat = session.viewer.seat;
@@ -52,5 +50,49 @@ export class Departure {
     if (!replica.ready || !this.#seat) return false;
     if (!replica.seats(this.#seat)) return true;
     return this.#left === undefined && replica.showsAway(this.#seat);
+  }
+}
+
+export interface DepartureDeps {
+  readonly route: RoomRoute;
+  readonly replica: Replica;
+  readonly config: GatewayConfig;
+  /** To the owner. */
+  readonly send: (message: ToRoom) => void;
+}
+
+/** Whoever is gone from one room, and the room does not show it yet. */
+export class Departures {
+  readonly #going = new Set<Departure>();
+  readonly #deps: DepartureDeps;
+
+  constructor(deps: DepartureDeps) {
+    this.#deps = deps;
+  }
+
+  get empty(): boolean {
+    return this.#going.size === 0;
+  }
+
+  /** Tells the room at once; `left` is why, undefined where only the socket is gone. */
+  add(session: Session, left: string | undefined, now: number): void {
+    this.#going.add(new Departure(session, left, now));
+    this.run(now);
+  }
+
+  /** The room knows better of this socket. */
+  forget(connection: string): void {
+    for (const departure of this.#going)
+      if (departure.connection === connection) this.#going.delete(departure);
+  }
+
+  /** Says what is due. */
+  run(now: number): void {
+    const { config, replica, route, send } = this.#deps;
+    for (const departure of this.#going) {
+      const next = route.owner ? departure.next(replica, route.floor, now, config) : "wait";
+      if (next === "over") this.#going.delete(departure);
+      else if (next !== "wait") send(next);
+    }
   }
 }

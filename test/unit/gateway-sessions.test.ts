@@ -306,6 +306,33 @@ describe("going", () => {
   });
 });
 
+describe("a seat that is let go while its person comes back", () => {
+  it("[GW30] ends whoever is attached, and lets in whoever attaches anew", async () => {
+    const rig = new GatewayRig();
+    const old = await rig.joined();
+    const session = old.got("joined")[0]?.session;
+    if (!session) throw new Error("not joined");
+    const ended = { type: "ended", session, code: "session_expired", reason: "" } as const;
+    old.drop();
+    rig.room.answersAttach = false;
+    const back = await rig.welcomed();
+    back.join({ session: tokenOf(old), attach: 2 });
+    await rig.run(20);
+    expect(rig.room.heard("attach").at(-1)?.attach).toBe(2);
+    // The leave was on its way to the journal before the attach, which gets a new seat.
+    rig.room.write(GATEWAY, { left: [{ slot: 0, generation: 1 }] });
+    rig.room.say(GATEWAY, ended);
+    rig.room.seats.clear();
+    rig.room.answersAttach = true;
+    await rig.run(700);
+    expect(back.got("refused")).toEqual([]);
+    expect(back.got("joined")).toMatchObject([{ attach: 2 }]);
+    rig.room.say(GATEWAY, ended);
+    await rig.run(120);
+    expect(back.got("left")).toMatchObject([{ code: "session_expired" }]);
+  });
+});
+
 /** A gateway that ann was on, records she missed, and how she comes back. */
 async function resume(
   rig: GatewayRig,
