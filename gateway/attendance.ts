@@ -203,7 +203,9 @@ export class Attendance {
       const { seq } = message;
       if (message.type === "reply") {
         const { status, data, index } = message;
-        this.tell(session, { type: "reply", channel, seq, status, data, index });
+        const reply = { type: "reply", channel, seq, status, data, index } as const;
+        if (index > this.#deps.replica.index) session.replies.hold(reply);
+        else this.tell(session, reply);
       } else if (message.type === "busy") {
         const { retryAfterMs } = message;
         this.tell(session, { type: "busy", channel, seq, retryAfterMs });
@@ -251,9 +253,18 @@ export class Attendance {
     if (outcome === "overflow") session.link.close("slowConsumer");
   }
 
-  /** Lets everybody in for whom the replica has come far enough. */
-  admitAll(): void {
-    for (const session of this.#sessions.values()) this.#admission.admit(session);
+  /** The replica has come further: replies that waited for it are told, and whoever did let in. */
+  caughtUp(): void {
+    const { index } = this.#deps.replica;
+    for (const session of [...this.#sessions.values()]) {
+      for (const reply of session.replies.release(index)) this.tell(session, reply);
+      this.#admission.admit(session);
+    }
+  }
+
+  /** The replica starts over. Replies of a history that may be gone are asked for again. */
+  startOver(): void {
+    for (const session of this.#sessions.values()) session.replies.clear();
   }
 
   #attach(session: Session, now: number): void {

@@ -166,6 +166,9 @@ export class HeldRoom {
       case "ended":
         return attendance.ended(message);
       case "reply":
+        attendance.answered(message);
+        if (this.replica.index < message.index) this.#fallBehind();
+        return;
       case "expect":
       case "busy":
         return attendance.answered(message);
@@ -197,7 +200,7 @@ export class HeldRoom {
     if (outcome === "old") return;
     if (outcome === "applied") {
       this.#news.addRecord(record, epoch);
-      return this.attendance.admitAll();
+      return this.attendance.caughtUp();
     }
     if (outcome === "diverged") this.#startOver();
     this.#fallBehind();
@@ -214,7 +217,7 @@ export class HeldRoom {
     // What was jumped over can not be told any more.
     this.#news.clear();
     this.#behind = false;
-    this.attendance.admitAll();
+    this.attendance.caughtUp();
   }
 
   #tick({ tick, at, index, rows }: From<"tick">): void {
@@ -261,6 +264,7 @@ export class HeldRoom {
   /** Only a snapshot helps: for the replica, then for everyone who was told what it had. */
   #startOver(): void {
     this.replica.invalidate();
+    this.attendance.startOver();
     this.#news.clear();
     this.#parts.clear();
   }

@@ -15,6 +15,7 @@ import type { CloseName, MembershipCode } from "../src/protocol/close-codes.ts";
 import { bytesOfRows } from "../src/protocol/pose-row.ts";
 import type { ToRoom } from "../src/protocol/room-messages.ts";
 import type { GatewayConfig } from "./config.ts";
+import { EarlyReplies } from "./early-replies.ts";
 import { Viewer, type ViewerLink } from "./viewer.ts";
 
 export type ClientCommand = Extract<ClientMessage, { type: "command" }>;
@@ -60,6 +61,7 @@ export class Session {
   readonly init: SessionInit;
   readonly link: SessionLink;
   readonly viewer: Viewer;
+  readonly replies = new EarlyReplies();
   readonly deadlineAt: number;
   profile: Profile;
   phase: SessionPhase = "attaching";

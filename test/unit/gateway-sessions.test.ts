@@ -141,6 +141,53 @@ describe("commands, poses, signals", () => {
     expect(client.story.slice(-3)).toEqual(["frame", "record", "reply"]);
   });
 
+  it("[GW40] holds replies back whose records were lost, bounded, until these are here", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    const session = client.got("joined")[0]?.session;
+    if (!session) throw new Error("not joined");
+    rig.room.answersWatch = false;
+    const { index } = rig.room.write(GATEWAY, { patches: [[0, ["n"], 2]] }, { lost: true });
+    const reply = { type: "reply", session, status: "ok", data: null, index } as const;
+    rig.room.say(GATEWAY, { ...reply, seq: 1 }, { ...reply, seq: 1 });
+    for (let seq = 2; seq <= 40; seq++) rig.room.say(GATEWAY, { ...reply, seq });
+    await rig.run(400);
+    expect(client.got("reply")).toEqual([]);
+    rig.room.answersWatch = true;
+    await rig.run(1_200);
+    expect(client.got("reply").map(({ seq }) => seq)).toEqual(
+      Array.from({ length: 32 }, (_, at) => at + 1),
+    );
+    expect(client.story.indexOf("record")).toBeLessThan(client.story.indexOf("reply"));
+  });
+
+  it("[GW40] tells no held reply of a history that a restored journal does not have", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    const session = client.got("joined")[0]?.session;
+    if (!session) throw new Error("not joined");
+    rig.room.answersWatch = false;
+    const lost = rig.room.index + 2;
+    const reply = {
+      type: "reply",
+      session,
+      seq: 1,
+      status: "ok",
+      data: null,
+      index: lost,
+    } as const;
+    rig.room.say(GATEWAY, reply);
+    const next = rig.node(NODE2, rig.journal.claim(ROOM, NODE2, 3, 2));
+    next.records.push(...rig.room.records.slice(1));
+    for (const [id, seat] of rig.room.seats) next.seats.set(id, seat);
+    rig.room.say(GATEWAY, { type: "moved", owner: NODE2 });
+    await rig.run(100);
+    for (let n = 0; n < 3; n++) next.write(GATEWAY, {});
+    await rig.run(300);
+    expect(client.got("snapshot").at(-1)?.index).toBeGreaterThanOrEqual(lost);
+    expect(client.got("reply")).toEqual([]);
+  });
+
   it("[GW32] sends the latest pose of each member with its seat, never with the room's flag", async () => {
     const rig = new GatewayRig();
     const [ann, bob] = [await rig.joined("ann"), await rig.joined("bob")];
