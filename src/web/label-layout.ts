@@ -14,7 +14,7 @@ export interface LabelBox {
 /** More names than these are read by nobody. */
 export const LABELS_MAX = 24;
 /** A label keeps its place against one that is nearer by less than this share. */
-const STAY = 0.85;
+const STAY = 0.92;
 /** Two that were both there may overlap by so much before one goes, or walking people flicker. */
 const STAY_OVERLAP_PX = 5;
 /** Between labels. */
