@@ -74,7 +74,7 @@ describe("names in a crowd", () => {
     [
       "who is there already over who is hardly nearer",
       { ...at, clear: true },
-      { ...at, distance: 9 },
+      { ...at, distance: 9.5 },
     ],
     ["but not over who is much nearer", { ...at, distance: 5 }, { ...at, clear: true }],
   ])("[DM7] %s", (_, better, worse) => {
