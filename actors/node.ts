@@ -46,12 +46,15 @@ export interface NodePorts {
   readonly turn: (room: RoomId | undefined) => void;
   /** Placement holds this incarnation dead for good. Left out: the node closes itself. */
   readonly declaredDead?: () => void;
+  /** An operator asked for a drain, and it is over. Left out: the node goes on, without rooms. */
+  readonly drained?: () => void;
 }
 
 export interface NodeStats {
   readonly rooms: number;
   readonly sessions: number;
   readonly egressBytes: number;
+  readonly draining: boolean;
 }
 
 const GATEWAY_IDLE_MS = 60_000;
@@ -97,6 +100,8 @@ export class Node {
   readonly #sweep: Timer;
   #egressBytes = 0;
   #closed = false;
+  #drain: Promise<void> | undefined;
+  #emptied = (): void => undefined;
 
   constructor(ports: NodePorts, worlds: readonly World[], config: NodeConfig = NODE_DEFAULTS) {
     this.#ports = ports;
@@ -108,7 +113,7 @@ export class Node {
       bus: ports.controlBus,
       room: (room) => this.#rooms.get(room),
       world: (name) => this.#worlds.get(name),
-      roomLeft: () => !this.#closed && this.#rooms.size < config.roomsMax,
+      roomLeft: () => !this.#closed && !this.draining && this.#rooms.size < config.roomsMax,
       adopt: (room, world, adoption) => this.#take(room, world, adoption),
     });
     this.#announcer = new RouteAnnouncer(ports.controlBus, ports.clock, ports.self);
@@ -123,7 +128,28 @@ export class Node {
   stats(): NodeStats {
     let sessions = 0;
     for (const room of this.#rooms.values()) sessions += room.sessions;
-    return { rooms: this.#rooms.size, sessions, egressBytes: this.#egressBytes };
+    const { draining } = this;
+    return { rooms: this.#rooms.size, sessions, egressBytes: this.#egressBytes, draining };
+  }
+
+  get draining(): boolean {
+    return this.#drain !== undefined;
+  }
+
+  /**
+   * Takes no room any more. Placement, which learns of it by the beats, moves those that are here;
+   * resolves when none is left, or after `drainMs`.
+   */
+  drain(drainMs: number): Promise<void> {
+    this.#drain ??= new Promise((resolve) => {
+      const late = this.#ports.clock.after(drainMs, resolve);
+      this.#emptied = () => {
+        late.cancel();
+        resolve();
+      };
+    });
+    if (this.#rooms.size === 0) this.#emptied();
+    return this.#drain;
   }
 
   /** Stops serving. Nothing is handed over: others claim, clients keep what is not acked. */
@@ -169,6 +195,8 @@ export class Node {
       for (const proposal of message.proposals) this.#proposed(proposal);
     if (message?.type === "closeRoom") this.#rooms.get(message.room)?.close();
     if (message?.type === "migrate") void this.#migrate(message);
+    if (message?.type === "drain")
+      void this.drain(message.deadlineMs).then(() => this.#ports.drained?.());
     if (message?.type === "declaredDead" && message.process === this.#ports.self)
       this.#declaredDead();
   }
@@ -194,6 +222,7 @@ export class Node {
 
   #obey({ room, world, replaces }: Proposal): string {
     if (this.#closed) return "closed";
+    if (this.draining) return "draining";
     const hosted = this.#rooms.get(room);
     if (hosted) {
       const { epoch } = hosted;
@@ -263,6 +292,7 @@ export class Node {
     if (this.#rooms.get(room) !== runtime) return;
     const { self, observer } = this.#ports;
     this.#rooms.delete(room);
+    if (this.draining && this.#rooms.size === 0) this.#emptied();
     this.#proposedAt.delete(room);
     this.#announcer.withdraw(room);
     observer.metrics.set("roomcluster_rooms", this.#rooms.size);

@@ -30,6 +30,10 @@ export function checkRelations(config: FileConfig): string[] {
       `gateway.drainMs (${gateway.drainMs}) must be below stopMsMax (${stopMsMax}): otherwise a stopping gateway exits before its clients have moved.`,
     ),
     ...must(
+      node.drainMs < stopMsMax,
+      `node.drainMs (${node.drainMs}) must be below stopMsMax (${stopMsMax}): otherwise a stopping node exits before its rooms have moved.`,
+    ),
+    ...must(
       stopMsMax < graceMs,
       `stopMsMax (${stopMsMax}) must be below graceMs (${graceMs}): the orchestrator kills after that long.`,
     ),

@@ -70,6 +70,11 @@ export const nodeSchema = z
      */
     seatHoldMs: ms(1_000, 3_600_000).default(60_000),
     /**
+     * A node that is told to stop waits so long for its rooms to move. Shorter: what is left is
+     * taken over as after a death, which people notice.
+     */
+    drainMs: ms(0, 600_000).default(15_000),
+    /**
      * After a leave the session may come back for so long, with its replies. Costs about 200 bytes
      * of each room's snapshot for each session that left.
      */

@@ -65,6 +65,10 @@ export const METRICS = {
     help: "Proposals this node received, by what it did with them.",
     labels: ["outcome"],
   },
+  roomcluster_placement_migrations_total: {
+    kind: "counter",
+    help: "Times this placement replica asked an owner to hand a room over.",
+  },
   roomcluster_migrations_total: {
     kind: "counter",
     help: "Wishes to hand a room over that this node received, by what it did with them.",
@@ -96,7 +100,7 @@ export const METRICS = {
   },
   roomcluster_placement_pauses_total: {
     kind: "counter",
-    help: "Times this replica threw its samples and decisions away, by cause: loop or bus.",
+    help: "Times this replica threw its samples and decisions away, by cause: loop, bus or cut_off.",
     labels: ["cause"],
   },
   roomcluster_placement_declared_dead_total: {

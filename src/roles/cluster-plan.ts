@@ -49,7 +49,8 @@ export function planRoles(plan: ClusterPlan, random: Random): ChildSpec[] {
   const servers = (plan.nats.NATS_URL ?? "").split(",").length;
   const level = flags.quiet ? "warn" : "info";
   const common = ["--supervised", "--set", `log.level=${level}`, "--set", "stopMsMax=3000"];
-  const draining = ["--set", "gateway.drainMs=1000"];
+  // Ctrl-C ends everything at once: there is nowhere to move to.
+  const draining = ["--set", "gateway.drainMs=1000", "--set", "node.drainMs=0"];
   const times = <T>(count: number, make: (i: number) => T): T[] =>
     Array.from({ length: count }, (_, i) => make(i));
   const spec = (role: keyof typeof USERS, i: number, args: string[], extra: Environment = {}) => ({

@@ -42,10 +42,16 @@ export const startNodeRole: StartRole<"node"> = async (config, runtime) => {
       index: new NatsIndexStore(control.value),
       turn: (room) => (room === undefined ? liveness?.leave() : liveness?.enter(room)),
       declaredDead: () => process.exit(EXIT.declaredDead),
+      drained: () => void close().then(() => process.exit(EXIT.stopped)),
     },
     worlds.value,
     nodeLimits(config),
   );
+  async function close(): Promise<void> {
+    node.close();
+    await liveness?.close();
+    await Promise.all([controlBus.close(), dataBus.close()]);
+  }
   await rehearse(runtime.clock, runtime.random);
   // From the first beat on placement sends rooms, so the node listens before it.
   const speaking = await startLiveness({
@@ -64,9 +70,8 @@ export const startNodeRole: StartRole<"node"> = async (config, runtime) => {
       ...(dataBus.connected ? [] : ["the data bus"]),
     ],
     stop: async () => {
-      node.close();
-      await liveness?.close();
-      await Promise.all([controlBus.close(), dataBus.close()]);
+      await node.drain(config.node.drainMs);
+      await close();
     },
   });
 };
@@ -97,12 +102,12 @@ export function nodeLoad(node: Pick<Node, "stats">, clock: Pick<Clock, "now">): 
   let since = { at: clock.now(), bytes: 0 };
   let egressBytesPerS = 0;
   return () => {
-    const { rooms, sessions, egressBytes } = node.stats();
+    const { rooms, sessions, egressBytes, draining } = node.stats();
     const spanMs = clock.now() - since.at;
     if (spanMs >= EGRESS_WINDOW_MS) {
       egressBytesPerS = Math.round(((egressBytes - since.bytes) * 1000) / spanMs);
       since = { at: clock.now(), bytes: egressBytes };
     }
-    return { rooms, sessions, egressBytesPerS, draining: false };
+    return { rooms, sessions, egressBytesPerS, draining };
   };
 }

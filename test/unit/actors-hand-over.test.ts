@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { roomId } from "../../src/kernel/ids.ts";
 import { control } from "../../src/protocol/control-messages.ts";
 import { nodeControl } from "../../src/protocol/subjects.ts";
 import { counter, currentEpoch, type Served, serve, slow } from "../support/counter-world.ts";
@@ -148,5 +149,34 @@ describe("hand-overs", () => {
     const rooms = [node, next, third].map((one) => one.node.stats().rooms);
     expect(rooms).toEqual([0, 0, 1]);
     expect(owners(served)).toHaveLength(2);
+  });
+
+  it("[HO7] a draining node takes nothing, and its drain is over when nothing is left", async () => {
+    const served = await ready();
+    const { harness, node, next } = served;
+    let over = false;
+    void node.node.drain(10_000).then(() => {
+      over = true;
+    });
+    expect(node.node.stats().draining).toBe(true);
+    harness.propose(node, counter, undefined, roomId("demo/other"));
+    migrate(served, node, next);
+    await harness.run(100);
+    expect([node.node.stats().rooms, next.node.stats().rooms]).toEqual([0, 1]);
+    expect(node.counts.get("roomcluster_proposals_total draining")).toBe(1);
+    expect(over).toBe(true);
+  });
+
+  it("[HO7] a drain that gets nowhere ends when its time is up", async () => {
+    const { harness, node } = await ready();
+    let over = false;
+    void node.node.drain(1_000).then(() => {
+      over = true;
+    });
+    await harness.run(900);
+    expect(over).toBe(false);
+    await harness.run(200);
+    expect(over).toBe(true);
+    expect(node.node.stats().rooms).toBe(1);
   });
 });
