@@ -144,6 +144,7 @@ export class HeldRoom {
     if (!this.attendance.empty && watchDue) this.#watch(now);
     this.#flush(now);
     if (!this.attendance.empty) this.#idleSince = now;
+    else if (this.route.floor === EPOCH_NONE) return false;
     return now - this.#idleSince < config.roomIdleMs;
   }
 

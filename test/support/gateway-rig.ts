@@ -88,6 +88,15 @@ export class GatewayRig {
     return new FakeRoom({ bus, clock: this.clock, node, room: ROOM, epoch });
   }
 
+  /** Gives the room to a second node, in the journal only. */
+  takeOver(sequence = 9, generation = 1): FakeRoom {
+    const next = this.node(NODE2, this.journal.claim(ROOM, NODE2, sequence, generation));
+    next.records.splice(0, 1, ...this.room.records);
+    next.members = [...this.room.members];
+    for (const [session, seat] of this.room.seats) next.seats.set(session, seat);
+    return next;
+  }
+
   count(name: MetricName, labels: Labels = {}): number {
     return this.counts.get(`${name}${JSON.stringify(labels)}`) ?? 0;
   }

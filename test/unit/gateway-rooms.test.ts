@@ -4,16 +4,6 @@ import { routes } from "../../src/protocol/subjects.ts";
 import { type FakeRoom, member, rowAt } from "../support/fake-room.ts";
 import { GATEWAY, GatewayRig, NODE2, ROOM } from "../support/gateway-rig.ts";
 
-/** Gives the room to a second node, in the journal only. */
-function takeOver(rig: GatewayRig, sequence = 9, generation = 1): FakeRoom {
-  const epoch = rig.journal.claim(ROOM, NODE2, sequence, generation);
-  const next = rig.node(NODE2, epoch);
-  next.records.splice(0, 1, ...rig.room.records);
-  next.members = [...rig.room.members];
-  for (const [session, seat] of rig.room.seats) next.seats.set(session, seat);
-  return next;
-}
-
 describe("routes and fencing", () => {
   it("[GW18] asks placement for an unknown room, reads the tail, then attaches", async () => {
     const rig = new GatewayRig();
@@ -64,7 +54,7 @@ describe("routes and fencing", () => {
   it("[GW15] drops what an older owner says, counts it and tells it by a watch", async () => {
     const rig = new GatewayRig();
     const client = await rig.joined();
-    const next = takeOver(rig);
+    const next = rig.takeOver();
     rig.control.publish(routes(NODE2), route(next));
     await rig.run(50);
     const before = rig.room.heard("watch").length;
@@ -103,7 +93,7 @@ describe("routes and fencing", () => {
     rig.journal.gate = new Promise((resolve) => {
       open = resolve;
     });
-    const next = takeOver(rig);
+    const next = rig.takeOver();
     next.tick(GATEWAY, [rowAt(0, 3, 3)]);
     await rig.settle();
     next.tick(GATEWAY, [rowAt(0, 4, 4)]);
@@ -126,7 +116,7 @@ describe("routes and fencing", () => {
     rig.journal.gate = new Promise((resolve) => {
       open = resolve;
     });
-    const next = takeOver(rig);
+    const next = rig.takeOver();
     for (let i = 0; i < 10; i++) rig.control.publish(routes(NODE2), route(next));
     await rig.settle();
     expect(rig.journal.reads).toBe(reads + 1);
@@ -149,7 +139,7 @@ describe("routes and fencing", () => {
   it("[GW16] reads the tail when the owner says that the room is not there any more", async () => {
     const rig = new GatewayRig();
     await rig.joined();
-    const next = takeOver(rig);
+    const next = rig.takeOver();
     rig.room.say(GATEWAY, { type: "stale" });
     await rig.run(20);
     expect(next.heard("watch")).toHaveLength(1);
@@ -160,7 +150,7 @@ describe("routes and fencing", () => {
     const [ann, bob] = [await rig.joined("ann"), await rig.joined("bob")];
     ann.pose(rowAt(77, 12, 34));
     await rig.run(20);
-    const next = takeOver(rig);
+    const next = rig.takeOver();
     rig.room.say(GATEWAY, { type: "moved", owner: NODE2 });
     await rig.run(20);
     expect(next.heard("watch")).toHaveLength(1);
@@ -187,7 +177,7 @@ describe("routes and fencing", () => {
   it("[GW19] attaches after half a second where the new owner is not heard", async () => {
     const rig = new GatewayRig();
     await rig.joined("ann");
-    const next = takeOver(rig);
+    const next = rig.takeOver();
     rig.room.say(GATEWAY, { type: "moved", owner: NODE2 });
     await rig.run(450);
     expect(next.heard("attach")).toEqual([]);
@@ -199,7 +189,7 @@ describe("routes and fencing", () => {
     const rig = new GatewayRig();
     const client = await rig.joined();
     await rig.run(500);
-    const next = takeOver(rig);
+    const next = rig.takeOver();
     [next.answersWatch, next.answersAttach] = [false, false];
     rig.room.say(GATEWAY, { type: "moved", owner: NODE2 });
     await rig.run(20);
@@ -223,7 +213,7 @@ describe("routes and fencing", () => {
     const client = await rig.joined();
     rig.room.write(GATEWAY, { patches: [[0, ["n"], 2]] });
     await rig.run(300);
-    const next = takeOver(rig, 3, 2);
+    const next = rig.takeOver(3, 2);
     next.records.splice(2);
     next.state = { n: "restored" };
     rig.control.publish(routes(NODE2), route(next));
@@ -383,6 +373,20 @@ describe("the replica", () => {
     expect(rig.room.heard("watch").length).toBe(watches);
     rig.core.close();
     expect(rig.clock.pending).toBe(0);
+  });
+
+  it("[GW25] are released at once, so that they keep no room out", async () => {
+    const rig = new GatewayRig({ roomsMax: 3 });
+    rig.located = "unknown";
+    const stranger = await rig.welcomed("eve");
+    for (let n = 0; n < 3; n++) stranger.join({ channel: n, room: `no-such-${n}` });
+    await rig.run(150);
+    expect(stranger.got("refused").map(({ code }) => code)).toEqual(Array(3).fill("room_unknown"));
+    rig.located = "placed";
+    const client = await rig.joined();
+    expect(client.got("refused")).toEqual([]);
+    expect(client.got("joined")).toHaveLength(1);
+    expect(rig.core.stats().rooms).toBe(1);
   });
 });
 
