@@ -83,7 +83,7 @@ export class Attendance {
     const { channel } = session.init;
     const reason = options.reason || LEFT_TEXT[code] || code;
     const retryAfterMs = options.retryAfterMs ?? null;
-    const message: GatewayMessage = session.viewer.admitted
+    const message: GatewayMessage = session.viewer.entered
       ? { type: "left", channel, code, reason, transfer: null }
       : { type: "refused", channel, code, message: reason, retryAfterMs };
     this.farewell(session, message);
@@ -165,6 +165,7 @@ export class Attendance {
     if (before && moved) {
       session.viewer.admitted = false;
       session.cursor = null;
+      session.deadlineAt = this.#deps.clock.now() + this.#deps.config.joinMsMax;
     }
     for (const other of [...this.#of(session.id)])
       if (other.init.attach < session.init.attach) this.end(other, "superseded");

@@ -136,6 +136,7 @@ export class Composer {
     let buffer = told.shared;
     if (preamble.length > 0 || tail.length > 0) {
       viewer.preamble = [];
+      viewer.entered ||= preamble.length > 0;
       const rides = told.frame && tail.length <= RIDERS_MAX;
       const frame = told.frame ? [rides ? joinBytes([told.frame, ...tail]) : told.frame] : [];
       const after = rides ? [] : runsOf(tail);

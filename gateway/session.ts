@@ -62,7 +62,8 @@ export class Session {
   readonly link: SessionLink;
   readonly viewer: Viewer;
   readonly replies = new EarlyReplies();
-  readonly deadlineAt: number;
+  /** When a session that is not let in by then is refused. */
+  deadlineAt: number;
   profile: Profile;
   phase: SessionPhase = "attaching";
   /** The last record that the client says it has. */
@@ -74,6 +75,10 @@ export class Session {
   attachIndex = 0;
   /** The tick that the client last said it has shown, and its age in ticks when it said so. */
   echo: { readonly tick: number; readonly ageTicks: number } | undefined;
+  /** The owner that commands went to last, the highest one, and the highest that went to another. */
+  #forwardedTo: Epoch = EPOCH_NONE;
+  #forwardedSeq = 0;
+  #elsewhereSeq = 0;
   #attachedEpoch: Epoch = EPOCH_NONE;
   #tries = 0;
   #dueAt: number;
@@ -170,7 +175,14 @@ export class Session {
   }
 
   #forward(command: ClientCommand, floor: Epoch): ToRoom {
-    const { seq, name, body, resent, traceparent } = command;
+    const { seq, name, body, traceparent } = command;
+    if (floor !== this.#forwardedTo) {
+      this.#elsewhereSeq = this.#forwardedSeq;
+      this.#forwardedTo = floor;
+    }
+    this.#forwardedSeq = Math.max(this.#forwardedSeq, seq);
+    // The client can not know that its resend crossed a takeover on the way.
+    const resent = command.resent || seq <= this.#elsewhereSeq;
     return {
       type: "command",
       ...this.membership(floor),

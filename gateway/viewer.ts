@@ -29,6 +29,8 @@ export class Viewer implements Listener {
   readonly outbox: Outbox;
   /** False until the session may be told about the room. */
   admitted = false;
+  /** True once its client was told that it is in. */
+  entered = false;
   /** Where in the room's news it goes on. */
   place: number = FRESH;
   /** `joined` and a replay: told before anything else. */

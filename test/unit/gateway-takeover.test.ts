@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import { epochAt } from "../../src/kernel/epoch.ts";
+import type { FakeRoom } from "../support/fake-room.ts";
+import { GATEWAY, GatewayRig, NODE2 } from "../support/gateway-rig.ts";
+
+/** A journal that was restored from before anybody joined: the next seat is another one. */
+function restored(rig: GatewayRig): FakeRoom {
+  const next = rig.takeOver(3, 2);
+  next.records.splice(1);
+  next.members = [];
+  next.seats.clear();
+  next.seats.set("somebody else's", { slot: 0, attach: 1 });
+  return next;
+}
+
+describe("another seat", () => {
+  it("[GW30] is told as joined once the snapshot is there, however long after the join", async () => {
+    const rig = new GatewayRig({ joinMsMax: 2_000 });
+    const client = await rig.joined();
+    await rig.run(3_000);
+    const next = restored(rig);
+    next.answersWatch = false;
+    rig.room.say(GATEWAY, { type: "moved", owner: NODE2 });
+    await rig.run(700);
+    expect(next.heard("attach").length).toBeGreaterThan(0);
+    expect(client.got("joined"), "the snapshot is not here").toHaveLength(1);
+    next.answersWatch = true;
+    await rig.run(1_200);
+    expect(client.story.slice(-2)).toEqual(["joined", "snapshot"]);
+    expect(client.got("joined").at(-1)).toMatchObject({ slot: 1, attach: 1 });
+    expect(client.got("snapshot").at(-1)?.epoch).toBe(next.epoch);
+    expect([...client.got("refused"), ...client.got("left")]).toEqual([]);
+    client.command(1);
+    await rig.run(20);
+    expect(next.heard("command")).toHaveLength(1);
+  });
+
+  it("[GW30] ends with left, which a client may come back from, where no snapshot comes", async () => {
+    const rig = new GatewayRig({ joinMsMax: 2_000 });
+    const client = await rig.joined();
+    const next = restored(rig);
+    next.answersWatch = false;
+    rig.room.say(GATEWAY, { type: "moved", owner: NODE2 });
+    await rig.run(4_000);
+    expect(client.got("left").map(({ code }) => code)).toEqual(["room_unavailable"]);
+    expect(client.got("refused")).toEqual([]);
+    expect(client.open).toBe(true);
+  });
+});
+
+describe("commands and takeovers", () => {
+  it("[GW27] marks what an earlier owner was sent, and only that", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    client.command(1);
+    client.command(1);
+    await rig.run(20);
+    expect(rig.room.heard("command").map(({ resent }) => resent)).toEqual([false, false]);
+    const next = rig.takeOver();
+    rig.room.say(GATEWAY, { type: "moved", owner: NODE2 });
+    await rig.run(10);
+    // The resend timer of a client that has not heard of the takeover.
+    client.command(1);
+    client.command(2);
+    await rig.run(1_200);
+    client.command(1);
+    client.command(2);
+    await rig.run(20);
+    expect(next.heard("command").map(({ seq, resent }) => [seq, resent])).toEqual([
+      [1, true],
+      [2, false],
+      [1, true],
+      [2, false],
+    ]);
+    expect(next.epoch).toBe(epochAt(1, 9));
+  });
+});
