@@ -2,7 +2,7 @@ import type { NatsClient } from "../bus/nats-client.ts";
 import { assert } from "../kernel/assert.ts";
 import type { RoomId } from "../kernel/ids.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
-import { SNAPSHOT_STREAM, snapshotSubject } from "../protocol/subjects.ts";
+import { SNAPSHOT_STREAM, snapshotSubject, snapshotsOf } from "../protocol/subjects.ts";
 import type { StoreError } from "./journal.ts";
 import { SNAPSHOT_BYTES_MAX, SNAPSHOT_CHUNK_BYTES } from "./limits.ts";
 import { getMessage, listSubjects, publishExpecting, purge } from "./nats-api.ts";
@@ -64,15 +64,16 @@ export class NatsSnapshotStore implements SnapshotStore {
   }
 
   async removeBelow(room: RoomId, index: number): Promise<Result<void, StoreError>> {
-    const [below = ""] = snapshotSubject(room, 0, "", 0).split(".0.");
+    const all = snapshotsOf(room);
     const { removeMsMax } = this.#limits;
-    const subjects = await listSubjects(this.#client, SNAPSHOT_STREAM, `${below}.>`, removeMsMax);
+    const subjects = await listSubjects(this.#client, SNAPSHOT_STREAM, `${all}.>`, removeMsMax);
     if (!subjects.ok) return subjects;
-    const at = below.split(".").length;
+    const at = all.split(".").length;
     const indexes = new Set(subjects.value.map((subject) => Number(subject.split(".")[at])));
     for (const old of indexes) {
-      if (old >= index) continue;
-      const filter = { subject: `${below}.${old}.>` };
+      // A purge cannot be undone: what is no index names nothing that may go.
+      if (!Number.isSafeInteger(old) || old >= index) continue;
+      const filter = { subject: `${all}.${old}.>` };
       const gone = await purge(this.#client, SNAPSHOT_STREAM, filter, removeMsMax);
       if (!gone.ok) return gone;
     }

@@ -40,12 +40,14 @@ export const journalSubject = (generation: number, room: RoomId): string =>
   `jrn.${generation}.${journalShard(room)}.${roomTokens(room)}`;
 export const SNAPSHOT_STREAM = "SNP";
 export const SNAPSHOT_SUBJECTS = "snp.>";
+/** Every snapshot of a room lies below it: `<index>.<digest>.<chunk>`. */
+export const snapshotsOf = (room: RoomId): string => `snp.${roomTokens(room)}`;
 export const snapshotSubject = (
   room: RoomId,
   index: number,
   digest: string,
   chunk: number,
-): string => `snp.${roomTokens(room)}.${index}.${digest}.${chunk}`;
+): string => `${snapshotsOf(room)}.${index}.${digest}.${chunk}`;
 export const INDEX_BUCKET = "own";
 export const indexKey = (room: RoomId): string => roomTokens(room);
 /** Where the server republishes every change of the index bucket. */

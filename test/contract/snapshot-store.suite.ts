@@ -88,6 +88,26 @@ export function snapshotStoreContract(
       for (const [owner, name] of kept) expect((await store.get(owner, name)).ok).toBe(true);
     });
 
+    it("[SN4] keeps other rooms' snapshots where names are numbers", async () => {
+      const rooms = ["demo/0", "demo/7", "demo/hall", "0/x", "0/0", "5/y"].map(roomId);
+      for (const pruned of rooms) {
+        const kept: [RoomId, SnapshotName][] = [];
+        for (const room of rooms)
+          for (const index of room === pruned ? [3, 300] : [1, 7, 40, 500]) {
+            const { name, data } = snapshot(index, 10);
+            expect((await store.put(room, name, data)).ok).toBe(true);
+            if (index !== 3) kept.push([room, name]);
+          }
+        expect((await store.removeBelow(pruned, 300)).ok).toBe(true);
+        for (const [room, name] of kept)
+          expect((await store.get(room, name)).ok, `${room} ${name.index} after ${pruned}`).toBe(
+            true,
+          );
+        const removed = await store.get(pruned, snapshot(3, 10).name);
+        expect(removed).toEqual({ ok: false, error: "missing" });
+      }
+    });
+
     it("[SN5] answers unavailable without the store", async () => {
       const cut = await harness.cutOff();
       const { name, data } = snapshot(1, 10);
