@@ -15,6 +15,8 @@ export interface DetectorConfig {
   readonly recoveredAgeMs: number;
   /** So long suspect is dead. */
   readonly deadAfterMs: number;
+  /** So long suspect is forgotten, where too many are silent for anybody to be called dead. */
+  readonly forgetAfterMs: number;
   /** Bus fault: nodes that fell silent within this time of each other did so at once. */
   readonly atOnceMs: number;
   readonly busFaultNodesMin: number;
@@ -33,6 +35,7 @@ export const detectorDefaults: DetectorConfig = {
   stalledAgeMs: 3_000,
   recoveredAgeMs: 1_000,
   deadAfterMs: 60_000,
+  forgetAfterMs: 600_000,
   atOnceMs: 1_000,
   busFaultNodesMin: 4,
   busFaultShare: 1 / 3,
@@ -49,13 +52,15 @@ export type TransitionReason =
   | "echo_age"
   | "recovered"
   | "disconnected"
-  | "superseded";
+  | "superseded"
+  | "forgotten";
 
 export interface Transition {
   readonly type: "transition";
   readonly process: ProcessId;
   /** Undefined for a node never heard of before. */
   readonly from: NodeState | undefined;
+  /** One that was only forgotten goes as dead, but is alive again with its next beat. */
   readonly to: NodeState;
   readonly reason: TransitionReason;
 }
@@ -91,6 +96,8 @@ export class Detector {
   /** In the order of their deaths. */
   readonly #dead = new Set<ProcessId>();
   #attempts = 0;
+  /** So many are silent that it is rather this observer that does not hear. */
+  #cutOff = false;
 
   constructor(config: DetectorConfig = detectorDefaults) {
     this.#config = config;
@@ -100,6 +107,16 @@ export class Detector {
   /** Undefined for a process never heard of. */
   state(process: ProcessId): NodeState | undefined {
     return this.#dead.has(process) ? "dead" : this.#watched.get(process)?.state;
+  }
+
+  /**
+   * True where a beat of this process shows that an observer that was cut off hears again: it is to
+   * be told `observerPaused` first, or it would take those whose next beat is still to come for
+   * lost.
+   */
+  endsCutOff(process: ProcessId): boolean {
+    const forgotten = this.#watched.size === 0;
+    return this.#cutOff && (forgotten || this.state(process) === "suspect");
   }
 
   beat(process: ProcessId, ages: Ages, now: number): DetectorEffect[] {
@@ -150,11 +167,14 @@ export class Detector {
   }
 
   tick(now: number): DetectorEffect[] {
+    // Who has forgotten everybody is cut off still.
+    if (this.#watched.size === 0) return [];
     const effects: DetectorEffect[] = [];
+    this.#cutOff = this.#hearsFew(now);
     for (const node of this.#watched.values()) {
       if (node.state === "suspect") {
-        if (now - node.suspectAt >= this.#config.deadAfterMs)
-          effects.push(this.#bury(node, "silent"));
+        if (now - node.suspectAt < this.#config.deadAfterMs) continue;
+        if (!this.#cutOff) effects.push(this.#bury(node, "silent"));
         continue;
       }
       const over = now - node.heardAt - this.silenceMsMax(node.process);
@@ -164,14 +184,17 @@ export class Detector {
       node.state = "suspect";
       node.suspectAt = now;
     }
-    return effects;
+    return this.#cutOff ? [...effects, ...this.#forget(now)] : effects;
   }
 
-  /** This observer did not run, or did not hear, for a while: what it measured means nothing. */
+  /** This observer did not run, or did not hear, for a while: what it believes means nothing. */
   observerPaused(now: number): DetectorEffect[] {
     const effects: DetectorEffect[] = [];
+    // Who was cut off measured well as long as it heard, and its silences are no samples.
+    const measuredWell = this.#cutOff;
+    this.#cutOff = false;
     for (const node of this.#watched.values()) {
-      node.intervals.clear();
+      if (!measuredWell) node.intervals.clear();
       node.heardAt = now;
       if (node.state === "suspect") node.suspectAt = now;
       if (node.probe !== undefined) effects.push(this.#probe(node));
@@ -190,18 +213,48 @@ export class Detector {
 
   /** True where so many fell silent together with this node that it must be the bus. */
   #isBusFault(node: Watched, now: number): boolean {
-    const { busFaultNodesMin, busFaultShare, atOnceMs, beatMs } = this.#config;
+    const { busFaultNodesMin, busFaultShare, atOnceMs } = this.#config;
     if (this.#watched.size < busFaultNodesMin) return false;
     let together = 0;
     for (const other of this.#watched.values()) {
-      // The first to cross its limit has company that is up to a beat behind: three missed beats
-      // already make a node quiet, or the guard would always come too late for the first few.
-      const quiet = now - other.heardAt > 3 * beatMs;
-      if (!quiet || Math.abs(other.heardAt - node.heardAt) > atOnceMs) continue;
+      if (!this.#isQuiet(other, now) || Math.abs(other.heardAt - node.heardAt) > atOnceMs) continue;
       if (other.probe !== undefined) return false;
       together++;
     }
     return together > this.#watched.size * busFaultShare;
+  }
+
+  /**
+   * True where so many are silent that it is rather the observer that is cut off. However few there
+   * are: a wrong word of death ends a node that serves, and a missing one only leaves a suspect.
+   */
+  #hearsFew(now: number): boolean {
+    let silent = 0;
+    for (const node of this.#watched.values()) if (this.#isQuiet(node, now)) silent++;
+    return silent > this.#watched.size * this.#config.busFaultShare;
+  }
+
+  /**
+   * The first to cross its limit has company that is up to a beat behind: three missed beats
+   * already make a node quiet, or a count of the silent would come too late for the first few.
+   */
+  #isQuiet(node: Watched, now: number): boolean {
+    return now - node.heardAt > 3 * this.#config.beatMs;
+  }
+
+  /** All at once: were it one by one, those left would soon be too small a share to be spared. */
+  #forget(now: number): DetectorEffect[] {
+    const { deadAfterMs, forgetAfterMs } = this.#config;
+    const suspectFor = (node: Watched): number =>
+      node.state === "suspect" ? now - node.suspectAt : 0;
+    const watched = [...this.#watched.values()];
+    if (!watched.some((node) => suspectFor(node) >= forgetAfterMs)) return [];
+    return watched
+      .filter((node) => suspectFor(node) >= deadAfterMs)
+      .map((node) => {
+        this.#watched.delete(node.process);
+        return transition(node.process, node.state, "dead", "forgotten");
+      });
   }
 
   #judgeAges(node: Watched, { loopAgeMs, echoAgeMs }: Ages): DetectorEffect[] {

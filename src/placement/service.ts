@@ -228,6 +228,8 @@ class PlacementService implements Placement {
       this.#tellDead(process, now);
       return true;
     }
+    if (this.#detector.endsCutOff(process))
+      this.#pause("cut_off", this.#view.nodes.get(process)?.heardAt);
     const observed = this.#view.observeNode(beat, now);
     if (observed.kind === "superseded") this.#run(this.#detector.superseded(process));
     if (observed.kind !== "accepted") return observed.kind !== "full";
@@ -273,10 +275,10 @@ class PlacementService implements Placement {
     if (this.#parts.clock.now() - this.#tickedAt > tickMs + pauseMs) this.#pause("loop");
   }
 
-  #pause(cause: "loop" | "bus"): void {
+  #pause(cause: "loop" | "bus" | "cut_off", since = this.#tickedAt): void {
     const { clock, observer } = this.#parts;
     const now = clock.now();
-    const pausedMs = now - this.#tickedAt;
+    const pausedMs = now - since;
     this.#tickedAt = now;
     observer.metrics.add("roomcluster_placement_pauses_total", 1, { cause });
     observer.log.warn({ cause, pausedMs }, "paused: forgetting samples and decisions");

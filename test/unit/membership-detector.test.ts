@@ -107,10 +107,14 @@ describe("silence", () => {
   test("[MS8] a suspect of 60 s is dead and [MS6] never returns", () => {
     const detector = new Detector();
     detector.beat(node(1), FRESH, 0);
-    detector.tick(1_300);
-    expect(detector.tick(61_000)).toEqual([]);
-    expect(shown(detector.tick(61_300))).toEqual([`${node(1)} suspect>dead silent`]);
-    expect(detector.beat(node(1), FRESH, 61_400)).toEqual([]);
+    const others = [node(2), node(3)];
+    expect(run(detector, 0, 61_000, others).at(-1)?.transition).toMatchObject({ to: "suspect" });
+    const seen = run(detector, 61_010, 62_000, others);
+    expect(shown(seen.map(({ transition }) => transition))).toEqual([
+      `${node(1)} suspect>dead silent`,
+    ]);
+    expect(seen[0]?.at).toBe(61_300);
+    expect(detector.beat(node(1), FRESH, 62_010)).toEqual([]);
     expect(detector.state(node(1))).toBe("dead");
   });
 });
@@ -232,6 +236,106 @@ describe("bus fault", () => {
     const seen = run(detector, 20_010, 22_000, nodes(3));
     expect(seen.map(({ transition }) => transition.process)).toEqual([node(4)]);
     expect(seen[0]?.at).toBeLessThanOrEqual(21_400);
+  });
+});
+
+describe("an observer that is cut off", () => {
+  const statesOf = (detector: Detector, count: number) =>
+    nodes(count).map((process) => detector.state(process));
+  /** Nothing is heard from `from` to `until`. */
+  const silence = (detector: Detector, from: number, until: number) => {
+    const effects: DetectorEffect[] = [];
+    for (let now = from; now <= until; now += 50) effects.push(...detector.tick(now));
+    return effects.map((effect) => (effect.type === "transition" ? effect.to : effect.type));
+  };
+
+  test.each([1, 2, 3, 6])("[MS12] calls none of %i silent nodes dead", (count) => {
+    const detector = new Detector();
+    run(detector, 0, 10_000, nodes(count));
+    expect(new Set(silence(detector, 10_050, 300_000))).toEqual(new Set(["suspect"]));
+    expect(statesOf(detector, count)).toEqual(nodes(count).map(() => "suspect"));
+    expect(nodes(count).every((process) => detector.endsCutOff(process))).toBe(true);
+  });
+
+  test.each([
+    [2, 3],
+    [3, 6],
+  ])("[MS12] nor %i of %i, while it hears the others", (silent, count) => {
+    const detector = new Detector();
+    run(detector, 0, 10_000, nodes(count));
+    run(detector, 10_010, 300_000, nodes(count - silent));
+    expect(statesOf(detector, count)).toEqual(
+      nodes(count).map((_, i) => (i < count - silent ? "alive" : "suspect")),
+    );
+    expect(detector.endsCutOff(node(1)), "node 1 was heard all the time").toBe(false);
+    expect(detector.endsCutOff(node(count))).toBe(true);
+  });
+
+  test("[MS12] nor a node that was silent for long before", () => {
+    const detector = new Detector();
+    run(detector, 0, 10_000, nodes(6));
+    run(detector, 10_010, 70_000, nodes(5));
+    silence(detector, 70_050, 100_000);
+    expect(statesOf(detector, 6)).toEqual(nodes(6).map(() => "suspect"));
+  });
+
+  test("[MS12] what it hears again counts as after a pause, but it keeps its samples", () => {
+    const detector = new Detector();
+    const random = seededRandom(7);
+    run(detector, 0, 10_000, nodes(6), () => randomBelow(random, 700));
+    const patience = detector.silenceMsMax(node(1));
+    expect(patience).toBeGreaterThan(1_300);
+    silence(detector, 10_050, 90_000);
+    detector.observerPaused(90_060);
+    expect(nodes(6).some((process) => detector.endsCutOff(process))).toBe(false);
+    expect(shown(detector.beat(node(1), FRESH, 90_060))).toEqual([
+      `${node(1)} suspect>alive beats_again`,
+    ]);
+    expect(detector.silenceMsMax(node(1))).toBe(patience);
+    run(detector, 90_070, 92_000, nodes(6));
+    expect(statesOf(detector, 6)).toEqual(nodes(6).map(() => "alive"));
+  });
+
+  test("[MS12] one that stays silent then is dead 60 s later", () => {
+    const detector = new Detector();
+    run(detector, 0, 10_000, nodes(6));
+    silence(detector, 10_050, 90_000);
+    detector.observerPaused(90_050);
+    expect(run(detector, 90_060, 150_000, nodes(5)).map(({ transition }) => transition.to)).toEqual(
+      nodes(5).map(() => "alive"),
+    );
+    const seen = run(detector, 150_010, 151_000, nodes(5));
+    expect(shown(seen.map(({ transition }) => transition))).toEqual([
+      `${node(6)} suspect>dead silent`,
+    ]);
+  });
+
+  test("[MS13] after 10 min it forgets them all at once, and calls none dead", () => {
+    const detector = new Detector();
+    run(detector, 0, 10_000, nodes(12));
+    const seen = run(detector, 10_010, 700_000, nodes(7));
+    const forgotten = seen.filter(({ transition }) => transition.to === "dead");
+    expect(forgotten.map(({ transition }) => transition.reason)).toEqual(
+      Array.from({ length: 5 }, () => "forgotten"),
+    );
+    const [first] = forgotten;
+    expect(first?.at).toBeGreaterThan(610_000);
+    expect(new Set(forgotten.map(({ at }) => at)).size).toBe(1);
+    expect(detector.state(node(12))).toBeUndefined();
+    expect(shown(detector.beat(node(12), FRESH, 700_010))).toEqual([
+      `${node(12)} ->alive first_beat`,
+    ]);
+  });
+
+  test("[MS13] who has forgotten everybody is cut off still", () => {
+    const detector = new Detector();
+    run(detector, 0, 10_000, nodes(4));
+    silence(detector, 10_050, 700_000);
+    expect(statesOf(detector, 4)).toEqual(nodes(4).map(() => undefined));
+    expect(detector.endsCutOff(node(1))).toBe(true);
+    detector.observerPaused(700_050);
+    detector.beat(node(1), FRESH, 700_050);
+    expect(detector.endsCutOff(node(2))).toBe(false);
   });
 });
 
