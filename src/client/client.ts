@@ -258,8 +258,9 @@ export class Client {
       this.#retiring = undefined;
       this.#retireTimer?.cancel();
     }
-    // A gateway may close a socket over a session that this very client attached anew on it.
-    const own = code === CLOSE.superseded.code && this.#some((held) => held.reattaching);
+    // A gateway may close a socket over a session that this very client attached anew.
+    const own =
+      code === CLOSE.superseded.code && this.#some((held) => !held.wasSupersededOn(connection));
     for (const membership of [...this.#memberships]) membership.connectionClosed(connection);
     if (dialed) return this.#dialFailed(code, reason);
     if (connection !== this.#current) return;

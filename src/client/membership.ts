@@ -47,6 +47,8 @@ export interface MembershipHandlers {
 interface Binding {
   readonly connection: Connection;
   readonly channel: number;
+  /** The number of the join that was sent on it. */
+  readonly attach: number;
 }
 
 /** Refusals that asking again cannot change. */
@@ -60,6 +62,9 @@ const FINAL: ReadonlySet<MembershipCode> = new Set<MembershipCode>([
   "kicked",
   "left",
 ]);
+
+const mayPass = (code: MembershipCode, retryAfterMs: number | null): boolean =>
+  !FINAL.has(code) && (code !== "room_full" || retryAfterMs !== null);
 
 /**
  * One session's attachment to whatever gateway serves this client. There are up to two bindings:
@@ -133,9 +138,10 @@ export class Membership implements ChannelOwner {
     return this.#resyncs;
   }
 
-  /** A join is under way while an earlier attach may still serve. */
-  get reattaching(): boolean {
-    return this.#phase === "joined" && this.#joining !== undefined;
+  /** False where `connection` being superseded is the doing of this membership's own later attach. */
+  wasSupersededOn(connection: Connection): boolean {
+    const newest = this.#live?.connection === connection && this.#live.attach === this.#attach;
+    return newest || this.#phase !== "joined";
   }
 
   readonly lastTick = (): number | undefined => this.#handlers.lastTick();
@@ -152,11 +158,10 @@ export class Membership implements ChannelOwner {
       connection.close(CLOSED_ABNORMALLY, "no free channel");
       return;
     }
-    const binding = { connection, channel };
+    this.#attach = this.#token === null ? 1 : this.#attach + 1;
+    const binding = { connection, channel, attach: this.#attach };
     this.#joining = binding;
-    if (this.#token === null) this.#attach = 1;
-    else {
-      this.#attach++;
+    if (this.#token !== null) {
       // Kept before it is used: after a crash, a number that was never kept could be used twice.
       this.#onSession?.({ room: this.room, token: this.#token, attach: this.#attach });
       if (this.#joining !== binding) return;
@@ -188,14 +193,18 @@ export class Membership implements ChannelOwner {
   /** Attaches anew to be sent what is missing: a replica that has a hole must not go on. */
   resync(): void {
     if (this.#phase !== "joined" || this.#joining || this.#retryTimer) return;
+    this.#attachLater(this.#resyncMs());
+  }
+
+  /** The first at once; a gateway that leaves a hole every time is not asked in a tight loop. */
+  #resyncMs(): number {
     const { clock, random, limits } = this.#host;
     const now = clock.now();
     if (now - this.#resyncAtMs > limits.stableMs) this.#resyncStreak = 0;
     this.#resyncs++;
     this.#resyncAtMs = now;
-    // The first at once; a gateway that leaves a hole every time is not asked in a tight loop.
     const streak = this.#resyncStreak++;
-    this.#attachLater(streak === 0 ? 0 : backoffMs(streak - 1, limits.backoff, random));
+    return streak === 0 ? 0 : backoffMs(streak - 1, limits.backoff, random);
   }
 
   leave(transfer: string | null): void {
@@ -220,7 +229,11 @@ export class Membership implements ChannelOwner {
         this.#refused(message.code, message.message, message.retryAfterMs);
       else if (message.type === "left") this.#refused(message.code, message.reason, null);
     } else if (at(this.#live)) {
-      if (message.type === "left") this.#left(message.code, message.reason);
+      if (message.type === "left") this.#left(message.code, message.reason, null);
+      else if (message.type === "refused")
+        this.#left(message.code, message.message, message.retryAfterMs);
+      else if (message.type === "joined") this.#reseated(message);
+      else if (message.type === "error" && message.code === "not_joined") this.#strayed();
       else this.#handlers.message(message);
     }
   };
@@ -260,25 +273,50 @@ export class Membership implements ChannelOwner {
     }
     this.#phase = "joined";
     this.#attempt = 0;
-    this.#token = joined.token;
-    this.#onSession?.({ room: this.room, token: joined.token, attach: this.#attach });
+    this.#keep(joined);
     this.#host.moved(this);
     if (this.#live) this.#handlers.joined(joined);
   }
 
-  #left(code: MembershipCode, reason: string): void {
+  /** The room has another seat for this session now: its journal was restored. */
+  #reseated(joined: Joined): void {
+    if (this.#phase !== "joined") return;
+    this.#keep(joined);
+    if (this.#live) this.#handlers.joined(joined);
+  }
+
+  #keep({ token }: Joined): void {
+    this.#token = token;
+    this.#onSession?.({ room: this.room, token, attach: this.#attach });
+  }
+
+  /** The gateway says that the live binding is over. */
+  #left(code: MembershipCode, reason: string, retryAfterMs: number | null): void {
+    const number = this.#detach();
+    if (this.#phase === "leaving") return this.end(code, reason);
+    // By this very client: the answer to that later attach is slower than this, or it is lost.
+    const own = code === "superseded" && number < this.#attach;
+    if (own) this.#attachAgain(0);
+    else if (!mayPass(code, retryAfterMs)) this.end(code, reason);
+    else this.#attachAgain(this.#patienceMs(retryAfterMs));
+  }
+
+  /** The gateway knows nothing of the live binding. Whatever it said of it was lost. */
+  #strayed(): void {
+    this.#detach();
+    if (this.#phase === "leaving") this.end("left", "nothing was joined");
+    else this.#attachAgain(this.#resyncMs());
+  }
+
+  /** Gives the live binding up, without a word to the gateway; answers its attach number. */
+  #detach(): number {
     const live = this.#live as Binding;
-    if (code === "superseded" && this.#joining) {
-      // By this very client, which is attaching elsewhere: the answer is just slower than this.
-      live.connection.release(live.channel, "now");
-      this.#live = undefined;
-      this.#handlers.detached();
-      this.#host.moved(this);
-      return;
-    }
     live.connection.release(live.channel, "now");
     this.#live = undefined;
-    this.end(code, reason);
+    if (this.#phase === "leaving") return live.attach;
+    this.#handlers.detached();
+    this.#host.moved(this);
+    return live.attach;
   }
 
   #refused(code: MembershipCode, message: string, retryAfterMs: number | null): void {
@@ -288,20 +326,30 @@ export class Membership implements ChannelOwner {
       this.#token = null;
       return this.#attachLater(0);
     }
-    const ask = !FINAL.has(code) && (code !== "room_full" || retryAfterMs !== null);
-    const waitMs = Math.min(retryAfterMs ?? 0, this.#host.limits.retryAfterMsMax);
+    const ask = mayPass(code, retryAfterMs);
     if (this.#phase === "joining") {
+      const waitMs = Math.min(retryAfterMs ?? 0, this.#host.limits.retryAfterMsMax);
       const late = this.#host.clock.now() + waitMs > this.#deadlineMs;
       if (!ask || late) return this.#refuseJoin(code, message, retryAfterMs);
     } else if (!ask) return this.end(code, message);
+    this.#attachLater(this.#patienceMs(retryAfterMs));
+  }
+
+  #patienceMs(retryAfterMs: number | null): number {
     const { limits, random } = this.#host;
-    this.#attachLater(waitMs + backoffMs(this.#attempt++, limits.backoff, random));
+    const waitMs = Math.min(retryAfterMs ?? 0, limits.retryAfterMsMax);
+    return waitMs + backoffMs(this.#attempt++, limits.backoff, random);
   }
 
   #refuseJoin(code: JoinRefused["code"], message: string, retryAfterMs: number | null): void {
     const refusal = new JoinRefused(code, message, retryAfterMs);
     const local = code === "timeout" || code === "too_many_rooms";
     this.end(local ? "disconnected" : code, message, refusal);
+  }
+
+  /** Unless that is under way already. */
+  #attachAgain(delayMs: number): void {
+    if (!this.#joining && !this.#retryTimer) this.#attachLater(delayMs);
   }
 
   /** Through whatever connection there is then; a new one attaches everything by itself. */

@@ -9,6 +9,7 @@ import {
   member,
   PROFILE,
   record,
+  reply,
   snapshot,
 } from "../support/fake-gateway.ts";
 
@@ -164,6 +165,103 @@ test("[CL15] superseded ends the room, and nothing brings it back", async () => 
   await clock.run(30_000, 500);
   expect(gateways.last.all("join")).toHaveLength(1);
   expect(client.state).toBe("open");
+});
+
+const superseded = (channel = 0) =>
+  ({ type: "left", channel, code: "superseded", reason: "", transfer: null }) as const;
+const later = (channel: number) =>
+  ({
+    type: "refused",
+    channel,
+    code: "room_unavailable",
+    message: "",
+    retryAfterMs: 1_000,
+  }) as const;
+
+test("[CL15] an attach of one's own that was refused late, and took effect, ends nothing", async () => {
+  const { gateways, clock, room } = await inRoom();
+  gateways.last.tell(record(13));
+  await clock.run(1);
+  expect(gateways.last.last("join")).toMatchObject({ channel: 1, attach: 2 });
+  // Journaled, but the owner died before it could say so, and the gateway gave up.
+  gateways.last.tell(later(1), superseded());
+  expect(room.ended).toBe(false);
+  await clock.run(2_000, 50);
+  const { channel, attach } = gateways.last.last("join");
+  expect(attach).toBe(3);
+  gateways.last.tell(joined({ channel, attach, replayed: true }));
+  gateways.last.tell(superseded(channel));
+  expect(room.ended, "by somebody else").toBe(true);
+});
+
+test("[CL15] a new gateway that dies with the attach journaled ends nothing, also by 4507", async () => {
+  const { gateways, clock, client, room } = await inRoom({ urls: ["ws://a", "ws://b"] });
+  const old = gateways.last;
+  old.tell({ type: "retryAfter", afterMs: 300 });
+  await clock.run(1_000, 50);
+  const dying = gateways.last;
+  expect(dying.last("join").attach).toBe(2);
+  dying.drop();
+  old.tell(superseded());
+  old.drop(4507, "superseded");
+  await clock.run(3_000, 50);
+  expect([room.ended, client.state]).toEqual([false, "open"]);
+  expect(gateways.last.last("join").attach).toBe(3);
+});
+
+test("[CL15] 4507 of the only socket is one's own doing while a later attach waits", async () => {
+  const { gateways, clock, client, room } = await inRoom();
+  gateways.last.tell(record(13));
+  await clock.run(1);
+  gateways.last.tell(later(1));
+  gateways.last.drop(4507, "superseded");
+  await clock.run(3_000, 50);
+  expect([room.ended, client.state]).toEqual([false, "open"]);
+  expect(gateways.last.last("join").attach).toBe(3);
+});
+
+test.each([
+  ["a refusal that may pass", later(0)],
+  [
+    "a left that may pass",
+    { type: "left", channel: 0, code: "room_unavailable", reason: "", transfer: null },
+  ],
+  ["not_joined", { type: "error", channel: 0, code: "not_joined", message: "" }],
+] as const)("[CL45] [PR51] %s on the live binding attaches anew", async (_what, message) => {
+  const { gateways, clock, room } = await inRoom();
+  const pending = room.command("say");
+  gateways.last.tell(message);
+  expect(room.ended).toBe(false);
+  await clock.run(2_500, 50);
+  const { channel, attach, cursor } = gateways.last.last("join");
+  expect([channel, attach, cursor?.index], "the channel is free").toEqual([0, 2, 10]);
+  gateways.last.tell(joined({ attach, replayed: true }), reply(1));
+  await pending;
+  await clock.run(5_000, 50);
+  expect(gateways.last.all("join")).toHaveLength(2);
+});
+
+test("[CL45] a final refusal on the live binding ends the room", async () => {
+  const { gateways, room } = await inRoom();
+  gateways.last.tell({ ...later(0), code: "session_expired", retryAfterMs: null });
+  expect(room.ended).toBe(true);
+});
+
+test("[CL45] [PR51] a second joined gives another seat, and the commands their numbers", async () => {
+  const { gateways, clock, room, saved } = await inRoom();
+  for (const seq of [1, 2]) {
+    const done = room.command("say");
+    gateways.last.tell(reply(seq));
+    await done;
+  }
+  gateways.last.tell(joined({ slot: 5, generation: 2, seq: 0, token: "token-2" }));
+  gateways.last.tell(snapshot({ epoch: LATER, index: 3, members: [member(0), member(5, 2)] }));
+  expect(room.me).toMatchObject({ slot: 5, generation: 2, person: "person-5-2" });
+  expect(saved.at(-1)).toEqual({ room: "plaza", token: "token-2", attach: 1 });
+  void room.command("say");
+  expect(gateways.last.last("command")).toMatchObject({ seq: 1 });
+  await clock.run(500, 50);
+  expect(gateways.last.all("join")).toHaveLength(1);
 });
 
 test("[CL18] duplicates are ignored, a hole attaches anew with the cursor", async () => {
