@@ -48,7 +48,7 @@ export function adopt({ epoch, claim, learned }: Extract<RoomStart, { kind: "ado
 
 export type ClaimOutcome =
   | Owned
-  | { readonly kind: "refused"; readonly why: "not_replaced" | "newer_state" | "lost" | "broken" }
+  | { readonly kind: "refused"; readonly why: "not_replaced" | "newer_state" | "broken" }
   /** Whoever asked has stopped asking. */
   | { readonly kind: "abandoned" };
 
@@ -57,7 +57,8 @@ const RETRY = { baseMs: 50, capMs: 500 };
 /**
  * Takes a room by one journal write (DESIGN 6): read the tail from the leader, append an owner
  * record expecting that tail. Obeys only while the tail still shows the epoch that is to be
- * replaced. `wanted` is asked after every wait.
+ * replaced. Where another record stands behind that tail the tail decides once more: the last owner
+ * may have died with an append on its way. `wanted` is asked after every wait and bounds them all.
  */
 export async function claimRoom(
   ports: ClaimPorts,
@@ -67,12 +68,11 @@ export async function claimRoom(
   wanted: () => boolean,
 ): Promise<ClaimOutcome> {
   const { journal, clock, random, self } = ports;
-  for (let attempt = 0; ; attempt++) {
+  for (let attempt = 0; wanted(); attempt++) {
     const tail = await journal.readTail(room);
     if (!wanted()) return { kind: "abandoned" };
     if (!tail.ok) {
       await delay(clock, backoffMs(attempt, RETRY, random));
-      if (!wanted()) return { kind: "abandoned" };
       continue;
     }
     const now = ownershipOf(tail.value);
@@ -93,8 +93,12 @@ export async function claimRoom(
       owner: self,
       world: world.name,
     });
-    return settle(ports, room, register, effect, generation, wanted);
+    const outcome = await settle(ports, room, register, effect, generation, wanted);
+    if (outcome !== "lost") return outcome;
+    // The first time at once: people wait.
+    if (attempt > 0) await delay(clock, backoffMs(attempt, RETRY, random));
   }
+  return { kind: "abandoned" };
 }
 
 function claimed(
@@ -114,13 +118,13 @@ async function settle(
   first: RegisterEffect,
   generation: number,
   wanted: () => boolean,
-): Promise<ClaimOutcome> {
+): Promise<ClaimOutcome | "lost"> {
   const { journal, clock, random } = ports;
   let effect: RegisterEffect | undefined = first;
   const nonce = register.nonce;
   for (let attempt = 0; effect; attempt++) {
     if (effect.type === "settled") return claimed(generation, register, effect);
-    if (effect.type === "fenced") return { kind: "refused", why: "lost" };
+    if (effect.type === "fenced") return "lost";
     if (effect.type === "repeat") await delay(clock, backoffMs(attempt, RETRY, random));
     if (!wanted()) return { kind: "abandoned" };
     if (effect.type === "readAfter") {
@@ -130,7 +134,7 @@ async function settle(
       continue;
     }
     // In a restored journal other records stand at these sequences.
-    if (journal.generation !== generation) return { kind: "refused", why: "lost" };
+    if (journal.generation !== generation) return "lost";
     const outcome: AppendOutcome = await journal.append(room, effect.expected, effect.data);
     effect = register.outcome(nonce, outcome);
   }
