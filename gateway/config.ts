@@ -88,7 +88,10 @@ export interface GatewayConfig {
   readonly linkIdleMs: number;
   readonly flushMs: number;
   readonly beatMs: number;
+  /** A draining gateway tells its clients to go over this time, each in its turn. */
   readonly drainMs: number;
+  /** How long after that it goes on serving who has not found another gateway yet. */
+  readonly drainGraceMs: number;
   /** Delays told by `retryAfter` are spread over this. */
   readonly retrySpreadMs: number;
 }
@@ -154,5 +157,6 @@ export const GATEWAY_DEFAULTS: GatewayConfig = {
   flushMs: 50,
   beatMs: 500,
   drainMs: 10_000,
+  drainGraceMs: 3_000,
   retrySpreadMs: 5_000,
 };

@@ -2,7 +2,6 @@ import { unreachable } from "../src/kernel/assert.ts";
 import type { Clock } from "../src/kernel/clock.ts";
 import type { Observer } from "../src/observe/observer.ts";
 import {
-  CHANNELS_MAX,
   type ClientMessage,
   clientToGateway,
   type GatewayMessage,
@@ -13,13 +12,13 @@ import {
 import { CLOSE, type CloseName, type MembershipCode } from "../src/protocol/close-codes.ts";
 import { decodePose, POSE_KIND } from "../src/protocol/frame.ts";
 import type { Auth, Person } from "./auth.ts";
+import { type Channel, Channels } from "./channels.ts";
 import { runsOf } from "./composer.ts";
 import type { GatewayConfig } from "./config.ts";
 import { ConnectionLimits, type Limited } from "./connection-limits.ts";
-import type { HeldRoom } from "./held-room.ts";
 import { Outbox } from "./outbox.ts";
 import { preframe } from "./preframe.ts";
-import type { Session, SessionLink } from "./session.ts";
+import type { SessionLink } from "./session.ts";
 
 const JOIN_RETRY_MS = 1_000;
 
@@ -34,11 +33,6 @@ export interface ClientSocket {
   /** At once, without a handshake. */
   terminate(): void;
 }
-
-/** A channel in use: a join on its way (told apart by identity), or a membership. */
-export type Channel =
-  | { readonly kind: "joining" }
-  | { readonly kind: "member"; readonly session: Session; readonly room: HeldRoom };
 
 type State =
   | { readonly kind: "awaiting_hello"; readonly since: number }
@@ -67,9 +61,10 @@ export interface ConnectionDeps {
 /** One client's socket, from first byte to last. It sets no timers: `sweep` looks after it. */
 export class Connection implements SessionLink {
   readonly outbox: Outbox;
+  readonly channels = new Channels();
   readonly #deps: ConnectionDeps;
   readonly #limits: ConnectionLimits;
-  readonly #channels = new Map<number, Channel>();
+
   #state: State;
   #heardAt: number;
 
@@ -84,6 +79,11 @@ export class Connection implements SessionLink {
 
   get open(): boolean {
     return this.#state.kind === "open" && this.#deps.socket.open;
+  }
+
+  /** True once its close was sent or seen. */
+  get closing(): boolean {
+    return this.#state.kind === "closing" || this.#state.kind === "closed";
   }
 
   get writable(): boolean {
@@ -115,30 +115,9 @@ export class Connection implements SessionLink {
     return true;
   }
 
-  /** The channel's reservation, for who waits on something to see whether it still stands. */
-  channel(channel: number): Channel | undefined {
-    return this.#channels.get(channel);
-  }
-
-  get channels(): Iterable<Channel> {
-    return this.#channels.values();
-  }
-
-  /** Takes a channel for a join; undefined where it is in use or there are too many. */
-  reserve(channel: number): Channel | "channel_taken" {
-    if (this.#channels.has(channel) || this.#channels.size >= CHANNELS_MAX) return "channel_taken";
-    const joining: Channel = { kind: "joining" };
-    this.#channels.set(channel, joining);
-    return joining;
-  }
-
-  settle(channel: number, member: Channel): void {
-    this.#channels.set(channel, member);
-  }
-
   refuse(channel: number, code: MembershipCode, message: string, retryAfterMs?: number): void {
-    if (this.#channels.get(channel)?.kind === "joining" && code !== "channel_taken")
-      this.#channels.delete(channel);
+    if (this.channels.get(channel)?.kind === "joining" && code !== "channel_taken")
+      this.channels.free(channel);
     this.tell({
       type: "refused",
       channel,
@@ -149,17 +128,17 @@ export class Connection implements SessionLink {
   }
 
   released(channel: number, code: MembershipCode): void {
-    this.#channels.delete(channel);
+    this.channels.free(channel);
     // It is attached through another socket now, and this one has nothing left to do.
-    if (code === "superseded" && this.#channels.size === 0) this.close("superseded");
+    if (code === "superseded" && this.channels.empty) this.close("superseded");
   }
 
   /** A payload of the socket. Bytes may be kept: nobody changes them. */
   receive(data: Uint8Array): void {
     const now = this.#deps.clock.now();
     this.#heardAt = now;
+    if (this.closing) return;
     const state = this.#state;
-    if (state.kind === "closing" || state.kind === "closed") return;
     if (data.length > this.#deps.config.payloadBytesMax) return this.close("tooLarge");
     if (!this.#allowed("bytes", now, null, data.length)) return;
     if (state.kind === "verifying") {
@@ -168,6 +147,12 @@ export class Connection implements SessionLink {
       state.held.push(data);
       return;
     }
+    this.#take(data, now);
+  }
+
+  /** A payload within its limits. */
+  #take(data: Uint8Array, now: number): void {
+    if (this.closing) return;
     if (data[0] === POSE_KIND) return this.#pose(data, now);
     const messages = clientToGateway.decode(data, this.#deps.config.messagesPayloadMax);
     if (!messages.ok) return this.close(messages.error === "too_large" ? "tooLarge" : "malformed");
@@ -177,7 +162,7 @@ export class Connection implements SessionLink {
     for (const [at, message] of messages.value.entries()) {
       if (this.#state.kind === "verifying")
         return this.#hold(messages.value.slice(at), this.#state.held);
-      if (this.#state.kind === "closing" || this.#state.kind === "closed") return;
+      if (this.closing) return;
       this.#message(message, now);
     }
   }
@@ -185,8 +170,7 @@ export class Connection implements SessionLink {
   /** The transport's own ping is no sign of life of a client, and counts as a message. */
   pinged(): boolean {
     const { clock, config, socket } = this.#deps;
-    const { kind } = this.#state;
-    if (kind === "closing" || kind === "closed") return false;
+    if (this.closing) return false;
     // One who does not read gets no answers: they would pile up here.
     const taken = this.#allowed("messages", clock.now(), null);
     return taken && socket.pendingBytes <= config.pendingBytesMax;
@@ -197,11 +181,26 @@ export class Connection implements SessionLink {
     this.close(why);
   }
 
+  /** The gateway drains: go on elsewhere. Who was not welcomed yet is turned away. */
+  sendAway(afterMs: number): void {
+    if (this.open) {
+      this.tell({ type: "retryAfter", afterMs: Math.round(afterMs) });
+      return void this.flush();
+    }
+    this.#pushRetry(afterMs);
+    this.close("goingAway");
+  }
+
   /** Let in only to hear that there is no room: a browser is not shown the answer to an upgrade. */
   turnAway(afterMs: number): void {
+    this.#pushRetry(afterMs);
+    this.close("overloaded");
+  }
+
+  /** What even a socket without a welcome is told. */
+  #pushRetry(afterMs: number): void {
     const message = gatewayToClient.encode({ type: "retryAfter", afterMs: Math.round(afterMs) });
     this.outbox.push(message, this.#deps.clock.now());
-    this.close("overloaded");
   }
 
   /** Deadlines. Called about once a second. */
@@ -218,7 +217,7 @@ export class Connection implements SessionLink {
   /** Closes with one of our codes, after what is waiting. Its sessions are away from here on. */
   close(why: CloseName): void {
     const { clock, socket } = this.#deps;
-    if (this.#state.kind === "closing" || this.#state.kind === "closed") return;
+    if (this.closing) return;
     this.#count("roomcluster_gateway_closes_total", "reason", why);
     if (!this.outbox.empty && socket.open) socket.write(preframe(...runsOf(this.outbox.take())));
     this.#state = { kind: "closing", since: clock.now() };
@@ -237,9 +236,9 @@ export class Connection implements SessionLink {
   }
 
   #part(): void {
-    for (const channel of this.#channels.values())
+    for (const channel of this.channels.values())
       if (channel.kind === "member") channel.room.attendance.part(channel.session, undefined);
-    this.#channels.clear();
+    this.channels.clear();
   }
 
   /** What came in one payload behind the hello waits like a payload of its own. */
@@ -310,14 +309,14 @@ export class Connection implements SessionLink {
       payloadBytesMax: config.payloadBytesMax,
     });
     this.flush();
-    for (const data of held) this.receive(data);
+    for (const data of held) this.#take(data, clock.now());
   }
 
   #leave(message: LeaveMessage): void {
     const { channel, transfer } = message;
-    const held = this.#channels.get(channel);
+    const held = this.channels.get(channel);
     if (!held) return this.#noSuchChannel(channel);
-    this.#channels.delete(channel);
+    this.channels.free(channel);
     const left = { type: "left", channel, code: "left", reason: "left", transfer } as const;
     if (held.kind === "joining") return this.tell(left);
     held.room.attendance.farewell(held.session, left);
@@ -326,7 +325,7 @@ export class Connection implements SessionLink {
 
   #ping(message: Extract<ClientMessage, { type: "ping" }>): void {
     for (const { channel, tick } of message.echoes) {
-      const held = this.#channels.get(channel);
+      const held = this.channels.get(channel);
       if (held?.kind !== "member") continue;
       // Ticks wrap at 2^32; an echo of a tick not yet sent is age 0.
       const ageTicks = Math.max(0, (held.room.replica.tick - tick) | 0);
@@ -341,12 +340,12 @@ export class Connection implements SessionLink {
     const pose = decodePose(data);
     if (!pose) return this.close("malformed");
     if (!this.#allowed("poses", now, pose.channel)) return;
-    const held = this.#channels.get(pose.channel);
+    const held = this.channels.get(pose.channel);
     if (held?.kind === "member") held.room.pose(held.session, pose.row);
   }
 
   #member(channel: number): Extract<Channel, { kind: "member" }> | undefined {
-    const held = this.#channels.get(channel);
+    const held = this.channels.get(channel);
     if (held?.kind === "member") return held;
     this.#noSuchChannel(channel);
     return undefined;

@@ -11,7 +11,7 @@ import { ALL_ROUTES, gatewayBeat, gatewayControl, gatewayInbox } from "../src/pr
 import type { Auth } from "./auth.ts";
 import type { GatewayConfig } from "./config.ts";
 import { type ClientSocket, Connection } from "./connection.ts";
-import { Drain, partForGood } from "./drain.ts";
+import { Drain } from "./drain.ts";
 import { HeldRoom } from "./held-room.ts";
 import { join } from "./join.ts";
 import type { SocketHandler } from "./server.ts";
@@ -114,15 +114,10 @@ export class GatewayCore {
     };
   }
 
-  /** Closes every connection over `drainMs`; resolves when none is left. */
+  /** Sends every client elsewhere over `drainMs`; resolves when no connection is left. */
   drain(): Promise<void> {
     const { clock, config, random } = this.#deps;
-    this.#drain ??= new Drain({
-      clock,
-      drainMs: config.drainMs,
-      connections: this.#connections,
-      part: partForGood(random, config.retrySpreadMs),
-    });
+    this.#drain ??= new Drain({ clock, random, ...config, connections: this.#connections });
     return this.#drain.done;
   }
 

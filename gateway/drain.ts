@@ -3,28 +3,41 @@ import { type Random, randomBelow } from "../src/kernel/random.ts";
 import type { Connection } from "./connection.ts";
 
 const STEP_MS = 100;
+/** Clients of one step do not dial at the same moment. Their turns are spread over `drainMs`. */
+const TURN_SPREAD_MS = 500;
+
+export interface DrainOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly drainMs: number;
+  readonly drainGraceMs: number;
+  readonly retrySpreadMs: number;
+  readonly connections: ReadonlySet<Connection>;
+}
 
 /**
- * Empties a gateway over `drainMs`: some connections at a time are told when to come back, and
- * closed. `part` is how one goes; a client that is attached elsewhere first goes the same way.
+ * Empties a gateway. Over `drainMs` each client in its turn is told to go elsewhere; it is served
+ * until it has, because its connection closes when the last of its memberships is superseded. Who
+ * is still here `drainGraceMs` later is closed.
  */
 export class Drain {
   readonly #done: Promise<void>;
+  readonly #options: DrainOptions;
+  readonly #told = new WeakSet<Connection>();
+  readonly #toldBy: number;
+  /** Turns that are due, of which a step may be a fraction. */
+  #due = 0;
   #timer: Timer | undefined;
 
-  constructor(options: {
-    readonly clock: Clock;
-    readonly drainMs: number;
-    readonly connections: ReadonlySet<Connection>;
-    readonly part: (connection: Connection) => void;
-  }) {
-    const { clock, connections, drainMs, part } = options;
-    const endsAt = clock.now() + drainMs;
+  constructor(options: DrainOptions) {
+    const { clock, connections, drainMs, drainGraceMs } = options;
+    this.#options = options;
+    this.#toldBy = clock.now() + drainMs;
     this.#done = new Promise((resolve) => {
       const step = (): void => {
-        const steps = Math.max(1, Math.ceil((endsAt - clock.now()) / STEP_MS));
-        let left = Math.ceil(connections.size / steps);
-        for (const connection of [...connections]) if (left-- > 0) part(connection);
+        const now = clock.now();
+        this.#tell(now);
+        if (now >= this.#toldBy + drainGraceMs) this.#close();
         if (connections.size > 0) return;
         this.#timer?.cancel();
         resolve();
@@ -41,12 +54,28 @@ export class Drain {
   cancel(): void {
     this.#timer?.cancel();
   }
-}
 
-/** Tells one client to come back after a delay of its own, and closes. */
-export const partForGood =
-  (random: Random, spreadMs: number) =>
-  (connection: Connection): void => {
-    connection.tell({ type: "retryAfter", afterMs: randomBelow(random, spreadMs) });
-    connection.close("goingAway");
-  };
+  /** The share of this step, of those whose turn has not come and who are not on their way out. */
+  #tell(now: number): void {
+    const { connections, random } = this.#options;
+    const waiting = [...connections].filter(
+      (connection) => !connection.closing && !this.#told.has(connection),
+    );
+    const steps = Math.max(1, Math.ceil((this.#toldBy - now) / STEP_MS));
+    this.#due += waiting.length / steps;
+    for (const connection of waiting.slice(0, Math.floor(this.#due))) {
+      this.#due--;
+      this.#told.add(connection);
+      connection.sendAway(randomBelow(random, TURN_SPREAD_MS));
+    }
+  }
+
+  #close(): void {
+    const { connections, random, retrySpreadMs } = this.#options;
+    for (const connection of [...connections]) {
+      if (connection.closing) continue;
+      connection.sendAway(randomBelow(random, retrySpreadMs));
+      connection.close("goingAway");
+    }
+  }
+}

@@ -15,7 +15,10 @@ export interface Gateway {
   readonly url: string;
   readonly port: number;
   stats(): GatewayStats;
-  /** Takes no new socket, and closes those it has over `drainMs`; resolves when none is left. */
+  /**
+   * Takes no new socket, and sends clients elsewhere over `drainMs`; resolves when no socket is
+   * left, `drainGraceMs` and a closing handshake later at the latest.
+   */
   drain(): Promise<void>;
   /** At once. The buses stay open: they are the caller's. */
   close(): Promise<void>;

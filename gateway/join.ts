@@ -33,14 +33,14 @@ export async function join(
   message: JoinMessage,
 ): Promise<void> {
   const { channel, attach, cursor } = message;
-  const joining = connection.reserve(channel);
+  const joining = connection.channels.reserve(channel);
   if (typeof joining === "string")
     return connection.refuse(channel, joining, "the channel is in use, or there are too many");
   const asked = roomAsked(person, message);
   const claims = asked.ok ? await claimsOf(deps, person, message, asked.value) : asked;
   const token = claims.ok ? await deps.auth.signSession(claims.value) : "";
   // Meanwhile the socket may have closed, or the client may have left the channel again.
-  if (!connection.open || connection.channel(channel) !== joining) return;
+  if (!connection.open || connection.channels.get(channel) !== joining) return;
   const room = claims.ok ? deps.hold(claims.value.room) : undefined;
   if (!claims.ok || !room) {
     const refusal: Refusal = claims.ok
@@ -63,7 +63,7 @@ export async function join(
     token,
   };
   const member = new Session(init, connection, deps.config, deps.now());
-  connection.settle(channel, { kind: "member", session: member, room });
+  connection.channels.settle(channel, { kind: "member", session: member, room });
   room.join(member);
 }
 

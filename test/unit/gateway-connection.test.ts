@@ -123,6 +123,20 @@ describe("the handshake", () => {
     expect(eager.closedWith).toEqual(CLOSE.outOfOrder);
   });
 
+  it("[GW8] counts the bytes of what is held until the welcome once", async () => {
+    const rig = new GatewayRig({ bytesPerSecond: 32 * 1024, burstSeconds: 1 });
+    const { release } = holdTokens(rig);
+    const client = rig.connect();
+    client.hello("ann/audience");
+    const body = new Uint8Array(12 * 1024);
+    const command = { type: "command", channel: 0, seq: 1, name: "do", resent: false } as const;
+    for (let n = 0; n < 2; n++) client.send({ ...command, body, traceparent: null });
+    release();
+    await rig.run(120);
+    expect(client.got("error").map(({ code }) => code)).toEqual(["not_joined", "not_joined"]);
+    expect(rig.count("roomcluster_gateway_rate_limited_total", { kind: "bytes" })).toBe(0);
+  });
+
   it("[GW5] closes 4505 for a message before hello, and for a second hello", async () => {
     const rig = new GatewayRig();
     const early = rig.connect();
@@ -290,36 +304,76 @@ describe("limits", () => {
 });
 
 describe("going away", () => {
-  it("[GW11] drains over drainMs, each client with a delay of its own", async () => {
+  it("[GW11] drains over drainMs, each client in its turn, and closes last who stays", async () => {
+    const rig = new GatewayRig({ drainMs: 2_000, drainGraceMs: 1_000 });
+    const clients = await Promise.all(
+      Array.from({ length: 20 }, (_, at) => rig.welcomed(`p${at}`)),
+    );
+    const drain = control.encode({ type: "drain", deadlineMs: 2_000 });
+    rig.control.publish(gatewayControl(GATEWAY), drain);
+    await rig.settle();
+    let drained = false;
+    void rig.core.drain().then(() => {
+      drained = true;
+    });
+    const told: number[] = [];
+    for (let step = 0; step < 30; step++) {
+      told.push(clients.filter((client) => client.got("retryAfter").length > 0).length);
+      expect(clients.some((client) => client.closedWith)).toBe(false);
+      await rig.run(100);
+    }
+    // One in each step of a twentieth, neither all at first nor all at last.
+    expect(told.slice(0, 20).every((count, step) => Math.abs(count - step - 1) <= 1)).toBe(true);
+    expect(told.at(-1)).toBe(20);
+    const delays = clients.map((client) => client.got("retryAfter")[0]?.afterMs ?? -1);
+    expect(new Set(delays).size).toBeGreaterThan(10);
+    expect(Math.max(...delays)).toBeLessThan(500);
+    await rig.run(100);
+    for (const client of clients) {
+      expect(client.closedWith).toEqual(CLOSE.goingAway);
+      expect(client.story.slice(-2)).toEqual(["retryAfter", "retryAfter"]);
+      client.drop();
+    }
+    expect(drained).toBe(false);
+    await rig.run(100);
+    expect(drained).toBe(true);
+  });
+
+  it("[GW11] gives nobody's turn to those that are closing already", async () => {
     const rig = new GatewayRig({ drainMs: 2_000 });
     const clients = await Promise.all(
       Array.from({ length: 20 }, (_, at) => rig.welcomed(`p${at}`)),
     );
-    let drained = false;
-    const gone: number[] = [];
-    rig.control.publish(
-      gatewayControl(GATEWAY),
-      control.encode({ type: "drain", deadlineMs: 2_000 }),
-    );
-    await rig.settle();
-    void rig.core.drain().then(() => {
-      drained = true;
-    });
-    for (let step = 0; step < 22; step++) {
-      await rig.run(100);
-      for (const client of clients) if (client.closedWith) client.drop();
-      gone.push(clients.filter((client) => client.closedWith).length);
-    }
-    expect(gone[4]).toBeGreaterThan(2);
-    expect(gone[4]).toBeLessThan(10);
-    expect(gone.at(-1)).toBe(20);
-    expect(drained).toBe(true);
-    for (const client of clients) {
-      expect(client.closedWith).toEqual(CLOSE.goingAway);
-      expect(client.story.at(-1)).toBe("retryAfter");
-    }
-    const delays = new Set(clients.map((client) => client.got("retryAfter")[0]?.afterMs));
-    expect(delays.size).toBeGreaterThan(10);
+    // Their sockets are slow to take part in the closing.
+    for (const client of clients.slice(0, 10)) client.text();
+    void rig.core.drain();
+    await rig.run(1_000);
+    const told = clients.slice(10).filter((client) => client.got("retryAfter").length > 0);
+    expect(told.length).toBeGreaterThanOrEqual(4);
+    expect(told.length).toBeLessThanOrEqual(7);
+  });
+
+  it("[GW11] serves a member until it is attached elsewhere, then closes its socket", async () => {
+    const rig = new GatewayRig({ drainMs: 200 });
+    const client = await rig.joined();
+    const { session, attach } = client.got("joined")[0] ?? {};
+    const connection = rig.room.heard("attach")[0]?.connection;
+    if (!session || !attach || !connection) throw new Error("not joined");
+    const greeting = rig.connect();
+    void rig.core.drain();
+    await rig.run(1_000);
+    expect(client.got("retryAfter")).toHaveLength(1);
+    expect(greeting.closedWith, "it has nothing to lose").toEqual(CLOSE.goingAway);
+    client.command(1);
+    rig.room.write(GATEWAY, {});
+    await rig.run(300);
+    expect(rig.room.heard("command")).toHaveLength(1);
+    expect(client.got("record")).toHaveLength(1);
+    expect(client.closedWith).toBeUndefined();
+    rig.room.say(GATEWAY, { type: "superseded", session, attach: attach + 1, connection });
+    await rig.run(20);
+    expect(client.got("left")).toMatchObject([{ code: "superseded" }]);
+    expect(client.closedWith).toEqual(CLOSE.superseded);
   });
 
   it("[GW11] beats with its url, sessions and whether it drains", async () => {

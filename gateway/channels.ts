@@ -1,0 +1,46 @@
+import { CHANNELS_MAX } from "../src/protocol/client-messages.ts";
+import type { HeldRoom } from "./held-room.ts";
+import type { Session } from "./session.ts";
+
+/** A channel in use: a join on its way (told apart by identity), or a membership. */
+export type Channel =
+  | { readonly kind: "joining" }
+  | { readonly kind: "member"; readonly session: Session; readonly room: HeldRoom };
+
+/** The channels of one connection that are in use. */
+export class Channels {
+  readonly #used = new Map<number, Channel>();
+
+  get empty(): boolean {
+    return this.#used.size === 0;
+  }
+
+  /** What is there, for who waits on something to see whether it still stands. */
+  get(channel: number): Channel | undefined {
+    return this.#used.get(channel);
+  }
+
+  values(): Iterable<Channel> {
+    return this.#used.values();
+  }
+
+  /** Takes a channel for a join, unless it is in use or there are too many. */
+  reserve(channel: number): Channel | "channel_taken" {
+    if (this.#used.has(channel) || this.#used.size >= CHANNELS_MAX) return "channel_taken";
+    const joining: Channel = { kind: "joining" };
+    this.#used.set(channel, joining);
+    return joining;
+  }
+
+  settle(channel: number, member: Channel): void {
+    this.#used.set(channel, member);
+  }
+
+  free(channel: number): void {
+    this.#used.delete(channel);
+  }
+
+  clear(): void {
+    this.#used.clear();
+  }
+}
