@@ -1,11 +1,11 @@
 import type { AppendOutcome, Journal } from "../../src/journal/journal.ts";
 import { backoffMs } from "../../src/kernel/backoff.ts";
 import { type Clock, delay } from "../../src/kernel/clock.ts";
-import { type Epoch, epochAt, epochCompare } from "../../src/kernel/epoch.ts";
+import { type Epoch, epochAt } from "../../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import { type Random, randomHex } from "../../src/kernel/random.ts";
 import type { World } from "./define-room.ts";
-import { type Learned, ownershipOf, type PlacedRecord } from "./recovery.ts";
+import { type Learned, ownershipOf, type PlacedRecord, yieldsTo } from "./recovery.ts";
 import { Register, type RegisterEffect } from "./register.ts";
 
 export interface ClaimPorts {
@@ -77,7 +77,7 @@ export async function claimRoom(
     }
     const now = ownershipOf(tail.value);
     if (!now) return { kind: "refused", why: "broken" };
-    if (epochCompare(now.epoch, replaces) !== 0) return { kind: "refused", why: "not_replaced" };
+    if (!yieldsTo(now, replaces)) return { kind: "refused", why: "not_replaced" };
     if (now.stateVersion > world.version) return { kind: "refused", why: "newer_state" };
     const { generation, sequence } = tail.value;
     const register = new Register(sequence);

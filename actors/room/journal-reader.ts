@@ -2,7 +2,7 @@ import type { Journal } from "../../src/journal/journal.ts";
 import type { SnapshotStore } from "../../src/journal/snapshot-store.ts";
 import { backoffMs } from "../../src/kernel/backoff.ts";
 import { type Clock, delay } from "../../src/kernel/clock.ts";
-import { type Epoch, epochCompare } from "../../src/kernel/epoch.ts";
+import { type Epoch, epochCompare, epochGeneration } from "../../src/kernel/epoch.ts";
 import type { RoomId } from "../../src/kernel/ids.ts";
 import type { Random } from "../../src/kernel/random.ts";
 import { ok } from "../../src/kernel/result.ts";
@@ -118,6 +118,8 @@ export async function readStanding(
 ): Promise<Standing> {
   const tail = await journal.readTail(room);
   if (!tail.ok) return "unavailable";
+  // After a restore sequences go on from elsewhere: no ownership of before can append.
+  if (tail.value.generation > epochGeneration(epoch)) return "replaced";
   const now = ownershipOf(tail.value);
   const order = now ? epochCompare(now.epoch, epoch) : -1;
   return order === 0 ? "owner" : order > 0 ? "replaced" : "unknown_to_tail";

@@ -1,6 +1,12 @@
 import type { StoredRecord } from "../../src/journal/journal.ts";
 import { assert } from "../../src/kernel/assert.ts";
-import { EPOCH_NONE, type Epoch, epochAt } from "../../src/kernel/epoch.ts";
+import {
+  EPOCH_NONE,
+  type Epoch,
+  epochAt,
+  epochCompare,
+  epochGeneration,
+} from "../../src/kernel/epoch.ts";
 import type { ProcessId } from "../../src/kernel/ids.ts";
 import {
   decodeRecord,
@@ -118,6 +124,8 @@ function migrate(world: World, fold: RoomFold, version: number): void {
 /** Who owns a room, as its journal's tail tells it. */
 export interface Ownership {
   readonly epoch: Epoch;
+  /** The streams' as they were read. Where it is a later one than the epoch's, nobody owns. */
+  readonly generation: number;
   readonly owner: ProcessId | undefined;
   /** What the next record continues from. */
   readonly index: number;
@@ -125,7 +133,7 @@ export interface Ownership {
   readonly stateVersion: number;
 }
 
-const NOBODY: Ownership = {
+const NOBODY: Omit<Ownership, "generation"> = {
   epoch: EPOCH_NONE,
   owner: undefined,
   index: 0,
@@ -139,12 +147,24 @@ export function ownershipOf(tail: {
   readonly sequence: number;
   readonly record: Uint8Array | undefined;
 }): Ownership | undefined {
-  if (!tail.record) return NOBODY;
+  const { generation } = tail;
+  if (!tail.record) return { generation, ...NOBODY };
   const record = decodeRecord(tail.record);
   if (!record) return undefined;
   const { index, at, stateVersion } = record;
   if (record.type !== "owner")
-    return { epoch: record.epoch, owner: record.by, index, at, stateVersion };
-  const epoch = epochAt(tail.generation, tail.sequence);
-  return { epoch, owner: record.owner, index, at, stateVersion };
+    return { generation, epoch: record.epoch, owner: record.by, index, at, stateVersion };
+  const epoch = epochAt(generation, tail.sequence);
+  return { generation, epoch, owner: record.owner, index, at, stateVersion };
+}
+
+/**
+ * True where a tail may be followed by a claim in place of `replaces`. What a restore or a rebuild
+ * brought back is of an ownership whose node appends nothing any more, and perhaps of an older one
+ * than anybody remembers: there every epoch of an earlier generation is as good.
+ */
+export function yieldsTo(now: Ownership, replaces: Epoch): boolean {
+  if (epochCompare(now.epoch, replaces) === 0) return true;
+  const { generation } = now;
+  return epochGeneration(now.epoch) < generation && epochGeneration(replaces) < generation;
 }

@@ -1,0 +1,75 @@
+import { describe, expect, it } from "vitest";
+import { epochGeneration } from "../../src/kernel/epoch.ts";
+import { counter, currentEpoch, type Served, serve } from "../support/counter-world.ts";
+import { ROOM, type RoomHarness, type Speaker } from "../support/room-harness.ts";
+
+/** Streams come back from a backup that lacks the last `lost` records; sequences go on from there. */
+function restore(harness: RoomHarness, lost: number): void {
+  const log = harness.stores.logs.get(ROOM)?.records ?? [];
+  log.splice(log.length - lost, lost);
+  if (log.length === 0) harness.stores.logs.delete(ROOM);
+  const generation = harness.stores.generation + 1;
+  Object.defineProperty(harness.stores, "generation", {
+    configurable: true,
+    get: () => generation,
+  });
+}
+
+async function afterTwoCommands(): Promise<Served & { readonly ada: Speaker }> {
+  const served = await serve();
+  const ada = served.gateway.attach("ada");
+  for (const seq of [1, 2]) {
+    ada.command(seq, "add", { by: 1 });
+    await served.harness.run(20);
+  }
+  return { ...served, ada };
+}
+
+describe("after a restore", () => {
+  it("[OW13] an owner without commands ends, although the tail shows its epoch", async () => {
+    const { harness, node, gateway } = await afterTwoCommands();
+    restore(harness, 1);
+    for (let second = 0; second < 6; second++) {
+      gateway.send({ type: "watch", index: 0 });
+      await harness.clock.run(1_000, 10);
+    }
+    expect(node.node.stats().rooms).toBe(0);
+    expect(node.counts.get("roomcluster_fenced_total verify")).toBe(1);
+  });
+
+  it("[OW13] whoever names the epoch that was known before gets the room", async () => {
+    const served = await afterTwoCommands();
+    const { harness, node } = served;
+    const second = harness.node("node-b", [counter]);
+    harness.propose(second, counter, currentEpoch(harness));
+    await harness.run(50);
+    const known = currentEpoch(harness);
+    // Neither the second ownership nor the last command is in the backup.
+    restore(harness, 2);
+    node.node.close();
+    second.node.close();
+    const next = harness.node("node-c", [counter]);
+    harness.propose(next, counter, known);
+    await harness.run(100);
+    expect(next.node.stats().rooms).toBe(1);
+    expect(epochGeneration(currentEpoch(harness))).toBe(2);
+    const late = harness.node("node-d", [counter]);
+    harness.propose(late, counter, known);
+    await harness.run(100);
+    expect(late.node.stats().rooms, "an ownership of the new generation yields to its epoch").toBe(
+      0,
+    );
+  });
+
+  it("[OW13] a room of which nothing is left begins anew, whatever epoch is named", async () => {
+    const { harness, node } = await afterTwoCommands();
+    const known = currentEpoch(harness);
+    restore(harness, harness.journal().length);
+    node.node.close();
+    const next = harness.node("node-b", [counter]);
+    harness.propose(next, counter, known);
+    await harness.run(100);
+    expect(next.node.stats().rooms).toBe(1);
+    expect(harness.journal()[0]).toMatchObject({ type: "owner", index: 1 });
+  });
+});
