@@ -107,8 +107,9 @@ function npm(args) {
 /**
  * Runs a child and waits for it, whatever happens here. Ctrl-C reaches the child by itself, because
  * it is in the terminal's foreground group like this process; passing it on would be a second
- * Ctrl-C, which asks many programs to skip their cleanup. SIGTERM goes to one process only, so it
- * is passed on, once: npm and `timeout` repeat it.
+ * Ctrl-C, which asks many programs to skip their cleanup. Without a terminal SIGINT comes from a
+ * program, and like SIGTERM it goes to one process only, so these are passed on, once: npm and
+ * `timeout` repeat them.
  * @param {string} file @param {readonly string[]} args
  * @param {import("node:child_process").StdioOptions} stdio @param {NodeJS.ProcessEnv} env
  * @returns {Promise<Ended>}
@@ -121,14 +122,16 @@ function runChild(file, args, stdio, env) {
     child.stderr?.setEncoding("utf8").on("data", (text) => {
       errors += text;
     });
-    const ignore = () => undefined;
     const passOn = (/** @type {NodeJS.Signals} */ signal) => {
       if (!passedOn) child.kill(signal);
       passedOn = true;
     };
-    process.on("SIGINT", ignore).on("SIGHUP", passOn).on("SIGTERM", passOn);
+    const interrupted = () => {
+      if (!process.stdin.isTTY) passOn("SIGINT");
+    };
+    process.on("SIGINT", interrupted).on("SIGHUP", passOn).on("SIGTERM", passOn);
     const done = (/** @type {Ended} */ ended) => {
-      process.off("SIGINT", ignore).off("SIGHUP", passOn).off("SIGTERM", passOn);
+      process.off("SIGINT", interrupted).off("SIGHUP", passOn).off("SIGTERM", passOn);
       resolve(ended);
     };
     child.once("error", (error) => {

@@ -73,6 +73,9 @@ async function dispatch(routes: readonly Route[], request: HttpRequest): Promise
 
 // Ids are made of characters that need no percent-encoding, so an encoded segment names nothing.
 const ROOM_PATH = /^\/v1\/rooms\/([\w-]+)\/([\w-]+)$/;
+const DRAIN_PATH = /^\/v1\/nodes\/([\w-]+)\/drain$/;
+/** A node that has not emptied by then ends as it is. */
+const DRAIN_MS_MAX = 60_000;
 const KILL_PATH = /^\/v1\/nodes\/([\w-]+)\/kill$/;
 
 function routesOf({ port, devTools }: ControlOptions): Route[] {
@@ -93,6 +96,10 @@ function routesOf({ port, devTools }: ControlOptions): Route[] {
       },
     },
   ];
+  routes.push({
+    path: DRAIN_PATH,
+    methods: { POST: async (_, [name]) => drainNode(port, name as string) },
+  });
   if (devTools !== undefined) {
     routes.push({
       path: KILL_PATH,
@@ -149,6 +156,12 @@ async function oneRoom(
   const entry = await reading;
   if (!entry.ok) return unavailable(entry.error);
   return entry.value === undefined ? roomUnknown() : json(200, viewOfRoom(entry.value));
+}
+
+function drainNode(port: ControlPort, name: string): HttpAnswer {
+  const node = port.drainNode(name, DRAIN_MS_MAX);
+  if (node === undefined) return failure(404, "node_unknown", `No live node is called ${name}.`);
+  return json(202, { draining: node, deadlineMs: DRAIN_MS_MAX });
 }
 
 function killNode(port: ControlPort, devTools: DevTools, name: string): HttpAnswer {

@@ -1,6 +1,6 @@
 import type { IndexEntry } from "../journal/index-store.ts";
 import type { StoreError } from "../journal/journal.ts";
-import type { RoomId, WorldName } from "../kernel/ids.ts";
+import type { ProcessId, RoomId, WorldName } from "../kernel/ids.ts";
 import type { Result } from "../kernel/result.ts";
 
 /** A node as its last heartbeat describes it. */
@@ -66,6 +66,8 @@ export interface ControlPort {
     room: RoomId,
     world: WorldName,
   ): Promise<Result<{ readonly created: boolean; readonly entry: IndexEntry }, StoreFailure>>;
+  /** Asks the node to hand its rooms over and to end; undefined where no node has this name. */
+  drainNode(name: string, deadlineMs: number): ProcessId | undefined;
   /** Answers undefined where the room was never created. */
   closeRoom(room: RoomId): Promise<Result<IndexEntry | undefined, StoreFailure>>;
 }

@@ -14,6 +14,7 @@ import { type ControlMessage, control, decodeControl } from "../protocol/control
 import * as subjects from "../protocol/subjects.ts";
 import { autoCreateBy } from "./auto-create.ts";
 import { DeathNotices } from "./death-notices.ts";
+import { Drainer } from "./drainer.ts";
 import { changeEntry } from "./index-changes.ts";
 import { Planner } from "./planner.ts";
 import {
@@ -93,6 +94,7 @@ class PlacementService implements Placement {
   readonly #rooms = new RoomTable();
   readonly #detector = new Detector();
   readonly #planner: Planner;
+  readonly #drainer: Drainer;
   readonly #stores: StoreWork;
   readonly #notices = new DeathNotices();
   readonly #subscriptions: Subscription[];
@@ -119,6 +121,10 @@ class PlacementService implements Placement {
         config: this.#config.planner,
       },
       clock.now(),
+    );
+    this.#drainer = new Drainer(
+      { self, view: this.#view, rooms: this.#rooms },
+      this.#config.planner,
     );
     this.#stores = new StoreWork(
       { index, journal, clock, random, log: observer.log },
@@ -266,6 +272,10 @@ class PlacementService implements Placement {
     this.#view.tick(now);
     this.#run(this.#detector.tick(now));
     this.#decide({ type: "tick", wallNow: clock.wallNow() });
+    for (const { node, ...wish } of this.#drainer.tick(now)) {
+      this.#parts.control.publish(subjects.nodeControl(node), control.encode(wish));
+      observer.metrics.add("roomcluster_placement_migrations_total");
+    }
     observer.metrics.set("roomcluster_placement_unsettled", this.#planner.unsettled);
   }
 

@@ -104,6 +104,10 @@ export function controlPort(placement: Placement, index: Pick<IndexStore, "read"
     rooms: () => placement.snapshot().rooms,
     room: (room) => index.read(room),
     createRoom: (room, world) => placement.createRoom(room, world),
+    drainNode: (name, deadlineMs) => {
+      const drained = placement.drainNode(name, deadlineMs);
+      return drained.ok ? drained.value : undefined;
+    },
     closeRoom: (room) => placement.closeRoom(room),
   };
 }

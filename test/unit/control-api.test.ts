@@ -12,7 +12,7 @@ import { readStaticFiles } from "../../src/control/static-files.ts";
 import type { IndexEntry } from "../../src/journal/index-store.ts";
 import { holdingClock } from "../../src/kernel/clock.ts";
 import { EPOCH_NONE } from "../../src/kernel/epoch.ts";
-import { type RoomId, worldName } from "../../src/kernel/ids.ts";
+import { processId, type RoomId, worldName } from "../../src/kernel/ids.ts";
 import { err, ok } from "../../src/kernel/result.ts";
 import { healthHandler } from "../../src/observe/health.ts";
 import { HTTP_LIMITS, listenHttp } from "../../src/observe/http.ts";
@@ -77,6 +77,10 @@ function memoryCluster(nodes: readonly NodeView[] = [NODE]) {
       const entry = entryOf(room, world);
       rooms.set(room, entry);
       return ok({ created: true, entry });
+    },
+    drainNode: (name) => {
+      const node = nodes.find((one) => one.name === name);
+      return node && processId(node.id);
     },
     closeRoom: async (room) => {
       const known = rooms.get(room);
@@ -224,7 +228,8 @@ describe("an operator with a token", () => {
     ["GET", "/v1/rooms//t/first", undefined, 404, "not_found"],
     ["GET", "/v1//rooms", undefined, 404, "not_found"],
     ["GET", "//v1/rooms", undefined, 404, "not_found"],
-    ["POST", "/v1/nodes/node-1/drain", undefined, 404, "not_found"],
+    ["POST", "/v1/nodes/nobody/drain", undefined, 404, "node_unknown"],
+    ["GET", "/v1/nodes/node-1/drain", undefined, 405, "method_not_allowed"],
     ["OPTIONS", "/v1/rooms", undefined, 405, "method_not_allowed"],
     ["TRACE", "/v1/nodes", undefined, 405, "method_not_allowed"],
     ["GET", "/v1/toString", undefined, 404, "not_found"],
@@ -477,6 +482,13 @@ describe("dev mode", () => {
     expect((await ask(closed, "GET", "/v1/nodes")).status).toBe(401);
     expect((await ask(closed, "GET", "/v1/nodes", { token: TOKEN })).status).toBe(200);
     await closed.close();
+  });
+
+  test("[CO21] asks a node to drain", async () => {
+    const served = await serve({ token: TOKEN });
+    const answer = await ask(served, "POST", "/v1/nodes/node-1/drain", { token: TOKEN });
+    expect([answer.status, answer.body]).toEqual([202, { draining: NODE.id, deadlineMs: 60_000 }]);
+    await served.close();
   });
 
   test("[CO14] kills a live node of this host and no other", async () => {
