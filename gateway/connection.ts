@@ -176,6 +176,11 @@ export class Connection implements SessionLink {
     return taken && socket.pendingBytes <= config.pendingBytesMax;
   }
 
+  /** This side sends no pings of the transport, so each is one that nobody asked for. */
+  ponged(): void {
+    if (!this.closing) this.#allowed("messages", this.#deps.clock.now(), null);
+  }
+
   /** The frame was no binary message of ours, or larger than one may be. */
   fault(why: "malformed" | "tooLarge"): void {
     this.close(why);

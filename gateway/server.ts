@@ -20,6 +20,8 @@ export interface SocketHandler {
   receive(data: Uint8Array): void;
   /** A ping of the transport. True where it is to be answered. */
   pinged(): boolean;
+  /** A pong of the transport. None was asked for. */
+  ponged(): void;
   fault(why: "malformed" | "tooLarge"): void;
   closed(): void;
 }
@@ -197,6 +199,7 @@ function bind(webSocket: WebSocket, handler: SocketHandler): void {
   webSocket.on("ping", (data) => {
     if (handler.pinged()) webSocket.pong(data);
   });
+  webSocket.on("pong", () => handler.ponged());
   webSocket.on("error", (error: Error & { code?: string }) =>
     handler.fault(FAULTS[error.code ?? ""] ?? "malformed"),
   );

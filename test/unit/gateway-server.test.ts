@@ -222,6 +222,16 @@ describe("the listener", () => {
     });
   });
 
+  it("[GW8] closes 4506 one who floods with pongs that nobody asked for", async () => {
+    const { gateway } = await serve();
+    const [flooding, calm] = [dial(gateway), dial(gateway)];
+    await Promise.all([open(flooding), open(calm)]);
+    for (let n = 0; n < 5; n++) calm.socket.pong();
+    for (let n = 0; n < 2_000; n++) flooding.socket.pong();
+    await closedWith(flooding, CLOSE.flooding);
+    expect(calm.closed).toBeUndefined();
+  });
+
   it("[GW14] keeps a membership whose token expires, and lets the token open no other", async () => {
     const { gateway, room } = await serve({ tokenLeewayMs: 0 });
     const token = await new SignJWT({ sub: "ann", tenant: "acme" })
