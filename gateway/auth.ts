@@ -37,8 +37,6 @@ export interface SessionClaims {
   readonly session: SessionId;
   readonly room: RoomId;
   readonly person: PersonId;
-  readonly role: Role;
-  readonly name: string;
 }
 
 /** `unavailable`: the key set could not be fetched; the token may be good. */
@@ -98,8 +96,6 @@ export function createAuth(
         sid: claims.session,
         room: claims.room,
         tenant: roomParts(claims.room).tenant,
-        role: claims.role,
-        name: claims.name,
       })
         .setProtectedHeader({ alg: "HS256", typ: SESSION_TYPE })
         .setSubject(claims.person)
@@ -155,9 +151,7 @@ function readSession(claims: JWTPayload): SessionClaims | undefined {
   const session = parseSessionId(claims.sid);
   const room = parseRoomId(claims.room);
   const person = parsePersonId(claims.sub);
-  const role = ROLE(claims.role);
-  const name = text(claims.name, NAME_MAX);
-  if (!session || !room || !person || !role || name === undefined) return undefined;
+  if (!session || !room || !person) return undefined;
   if (claims.tenant !== roomParts(room).tenant) return undefined;
-  return { session, room, person, role, name };
+  return { session, room, person };
 }

@@ -48,12 +48,13 @@ export async function join(
       : claims.error;
     return connection.refuse(channel, refusal.code, refusal.message, refusal.retryAfterMs);
   }
-  const { session, role } = claims.value;
+  const { session } = claims.value;
   const init = {
     room: room.id,
     session,
     person: person.person,
-    role,
+    // Not as of the session's first join: a role may be taken away.
+    role: person.role,
     profile: message.profile,
     channel,
     attach,
@@ -83,8 +84,7 @@ async function claimsOf(
 ): Promise<Result<SessionClaims, Refusal>> {
   if (message.session === null) {
     const session: SessionId = sessionId(randomId(deps.random));
-    const { role, name } = person;
-    return ok({ session, room, person: person.person, role, name });
+    return ok({ session, room, person: person.person });
   }
   const claims = await deps.auth.verifySession(message.session);
   if (!claims.ok) {

@@ -15,8 +15,6 @@ const claims: SessionClaims = {
   session: sessionId("aaaaaaaaaaaaaaaaaaaaaa"),
   room: roomId("acme/hall"),
   person: personId("ann"),
-  role: "staff",
-  name: "Ann",
 };
 
 const setUp = (withKeys: GatewayKeys = keys) => {

@@ -529,6 +529,19 @@ describe("resuming", () => {
     expect(rig.room.heard("attach")).toHaveLength(1);
   });
 
+  it("[GW13] gives a resumed session the role that its person has now", async () => {
+    const rig = new GatewayRig();
+    const staff = await rig.joined("ann", "staff");
+    const back = await rig.welcomed("ann", "audience");
+    back.join({ session: tokenOf(staff), attach: 2 });
+    await rig.run(50);
+    expect(rig.room.heard("attach").map(({ role }) => role)).toEqual(["staff", "audience"]);
+    const event = { name: "hush", data: 1, audience: { kind: "role", values: ["staff"] } } as const;
+    rig.room.write(GATEWAY, { events: [event] });
+    await rig.run(300);
+    expect(back.got("record").map(({ record }) => record.events)).toEqual([[]]);
+  });
+
   it("[GW12] opens only the rooms that a person's token lists", async () => {
     const rig = new GatewayRig();
     const client = rig.connect();
