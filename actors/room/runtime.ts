@@ -1,6 +1,5 @@
-import { backoffMs } from "../../src/kernel/backoff.ts";
-import { delay, type Timer } from "../../src/kernel/clock.ts";
-import { type Epoch, epochGeneration } from "../../src/kernel/epoch.ts";
+import type { Timer } from "../../src/kernel/clock.ts";
+import type { Epoch } from "../../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import { randomBelow } from "../../src/kernel/random.ts";
 import { roomToGateway, type ToRoom } from "../../src/protocol/room-messages.ts";
@@ -11,7 +10,8 @@ import { RoomCore } from "./core.ts";
 import type { World } from "./define-room.ts";
 import type { RoomEffect, RoomMessage } from "./effects.ts";
 import type { NextOwner } from "./hand-over.ts";
-import { readStanding, recoverRoom } from "./journal-reader.ts";
+import { recoverRoom } from "./journal-reader.ts";
+import { type Asker, JournalWork } from "./journal-work.ts";
 import {
   createLifecycle,
   type EndReason,
@@ -22,6 +22,7 @@ import {
 import type { Recovered } from "./recovery.ts";
 import { LANES, type RoomHost } from "./room-host.ts";
 import { tally } from "./tally.ts";
+import { Verification } from "./verification.ts";
 
 interface Letter {
   readonly from: ProcessId;
@@ -31,8 +32,6 @@ interface Letter {
 const TURN_MESSAGES_MAX = 64;
 const TURN_MS_MAX = 8;
 const VERIFY_MS = 5_000;
-const LOWER_TAILS_MAX = 3;
-const RETRY = { baseMs: 50, capMs: 500 };
 
 /**
  * Drives one room on this node: stages, timers, stores. Everything it decides itself is when to
@@ -45,24 +44,25 @@ export class RoomRuntime {
   readonly #host: RoomHost;
   readonly #lifecycle: Lifecycle;
   readonly #mailbox: Mailbox<Letter>;
+  readonly #journal: JournalWork;
   #start: RoomStart;
   #core: RoomCore | undefined;
   #claimed: Owned | undefined;
   #recovered: Recovered | undefined;
+  #verification: Verification | undefined;
   #timers: Timer[] = [];
   #pumping: Timer | undefined;
   #crashes: readonly number[] = [];
   /** Rises with every stage: an answer for an older one comes too late. */
   #turn = 0;
-  #verifying = false;
   #started = false;
-  #lowerTails = 0;
 
   constructor(host: RoomHost, room: RoomId, world: World, start: RoomStart) {
     this.room = room;
     this.world = world;
     this.#host = host;
     this.#start = start;
+    this.#journal = new JournalWork(host, room);
     this.#mailbox = new Mailbox(MAILBOX_DEFAULTS, ({ message }) =>
       message.type === "command" ? message.body.length + 256 : 256,
     );
@@ -190,7 +190,7 @@ export class RoomRuntime {
     }
     for (const effect of effects) {
       if (this.#core !== core) return;
-      this.#run(effect);
+      this.#run(core.epoch, effect);
     }
     if (wasAlone && !core.alone && this.#mailbox.length > 0)
       this.#pumping ??= this.#host.clock.after(0, () => this.#pump());
@@ -209,23 +209,23 @@ export class RoomRuntime {
     this.#lifecycle.send({ type: "CRASHED", retryAfterMs });
   }
 
-  #run(effect: RoomEffect): void {
+  #run(epoch: Epoch, effect: RoomEffect): void {
     switch (effect.type) {
       case "send":
         return this.#host.send(effect.gateway, effect.data);
       case "append":
       case "repeat":
-        return this.#guard(this.#append(this.#turn, effect));
+        return this.#guard(this.#journal.append(this.#asker(epoch), effect));
       case "readAfter":
-        return this.#guard(this.#readAfter(this.#turn, effect));
+        return this.#guard(this.#journal.readAfter(this.#asker(epoch), effect));
       case "store":
-        return this.#guard(this.#store(this.#turn, effect.snapshot));
+        return this.#guard(this.#journal.store(this.#asker(epoch), effect));
       case "trim":
-        return this.#guard(this.#trim(effect.sequence, effect.index));
+        return this.#guard(this.#journal.trim(this.#asker(epoch), effect));
       case "later":
         return this.#guard(this.#later(this.#turn, effect.command, effect.work));
       case "verify":
-        return this.#guard(this.#verify(this.#turn));
+        return this.#verify();
       case "fenced":
         return this.#fenced("append");
       case "closed":
@@ -237,6 +237,21 @@ export class RoomRuntime {
       case "snapshotTooLarge":
         return tally(this.#host.observer, this.room, effect);
     }
+  }
+
+  /** What this turn asks of the stores comes back to this turn, or to nobody. */
+  #asker(epoch: Epoch): Asker {
+    const turn = this.#turn;
+    return {
+      epoch,
+      current: () => turn === this.#turn,
+      decide: (message) => this.#decide(message),
+      fenced: () => this.#fenced("append"),
+    };
+  }
+
+  #verify(): void {
+    if (this.#verification) this.#guard(this.#verification.ask());
   }
 
   #fenced(where: "append" | "verify"): void {
@@ -275,7 +290,7 @@ export class RoomRuntime {
   }
 
   #activate(turn: number): void {
-    const { clock, config, random, self } = this.#host;
+    const { clock, config, journal, random, self } = this.#host;
     const claimed = this.#claimed;
     const recovered = this.#recovered;
     if (!claimed || !recovered) return;
@@ -292,6 +307,9 @@ export class RoomRuntime {
       records: recovered.told,
       moment: this.#moment(),
     });
+    this.#verification = new Verification(journal, this.room, claimed.epoch, () => {
+      if (turn === this.#turn) this.#fenced("verify");
+    });
     const periodMs = 1000 / this.world.tickHz;
     const tick = clock.every(
       periodMs,
@@ -299,7 +317,7 @@ export class RoomRuntime {
       random.next() * periodMs,
     );
     const firstMs = VERIFY_MS - randomBelow(random, 1_000);
-    const verify = clock.every(VERIFY_MS, () => this.#guard(this.#verify(turn)), firstMs);
+    const verify = clock.every(VERIFY_MS, () => this.#verify(), firstMs);
     this.#timers = [tick, verify];
     this.#host.activated(this);
     this.#flush();
@@ -311,54 +329,8 @@ export class RoomRuntime {
     this.#pumping?.cancel();
     this.#pumping = undefined;
     this.#core = undefined;
+    this.#verification = undefined;
     this.#mailbox.clear();
-  }
-
-  async #append(
-    turn: number,
-    effect: Extract<RoomEffect, { type: "append" | "repeat" }>,
-  ): Promise<void> {
-    const { journal, clock, random } = this.#host;
-    if (effect.type === "repeat") await delay(clock, 50 + backoffMs(1, RETRY, random));
-    const epoch = this.#core?.epoch;
-    if (turn !== this.#turn || epoch === undefined) return;
-    // A restored journal has other records at these sequences: there the expected one says nothing.
-    if (journal.generation !== epochGeneration(epoch)) return this.#fenced("append");
-    const began = clock.now();
-    const outcome = await journal.append(this.room, effect.expected, effect.data);
-    if (turn !== this.#turn) return;
-    if (outcome.kind === "accepted")
-      this.#host.observer.metrics.observe("roomcluster_append_ms", clock.now() - began);
-    this.#decide({ type: "appended", nonce: effect.nonce, outcome });
-  }
-
-  async #readAfter(
-    turn: number,
-    effect: Extract<RoomEffect, { type: "readAfter" }>,
-  ): Promise<void> {
-    const { journal, clock, random } = this.#host;
-    for (let attempt = 0; turn === this.#turn; attempt++) {
-      const stored = await journal.readAfter(this.room, effect.sequence);
-      if (turn !== this.#turn) return;
-      if (stored.ok)
-        return this.#decide({ type: "readAfter", nonce: effect.nonce, stored: stored.value });
-      await delay(clock, backoffMs(attempt, RETRY, random));
-    }
-  }
-
-  async #store(
-    turn: number,
-    snapshot: Extract<RoomEffect, { type: "store" }>["snapshot"],
-  ): Promise<void> {
-    const { name, sequence, data } = snapshot;
-    const stored = await this.#host.snapshots.put(this.room, name, data);
-    if (turn !== this.#turn) return;
-    this.#decide(stored.ok ? { type: "stored", name, sequence } : { type: "storeFailed" });
-  }
-
-  async #trim(sequence: number, index: number): Promise<void> {
-    const trimmed = await this.#host.journal.trim(this.room, sequence);
-    if (trimmed.ok) await this.#host.snapshots.removeBelow(this.room, index);
   }
 
   async #later(turn: number, command: string, work: () => Promise<unknown>): Promise<void> {
@@ -371,20 +343,6 @@ export class RoomRuntime {
       return;
     }
     if (turn === this.#turn) this.#decide({ type: "later", command, body });
-  }
-
-  /** Asks the leader whether this node still owns the room. */
-  async #verify(turn: number): Promise<void> {
-    const core = this.#core;
-    if (!core || this.#verifying) return;
-    this.#verifying = true;
-    const standing = await readStanding(this.#host.journal, this.room, core.epoch);
-    this.#verifying = false;
-    if (turn !== this.#turn || core !== this.#core || standing === "unavailable") return;
-    // A lower epoch is an old leader that answers during a change of leaders, or a journal that was
-    // lost; only if it goes on is it the latter.
-    this.#lowerTails = standing === "unknown_to_tail" ? this.#lowerTails + 1 : 0;
-    if (standing === "replaced" || this.#lowerTails === LOWER_TAILS_MAX) this.#fenced("verify");
   }
 
   /** Ports answer with values; whatever is thrown below is a bug, and the room's own. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { ROOM_DEFAULTS } from "../../actors/room/room-config.ts";
 import { epochGeneration } from "../../src/kernel/epoch.ts";
 import { counter, currentEpoch, type Served, serve } from "../support/counter-world.ts";
-import { ROOM, type RoomHarness, type Speaker } from "../support/room-harness.ts";
+import { ROOM, RoomHarness, type Speaker } from "../support/room-harness.ts";
 
 /** Streams come back from a backup that lacks the last `lost` records; sequences go on from there. */
 function restore(harness: RoomHarness, lost: number): void {
@@ -26,6 +27,33 @@ async function afterTwoCommands(): Promise<Served & { readonly ada: Speaker }> {
 }
 
 describe("after a restore", () => {
+  it("[OW11] what a snapshot covered before is not trimmed from what came back", async () => {
+    const harness = new RoomHarness();
+    const room = {
+      ...ROOM_DEFAULTS,
+      snapshotQuietMs: 0,
+      snapshotRecords: 8,
+      snapshotRecordsMin: 8,
+    };
+    const node = harness.node("node-a", [counter], { room });
+    const gateway = harness.gateway("gw-1");
+    harness.propose(node, counter);
+    await harness.run(20);
+    gateway.route(node, currentEpoch(harness));
+    const ada = gateway.attach("ada");
+    await harness.run(10);
+    const named = () => harness.journal().some(({ type }) => type === "named");
+    Object.assign(node.stores.faults, { latencyMsMin: 10, latencyMsMax: 10 });
+    for (let seq = 1; seq <= 20 && !named(); seq++) {
+      ada.command(seq, "add", { by: 1 });
+      for (let ms = 0; ms < 30 && !named(); ms++) await harness.run(1);
+    }
+    expect(named(), "its acknowledgement is on the way").toBe(true);
+    restore(harness, 0);
+    await harness.run(100);
+    expect(harness.journal()[0]?.index).toBe(1);
+  });
+
   it("[OW13] an owner without commands ends, although the tail shows its epoch", async () => {
     const { harness, node, gateway } = await afterTwoCommands();
     restore(harness, 1);
