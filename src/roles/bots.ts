@@ -32,7 +32,7 @@ export async function runBots(flags: BotFlags): Promise<void> {
   });
   crashOnBugs(log);
   const bots = startBots(flags, log, holdingClock);
-  stopOnSignals(log, bots, STOP_MS_MAX, flags.supervised);
+  stopOnSignals(log, () => bots, STOP_MS_MAX, flags.supervised);
   if (flags.supervised) tellWhenReady(bots, self);
 }
 

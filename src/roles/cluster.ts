@@ -17,7 +17,7 @@ export async function runCluster(flags: ClusterFlags): Promise<void> {
     if (!flags.quiet || isWorthReading(line)) process.stderr.write(shown(line));
   };
   let stopSoFar: () => Promise<void> = async () => undefined;
-  stopOnSignals(() => stopSoFar(), say);
+  stopWhenAsked(() => stopSoFar(), say);
   const inMemory = env.ROOMCLUSTER_BUS === "memory";
   if (inMemory) {
     say("all roles run in this one process, without NATS: it forgets its rooms at the end,");
@@ -60,16 +60,20 @@ function announce(cluster: LocalCluster, flags: ClusterFlags): void {
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
 
-function stopOnSignals(stop: () => Promise<void>, say: (line: string) => void): void {
+function stopWhenAsked(stop: () => Promise<void>, say: (line: string) => void): void {
   let stopping = false;
-  const onSignal = (signal: NodeJS.Signals): void => {
+  const stopFor = (reason: string): void => {
     // npm and others repeat what a terminal has sent to all of us already.
     if (stopping) return;
     stopping = true;
-    say(`${signal}: stopping everything`);
+    say(`${reason}: stopping everything`);
     stop().then(() => process.exit(EXIT.stopped));
   };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stopFor);
+  // Who reads along may end first, `| head` for one, and every further line is an error then.
+  for (const output of [process.stdout, process.stderr]) {
+    output.on("error", () => stopFor("nobody reads the output any more"));
+  }
 }
 
 /** Lines of crash reports are no JSON and are always worth reading. */

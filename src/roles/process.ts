@@ -83,6 +83,8 @@ export async function runRole<R extends Role>(
   const { version } = config;
   metrics.set("roomcluster_process_info", 1, { role: config.role, process: self, version });
   let running: RunningRole | undefined;
+  // Before anything that takes time: a supervisor that dies meanwhile says so only once.
+  stopOnSignals(log, () => running, config.stopMsMax, options.supervised);
   const health = healthHandler({ notReady: () => running?.notReady() ?? ["the start"] }, metrics);
   const handle: HttpHandler = (request) =>
     running?.handle?.(request) ?? health(request) ?? notFound();
@@ -106,7 +108,6 @@ export async function runRole<R extends Role>(
   if (!started.ok) return fail(log, started.error);
   running = started.value;
   log.info({ http: http.value.port }, "This process has started.");
-  stopOnSignals(log, running, config.stopMsMax, options.supervised);
   if (options.supervised) tellWhenReady(running, self);
 }
 
@@ -123,9 +124,10 @@ export function crashOnBugs(log: Observer["log"]): void {
   });
 }
 
+/** `running` answers undefined during the start: there is nothing to hand over, so it ends at once. */
 export function stopOnSignals(
   log: Observer["log"],
-  role: Pick<RunningRole, "stop">,
+  running: () => Pick<RunningRole, "stop"> | undefined,
   stopMsMax: number,
   supervised: boolean,
 ): void {
@@ -135,6 +137,8 @@ export function stopOnSignals(
     if (stopping) process.exit(EXIT.failed);
     stopping = true;
     log.info({ reason }, "This process stops.");
+    const role = running();
+    if (role === undefined) process.exit(code);
     systemClock.after(msMax, () => {
       log.warn({ stopMsMax: msMax }, "Stopping took too long: this process ends as it is.");
       process.exit(EXIT.failed);
