@@ -55,10 +55,17 @@ export function firstDebianArchive(sources: readonly AptSource[]): string | unde
 export function aptConfiguration(stateDir: string): string;
 /** Rejects, and leaves no file behind, when the content is not what the hash says. */
 export function downloadVerified(url: string, sha256: string, file: string): Promise<void>;
+export interface NotProvisioned {
+  /** A sentence. */
+  readonly reason: string;
+  /** Somebody chose the server that is not usable: to go on without it would hide that. */
+  readonly named?: true;
+}
+
 /**
  * A server that is new enough: the one NATS_SERVER_BIN names, one on PATH, the project's cache,
  * upstream's release, Debian's package. Or the reason why none could be had, as a sentence.
  */
 export function provisionNatsServer(
   options: ProvisionOptions,
-): Promise<Provisioned | { readonly reason: string }>;
+): Promise<Provisioned | NotProvisioned>;

@@ -64,11 +64,26 @@ function run(file, args, options = {}) {
 
 /** @param {string} file @returns {Promise<Version | undefined>} */
 async function versionOf(file) {
+  const asked = await askVersion(file);
+  return "version" in asked ? asked.version : undefined;
+}
+
+/**
+ * It may be missing, cut short, or made for another machine. All of them mean: not this one.
+ * @param {string} file @returns {Promise<{ version: Version } | { why: string }>}
+ */
+async function askVersion(file) {
   try {
-    return parseVersion(await run(file, ["-v"], { timeout: 5_000 }));
-  } catch {
-    // It is missing, cut short, or made for another machine. All of them mean: not this one.
-    return undefined;
+    const version = parseVersion(await run(file, ["-v"], { timeout: 5_000 }));
+    return version === undefined
+      ? { why: "it does not tell a nats-server's version" }
+      : { version };
+  } catch (error) {
+    const { cause, message } = /** @type {Error} */ (error);
+    const code = /** @type {NodeJS.ErrnoException | undefined} */ (cause)?.code;
+    if (code === "ENOENT") return { why: "there is no such file" };
+    if (code === "EACCES") return { why: "it is no program that may be run here" };
+    return { why: `it does not run (${message.trim()})` };
   }
 }
 
@@ -283,10 +298,10 @@ export async function provisionNatsServer(options) {
 
   /** @param {string} file @param {string} from @returns {Promise<Provisioned | undefined>} */
   const consider = async (file, from) => {
-    const version = await versionOf(file);
-    const refused = version === undefined ? "It does not run." : refusal(version);
-    if (version !== undefined && refused === undefined) {
-      return { path: file, version: version.join("."), from };
+    const asked = await askVersion(file);
+    const refused = "version" in asked ? refusal(asked.version) : `${asked.why}.`;
+    if ("version" in asked && refused === undefined) {
+      return { path: file, version: asked.version.join("."), from };
     }
     reasons.push(`${from}: ${refused}`);
     return undefined;
@@ -296,7 +311,9 @@ export async function provisionNatsServer(options) {
   if (named !== undefined && named !== "") {
     // Someone chose this server. Using another one in silence would hide that it is not usable.
     const file = path.resolve(named);
-    return (await consider(file, "NATS_SERVER_BIN")) ?? { reason: reasons.join(" ") };
+    const found = await consider(file, `NATS_SERVER_BIN (${file})`);
+    if (found !== undefined) return { ...found, from: "NATS_SERVER_BIN" };
+    return { reason: reasons.join(" "), named: true };
   }
   const installed = onPath("nats-server", env.PATH ?? "");
   if (installed !== undefined) {
@@ -339,7 +356,9 @@ async function fetchServer(options, name, cacheDir, reasons) {
         log(`nats-server ${version.join(".")} from ${from}, archive's sha256 ${sha256}`);
         return { path: file, version: version.join("."), from };
       } catch (error) {
-        reasons.push(`${from}: ${/** @type {Error} */ (error).message}.`);
+        const reason = `${from}: ${/** @type {Error} */ (error).message}.`;
+        log(reason);
+        reasons.push(reason);
       }
     }
     return undefined;

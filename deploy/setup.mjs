@@ -152,13 +152,21 @@ function runTypeScript(args, env) {
   return runChild(process.execPath, ["--import", loader, ...args], "inherit", env);
 }
 
+/** @param {string} sentence */
+function giveUp(sentence) {
+  say(sentence);
+  process.exitCode = 1;
+}
+
 /** Ends this process as its child ended: a shell sees no difference. @param {Ended} ended */
 function endAs({ code, signal }) {
   process.exitCode = code;
   if (signal !== null) process.kill(process.pid, signal);
 }
 
-/** @returns {Promise<{ env: NodeJS.ProcessEnv } | { reason: string }>} */
+/**
+ * @returns {Promise<{ env: NodeJS.ProcessEnv } | import("./nats-server.mjs").NotProvisioned>}
+ */
 async function withNats() {
   const { provisionNatsServer } = await import("./nats-server.mjs");
   const found = await provisionNatsServer({ log: say });
@@ -171,11 +179,13 @@ async function withNats() {
 /** @param {readonly string[]} args */
 async function start(args) {
   const main = path.join(PROJECT_DIR, "src", "main.ts");
-  if (process.env.ROOMCLUSTER_BUS === "memory") {
+  // Neither wants a server of its own.
+  if (process.env.ROOMCLUSTER_BUS === "memory" || process.env.NATS_URL) {
     return endAs(await runTypeScript([main, "cluster", ...args], process.env));
   }
   const nats = await withNats();
   if ("env" in nats) return endAs(await runTypeScript([main, "cluster", ...args], nats.env));
+  if (nats.named) return giveUp(nats.reason);
   say(
     `${nats.reason} The cluster runs in one process without it and forgets its rooms at the end.`,
   );
@@ -245,6 +255,7 @@ async function tool([file, ...args]) {
     return;
   }
   const nats = await withNats();
+  if ("reason" in nats && nats.named) return giveUp(nats.reason);
   if ("reason" in nats) say(nats.reason);
   const env = "env" in nats ? nats.env : process.env;
   endAs(await runTypeScript([path.resolve(file), ...args], env));

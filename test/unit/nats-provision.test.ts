@@ -241,6 +241,19 @@ describe("the order", () => {
     const found = await provision({ NATS_SERVER_BIN: named, PATH: path.join(dir, "bin") });
     expect(found).toHaveProperty("reason", expect.stringContaining("two nodes could own"));
   });
+  test("a NATS_SERVER_BIN that can not be used is named with the reason", async () => {
+    const missing = path.join(dir, "missing");
+    expect(await provision({ NATS_SERVER_BIN: missing })).toEqual({
+      reason: `NATS_SERVER_BIN (${missing}): there is no such file.`,
+      named: true,
+    });
+    const text = path.join(dir, "text");
+    await writeFile(text, "nats-server: v2.15.1");
+    expect(await provision({ NATS_SERVER_BIN: text })).toEqual({
+      reason: `NATS_SERVER_BIN (${text}): it is no program that may be run here.`,
+      named: true,
+    });
+  });
   test("then one on PATH, unless it is too old: then the newest of the cache", async () => {
     const bin = await fakeServer(path.join(dir, "bin"), "2.15.1");
     expect(await provision({ PATH: path.join(dir, "bin") })).toMatchObject({ path: bin });
