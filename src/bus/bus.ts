@@ -37,6 +37,11 @@ export interface Bus {
   ): Promise<Result<Uint8Array, BusError>>;
   /** Hears every loss and return of the connection. */
   onConnection(listener: (connected: boolean) => void): Subscription;
+  /**
+   * Leaves its server for the next one, as at a loss of the connection: for a caller who knows that
+   * the connection carries nothing although it looks whole. Does nothing without a connection.
+   */
+  redial(): void;
   /** Resolves when the server this process talks to has seen everything sent so far. */
   flush(): Promise<void>;
   close(): Promise<void>;

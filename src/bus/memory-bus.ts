@@ -178,6 +178,13 @@ class Endpoint implements Bus {
     return { close: () => void this.#listeners.delete(listener) };
   }
 
+  /** There is one network only, so what comes next is the same one. */
+  redial(): void {
+    if (!this.#connected) return;
+    this.#setConnected(false);
+    queueMicrotask(() => this.#setConnected(!this.#network.faults.isDisconnected(this.#name)));
+  }
+
   /** The network sees a message the moment it is published. */
   flush(): Promise<void> {
     return Promise.resolve();

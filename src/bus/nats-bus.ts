@@ -51,6 +51,10 @@ export class NatsBus implements Bus {
     return this.#client.onConnection(listener);
   }
 
+  redial(): void {
+    this.#client.redial();
+  }
+
   flush(): Promise<void> {
     return this.#client.flush();
   }

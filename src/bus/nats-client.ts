@@ -167,6 +167,15 @@ export class NatsClient {
     return { close: () => void this.#listeners.delete(listener) };
   }
 
+  /** Leaves this server at once, whatever it still has to take or to give. */
+  redial(): void {
+    if (!this.#connected || this.#closing) return;
+    const { observer, label: bus, server } = this;
+    observer.log.warn({ bus, server }, "leaves a NATS server that carries nothing");
+    void this.#connection.reconnect();
+    sever(this.#connection);
+  }
+
   /** Resolves also where the connection was lost meanwhile: what was sent is then gone. */
   async flush(): Promise<void> {
     if (!this.#connected) return;
@@ -256,6 +265,7 @@ export class NatsClient {
         return;
       case DebugEvents.StaleConnection:
         log.warn({ bus }, "the NATS server stopped answering");
+        sever(this.#connection);
         return;
       default:
         return;
@@ -283,6 +293,15 @@ export class NatsClient {
   #tell(connected: boolean): void {
     for (const listener of [...this.#listeners]) listener(connected);
   }
+}
+
+/**
+ * Before it leaves a server the library waits until its socket has taken everything, which a frozen
+ * one with a full socket never does, and it offers no other way (2.29.3; BU27 tells if it moves).
+ */
+function sever(connection: NatsConnection): void {
+  const inside = connection as { protocol?: { transport?: { socket?: { destroy(): unknown } } } };
+  inside.protocol?.transport?.socket?.destroy();
 }
 
 /** A view on the client's message: headers are parsed only when asked for. */

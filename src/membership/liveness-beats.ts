@@ -17,6 +17,15 @@ export interface LivenessConfig {
   readonly tickMs: number;
   /** Self-addressed echoes over the control and the data connection. */
   readonly echoMs: number;
+  /**
+   * A connection on which this many echoes in a row did not come back is redialled when the next is
+   * due: after echoMs × (echoesMissedMax + 1). One server may then be dialled in vain, and the first
+   * echo over the next one still has to be back within ageMsMax. A loop that paused has missed one
+   * at most, because it reads what came between any two.
+   */
+  readonly echoesMissedMax: number;
+  /** The thread's own connection carries while its server answers one of this many beats in a row. */
+  readonly unansweredBeatsMax: number;
   /** An age over this ends the process. */
   readonly ageMsMax: number;
   /** How long the last beat may take to leave the dying process. */
@@ -27,6 +36,8 @@ export const livenessDefaults: LivenessConfig = {
   beatMs: 250,
   tickMs: 50,
   echoMs: 500,
+  echoesMissedMax: 2,
+  unansweredBeatsMax: 4,
   ageMsMax: 3_000,
   lastWordsMs: 250,
 };
@@ -51,7 +62,8 @@ export function speakForNode(options: {
 }): { readonly close: () => void } {
   const { facts, cell, bus, clock, config } = options;
   const ages = new RunningAges(2 * config.beatMs, clock.now());
-  const look = () => ages.look(cell.counters, bus.connected, clock.now());
+  const carries = watchServer(bus, config.unansweredBeatsMax);
+  const look = () => ages.look(cell.counters, carries.now, clock.now());
   let sequence = 0;
   let told = false;
   const beat = (): void => {
@@ -68,6 +80,7 @@ export function speakForNode(options: {
       running,
     };
     bus.publish(nodeBeat(facts.process), control.encode(message));
+    carries.ask();
     if (told || Math.max(loopAgeMs, echoAgeMs) <= config.ageMsMax) return;
     told = true;
     options.overdue?.({ loopAgeMs, echoAgeMs, running });
@@ -82,6 +95,29 @@ export function speakForNode(options: {
     close: () => {
       timer.cancel();
       pings.close();
+    },
+  };
+}
+
+/**
+ * Whether a connection carries: one to a frozen server counts as up until its pongs are missed,
+ * which takes about as long as an echo may.
+ */
+function watchServer(bus: Bus, unansweredMax: number): { readonly now: boolean; ask(): void } {
+  let asking = false;
+  let unanswered = 0;
+  return {
+    get now() {
+      return bus.connected && unanswered <= unansweredMax;
+    },
+    ask: () => {
+      unanswered++;
+      if (asking) return;
+      asking = true;
+      void bus.flush().then(() => {
+        asking = false;
+        unanswered = 0;
+      });
     },
   };
 }

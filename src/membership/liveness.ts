@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { Worker } from "node:worker_threads";
-import type { Bus, Subscription } from "../bus/bus.ts";
+import type { Bus } from "../bus/bus.ts";
 import type { NatsOpenError, NatsTarget } from "../bus/nats-options.ts";
 import { InvariantViolation } from "../kernel/assert.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -120,13 +120,15 @@ function keepStamps(
     { bus: options.control, subject: nodeEcho(facts.process), name: "control" },
     { bus: options.data, subject: dataEcho("n", facts.process), name: "data" },
   ] as const;
-  const subscriptions: Subscription[] = echoes.map(({ bus, subject, name }) =>
-    bus.subscribe(subject, () => cell.echoed(name)),
+  const watched = echoes.map(({ bus, subject, name }) =>
+    watchEcho(bus, subject, {
+      missedMax: config.echoesMissedMax,
+      stamp: () => clock.now(),
+      echoed: () => cell.echoed(name),
+    }),
   );
   const sendEchoes = (): void => {
-    const stamp = clock.now();
-    for (const { bus, subject } of echoes)
-      if (bus.connected) bus.publish(subject, control.encode({ type: "echo", stamp }));
+    for (const echo of watched) echo.send();
   };
   const utilisation = loopUtilisation();
   const tick = (): void => {
@@ -138,7 +140,44 @@ function keepStamps(
   return {
     close: () => {
       for (const timer of timers) timer.cancel();
-      for (const subscription of subscriptions) subscription.close();
+      for (const echo of watched) echo.close();
+    },
+  };
+}
+
+/** Messages to oneself over one connection, which is redialled when they do not come back. */
+function watchEcho(
+  bus: Bus,
+  subject: string,
+  options: {
+    readonly missedMax: number;
+    readonly stamp: () => number;
+    readonly echoed: () => void;
+  },
+): { readonly send: () => void; readonly close: () => void } {
+  let missed = 0;
+  const send = (): void => {
+    if (!bus.connected) return;
+    if (missed >= options.missedMax) bus.redial();
+    else {
+      missed++;
+      bus.publish(subject, control.encode({ type: "echo", stamp: options.stamp() }));
+    }
+  };
+  const echoes = bus.subscribe(subject, () => {
+    missed = 0;
+    options.echoed();
+  });
+  const changes = bus.onConnection((connected) => {
+    missed = 0;
+    // The node's life may depend on how soon this one is back.
+    if (connected) send();
+  });
+  return {
+    send,
+    close: () => {
+      echoes.close();
+      changes.close();
     },
   };
 }

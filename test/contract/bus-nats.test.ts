@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Bus } from "../../src/bus/bus.ts";
+import { PAYLOAD_BYTES_MAX } from "../../src/bus/limits.ts";
 import { NatsBus } from "../../src/bus/nats-bus.ts";
 import { openNats } from "../../src/bus/nats-connection.ts";
 import { NATS_LIMITS, type NatsTarget } from "../../src/bus/nats-options.ts";
@@ -66,6 +67,43 @@ describe.skipIf(withoutNats)("NATS", () => {
     } finally {
       await nats.close();
     }
+  });
+
+  describe("a frozen NATS server whose socket is full", () => {
+    const leave = async (by: (bus: Bus) => void): Promise<number> => {
+      const nats = await startOpenNats();
+      const login = { user: "any", password: "any", inboxPrefix: "_INBOX_any" };
+      const bus = await openBus({ servers: [nats.server.url], ...login, ...LABEL });
+      try {
+        const changes: boolean[] = [];
+        bus.onConnection((connected) => changes.push(connected));
+        await bus.flush();
+        nats.server.pause();
+        // Loopback takes about 3 MB for a reader that reads nothing.
+        for (let i = 0; i < 16; i++) bus.publish("full.x", new Uint8Array(PAYLOAD_BYTES_MAX));
+        const frozenAt = performance.now();
+        by(bus);
+        const lost = (): boolean => changes.includes(false);
+        await waitUntil("the server to be left", lost, { timeoutMs: 10_000 });
+        const leftMs = performance.now() - frozenAt;
+        nats.server.resume();
+        await waitUntil("it to be found again", () => bus.connected);
+        expect(changes).toEqual([false, true]);
+        return leftMs;
+      } finally {
+        nats.server.resume();
+        await bus.close();
+        await nats.close();
+      }
+    };
+
+    it("[BU27] is left by a redial", async () => {
+      expect(await leave((bus) => bus.redial())).toBeLessThan(2 * NATS_LIMITS.pingMs);
+    });
+
+    it("[BU27] is left for its missing pongs", async () => {
+      expect(await leave(() => undefined)).toBeLessThan(6_000);
+    });
   });
 
   describe("Bus on three NATS servers with the rights of production", () => {

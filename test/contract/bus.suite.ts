@@ -223,6 +223,27 @@ export function busContract(adapter: string, start: () => Promise<BusHarness>): 
       expect(heard).toEqual(["before", "after"]);
     });
 
+    it("[BU26] redials", async () => {
+      const [a, b] = [await open("a"), await open("b")];
+      const heard = collect(a, "d.x");
+      collect(b, "d.silent");
+      const changes: boolean[] = [];
+      a.onConnection((connected) => changes.push(connected));
+      await Promise.all([a.flush(), b.flush()]);
+      const underWay = a.request("d.silent", bytes("x"), 30_000);
+      a.redial();
+      expect(await underWay).toEqual({ ok: false, error: "disconnected" });
+      await waitUntil("the connection to be back", () => a.connected, { dump: () => changes });
+      expect(changes).toEqual([false, true]);
+      await a.flush();
+      b.publish("d.x", bytes("after"));
+      await settled(heard, 1);
+      expect(b.connected).toBe(true);
+      await a.close();
+      a.redial();
+      expect(changes).toEqual([false, true, false]);
+    });
+
     it("[BU19] flushes", async () => {
       const [a, b] = [await open("a"), await open("b")];
       const heard = collect(b, "f.x");

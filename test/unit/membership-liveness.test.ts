@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Bus } from "../../src/bus/bus.ts";
 import { MemoryNetwork } from "../../src/bus/memory-bus.ts";
+import { NATS_LIMITS } from "../../src/bus/nats-options.ts";
 import { processId, roomId } from "../../src/kernel/ids.ts";
 import { ManualClock } from "../../src/kernel/manual-clock.ts";
 import { seededRandom } from "../../src/kernel/random.ts";
@@ -163,6 +164,66 @@ describe("beats", () => {
     await clock.run(1_000, 10);
     expect(beats.at(-1)?.echoAgeMs).toBeLessThanOrEqual(500);
     await liveness.close();
+  });
+
+  test("[MS33] echoes are missed only while the thread's own server answers", async () => {
+    const { clock, controlNet } = cluster();
+    const cell = new LivenessCell();
+    const told: Overdue[] = [];
+    const bus = controlNet.open("live");
+    const { flush } = bus;
+    bus.flush = () => new Promise(() => undefined);
+    const ticking = clock.every(50, () => cell.tick());
+    const overdue = (one: Overdue): void => void told.push(one);
+    const parts = { facts, cell, bus, clock, config: livenessDefaults, overdue };
+    const speaking = speakForNode(parts);
+    await clock.run(10_000, 10);
+    expect(told).toEqual([]);
+    speaking.close();
+    bus.flush = flush;
+    const again = speakForNode(parts);
+    await clock.run(3_000, 10);
+    expect(told).toEqual([]);
+    await clock.run(500, 10);
+    expect(told).toMatchObject([{ echoAgeMs: 3_250 }]);
+    again.close();
+    ticking.cancel();
+  });
+
+  test("[MS38] a connection that brings no echo back is redialled, and only that one", async () => {
+    const { clock, controlNet, dataNet, beats } = cluster();
+    const [own, data] = [controlNet.open("n1"), dataNet.open("n1")];
+    const liveness = startInlineLiveness({
+      facts,
+      clock,
+      control: own,
+      data,
+      measure: () => ({ rooms: 0, sessions: 0, egressBytesPerS: 0, draining: false }),
+    });
+    const changes: string[] = [];
+    own.onConnection((connected) => changes.push(`control ${connected} at ${clock.now()}`));
+    data.onConnection((connected) => changes.push(`data ${connected} at ${clock.now()}`));
+    await clock.run(10_100, 10);
+    expect(changes).toEqual([]);
+    dataNet.faults.link("n1", "n1").cut = true;
+    await clock.run(1_390, 10);
+    expect(changes).toEqual([]);
+    await clock.run(20, 10);
+    // The last echo that came back is of 10 s.
+    expect(changes).toEqual(["data false at 11500", "data true at 11500"]);
+    expect(beats.at(-1)?.echoAgeMs).toBeLessThanOrEqual(1_500);
+    dataNet.faults.heal();
+    await clock.run(1_000, 10);
+    expect(beats.at(-1)?.echoAgeMs).toBeLessThanOrEqual(500);
+    expect(changes).toHaveLength(2);
+    await liveness.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  test("[MS38] the redial and a dial in vain leave time for an echo", () => {
+    const { echoMs, echoesMissedMax, ageMsMax, beatMs } = livenessDefaults;
+    const backMs = echoMs * (echoesMissedMax + 1) + NATS_LIMITS.dialMsMax;
+    expect(backMs + beatMs).toBeLessThan(ageMsMax);
   });
 
   test("[MS32] an age over 3 s is told once, after a beat that says it", async () => {
