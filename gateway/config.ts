@@ -55,7 +55,7 @@ export interface GatewayConfig {
   readonly locateMsMax: number;
   readonly seekMsMin: number;
   readonly seekMsMax: number;
-  /** Between two reads of a tail where the first showed nothing new. */
+  /** Between two reads of a tail where the first showed nothing new; twice as long each time. */
   readonly rereadMsMin: number;
 
   readonly watchMs: number;
@@ -64,6 +64,7 @@ export interface GatewayConfig {
   readonly roomsMax: number;
   readonly suspendedMs: number;
   readonly suspendedRepeatMs: number;
+  /** Image of one room: state, members and rows. Clients take payloads of up to 8 MiB (PR3). */
   readonly snapshotBytesMax: number;
 
   readonly rowsFrameMax: number;
@@ -140,7 +141,7 @@ export const GATEWAY_DEFAULTS: GatewayConfig = {
   roomsMax: 4_096,
   suspendedMs: 1_500,
   suspendedRepeatMs: 5_000,
-  snapshotBytesMax: 4 * 1024 * 1024,
+  snapshotBytesMax: 8 * 1024 * 1024,
   rowsFrameMax: 96,
   cellHysteresisM: 2,
   newsMax: 1_024,

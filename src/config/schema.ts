@@ -84,8 +84,11 @@ export const nodeSchema = z
      * up to so many records (about 20 us each) before the room serves again.
      */
     snapshotRecords: count(16, 65_536).default(256),
-    /** State of one room. A takeover moves that much, and so does a join without a cursor. */
-    stateBytesMax: bytes(1024, 4 * 1024 * 1024).default(1024 * 1024),
+    /**
+     * State of one room. A takeover moves that much, and so does a join without a cursor. With 4,096
+     * members of the longest names it still fits into what gateways and clients take, 8 MiB.
+     */
+    stateBytesMax: bytes(1024, 3 * 1024 * 1024).default(1024 * 1024),
   })
   .prefault({});
 
@@ -108,11 +111,14 @@ export const gatewaySchema = z
     helloMsMax: ms(500, 60_000).default(5_000),
     /** Silence of three times this closes a socket. Shorter: more pings from mobile devices. */
     pingMs: ms(500, 60_000).default(5_000),
-    /** Allowance of one connection, all messages together; a burst of 2 s is let through. */
-    messagesPerSecond: count(1, 10_000).default(60),
-    bytesPerSecond: bytes(1024, 16 * 1024 * 1024).default(64 * 1024),
-    commandsPerSecond: count(1, 10_000).default(20),
-    signalsPerSecond: count(1, 10_000).default(10),
+    /**
+     * Allowance of one connection, all messages together; a burst of 2 s is let through. What is over
+     * is refused, and who goes on is closed for good, so the least is what the SDK keeps below.
+     */
+    messagesPerSecond: count(40, 10_000).default(60),
+    bytesPerSecond: bytes(64 * 1024, 16 * 1024 * 1024).default(64 * 1024),
+    commandsPerSecond: count(20, 10_000).default(20),
+    signalsPerSecond: count(10, 10_000).default(10),
     posesPerSecond: count(1, 120).default(30),
     /** A session can be resumed so long after its join. Longer: a stolen token works for longer. */
     sessionTokenMs: ms(60_000, 7 * 86_400_000).default(12 * 3_600_000),

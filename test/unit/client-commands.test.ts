@@ -1,9 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { GATEWAY_DEFAULTS } from "../../gateway/config.ts";
 import { CommandLost, CommandRefused } from "../../src/client/client.ts";
 import { CommandLog } from "../../src/client/command-log.ts";
 import { clientDefaults } from "../../src/client/limits.ts";
 import { Pace } from "../../src/client/pace.ts";
+import { gatewaySchema } from "../../src/config/schema.ts";
 import { decode } from "../../src/protocol/msgpack.ts";
 import { inRoom, joined, LATER, record, reply, settle, snapshot } from "../support/fake-gateway.ts";
 
@@ -302,4 +304,23 @@ test("[CL25] [CL31] whatever is lost, numbers reach the room in order and each o
   );
   expect(applied).toBeGreaterThan(1_000);
   expect(lostOnTheWay, "the property must have lost some").toBeGreaterThan(100);
+});
+
+test("[CL33] no operator can set a gateway below what this client may send", () => {
+  const least = (knob: string): number => {
+    let value = 1;
+    while (!gatewaySchema.safeParse({ [knob]: value }).success) value++;
+    return value;
+  };
+  const { commandsPerSecond, commandsBurst, signalsPerSecond, signalsBurst } = clientDefaults;
+  const { commandBytesPerToken } = clientDefaults;
+  const seconds = GATEWAY_DEFAULTS.burstSeconds;
+  expect(least("commandsPerSecond")).toBeGreaterThan(commandsPerSecond);
+  expect(least("commandsPerSecond") * seconds).toBeGreaterThan(commandsBurst);
+  expect(least("signalsPerSecond")).toBeGreaterThan(signalsPerSecond);
+  expect(least("signalsPerSecond") * seconds).toBeGreaterThan(signalsBurst);
+  expect(least("messagesPerSecond")).toBeGreaterThan(commandsPerSecond + signalsPerSecond);
+  expect(least("messagesPerSecond") * seconds).toBeGreaterThan(commandsBurst + signalsBurst);
+  expect(least("bytesPerSecond")).toBeGreaterThan(commandsPerSecond * commandBytesPerToken);
+  expect(least("bytesPerSecond") * seconds).toBeGreaterThan(commandsBurst * commandBytesPerToken);
 });

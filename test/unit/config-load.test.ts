@@ -169,7 +169,7 @@ describe("knobs", () => {
 
   test.each([
     [
-      { gateway: { payloadBytesMax: 17 * 1024, bytesPerSecond: 8 * 1024 } },
+      { gateway: { payloadBytesMax: 256 * 1024, bytesPerSecond: 64 * 1024 } },
       ["bytesPerSecond", "payloadBytesMax"],
     ],
     [{ gateway: { messagesPerSecond: 49 } }, ["messagesPerSecond", "posesPerSecond"]],

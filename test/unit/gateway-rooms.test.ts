@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { GATEWAY_DEFAULTS } from "../../gateway/config.ts";
+import { Replica } from "../../gateway/replica.ts";
+import { SnapshotParts } from "../../gateway/snapshot-parts.ts";
+import { nodeSchema } from "../../src/config/schema.ts";
+import { personId } from "../../src/kernel/ids.ts";
+import { gatewayToClient } from "../../src/protocol/client-messages.ts";
 import { control } from "../../src/protocol/control-messages.ts";
+import { MEMBERS_MAX, SNAPSHOT_PART_BYTES } from "../../src/protocol/room-messages.ts";
 import { routes } from "../../src/protocol/subjects.ts";
 import { type FakeRoom, member, rowAt } from "../support/fake-room.ts";
 import { GATEWAY, GatewayRig, NODE2, ROOM } from "../support/gateway-rig.ts";
@@ -340,6 +347,41 @@ describe("the replica", () => {
     });
     await rig.run(10);
     expect(client.got("snapshot").map((snapshot) => snapshot.index)).toEqual([index]);
+  });
+
+  it("[GW22] takes the largest image that a room may be set to have, and so does a client", () => {
+    const stateBytesMax = 3 * 1024 * 1024;
+    expect(nodeSchema.safeParse({ stateBytesMax: stateBytesMax + 1 }).success).toBe(false);
+    const rig = new GatewayRig();
+    rig.room.state = { all: new Uint8Array(stateBytesMax - 10) };
+    // Characters that take three bytes each, as many as these texts may have.
+    const text = (length: number) => "\u4e16".repeat(length);
+    const profile = { name: text(48), color: 0xffffff, model: text(32) };
+    const person = personId(text(128));
+    for (let slot = 0; slot < MEMBERS_MAX; slot++) {
+      rig.room.members.push(member(slot, 200, { person, profile, role: "performer" }));
+      rig.room.rows.push(rowAt(slot, 1, 1, 200));
+    }
+    const whole = rig.room.image();
+    const data = whole.type === "snapshot" ? whole.data : new Uint8Array();
+    const parts = new SnapshotParts(GATEWAY_DEFAULTS.snapshotBytesMax);
+    const count = Math.ceil(data.length / SNAPSHOT_PART_BYTES);
+    let outcome: ReturnType<SnapshotParts["add"]> | undefined;
+    for (let part = 0; part < count; part++)
+      outcome = parts.add({
+        type: "snapshot",
+        room: ROOM,
+        epoch: rig.room.epoch,
+        index: 1,
+        part,
+        parts: count,
+        data: data.subarray(part * SNAPSHOT_PART_BYTES, (part + 1) * SNAPSHOT_PART_BYTES),
+      });
+    if (outcome?.kind !== "whole") throw new Error(`the image is ${outcome?.kind}`);
+    const replica = new Replica();
+    replica.reset(1, outcome.image);
+    const told = { type: "snapshot", channel: 0, ...replica.snapshot() } as const;
+    expect(gatewayToClient.encode(told).length).toBeLessThan(8 * 1024 * 1024);
   });
 
   it("[GW23] ignores rows of unknown slots and of other generations", async () => {
