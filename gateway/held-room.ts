@@ -88,7 +88,7 @@ export class HeldRoom {
   /** A message that says it is about this room, from a process that may or may not own it. */
   receive(from: ProcessId, message: FromRoom): void {
     const { metrics } = this.#deps.observer;
-    if (message.type === "moved") return this.route.heard(undefined);
+    if (message.type === "moved") return this.route.heard("moved");
     if (message.type === "stale") return this.#stale(from, message.epoch);
     const standing = this.route.judge(message.epoch);
     if (standing === "stale") {
@@ -118,7 +118,7 @@ export class HeldRoom {
   /** A node where the room is not says so with the epoch that it was addressed by. */
   #stale(from: ProcessId, epoch: Epoch): void {
     const gone = from === this.route.owner && epoch === this.route.floor;
-    this.route.heard(gone ? undefined : epoch);
+    this.route.heard(gone ? "gone" : epoch);
   }
 
   /** Batches from this process were lost; some of them may have been about this room. */

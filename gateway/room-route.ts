@@ -45,6 +45,9 @@ export class RoomRoute {
   #readAgain = false;
   #readDueAt: number | undefined;
   #readTries = 0;
+  /** Reads in a row that showed nothing new, and the highest epoch that somebody spoke for. */
+  #unchanged = 0;
+  #claimed: Epoch = EPOCH_NONE;
   #seeking = false;
   #seekDueAt = 0;
   #seekTries = 0;
@@ -77,12 +80,29 @@ export class RoomRoute {
     return order === 0 ? "current" : order < 0 ? "stale" : "ahead";
   }
 
-  /** Somebody claims that ownership moved to `epoch` (undefined: without saying where). */
-  heard(epoch: Epoch | undefined): void {
-    if (epoch !== undefined && epochCompare(epoch, this.#floor) <= 0) return;
+  /**
+   * A reason to read the tail: somebody speaks for an epoch, the owner says that it `moved` the
+   * room, or the room is nowhere to be found (`gone`).
+   */
+  heard(reason: Epoch | "moved" | "gone"): void {
+    if (typeof reason === "number") {
+      if (epochCompare(reason, this.#floor) <= 0) return;
+      if (epochCompare(reason, this.#claimed) > 0) {
+        this.#claimed = reason;
+        this.#hurry();
+      }
+    } else if (reason === "moved") this.#hurry();
     // A claim that the tail did not bear out is not checked again at once, however often it comes.
     if (this.#reading || this.#readDueAt !== undefined) this.#readAgain = true;
     else void this.#read();
+  }
+
+  /** News is worth a look soon, however often there was none. */
+  #hurry(): void {
+    this.#unchanged = 0;
+    if (this.#readDueAt === undefined) return;
+    const { clock, config } = this.#deps;
+    this.#readDueAt = Math.min(this.#readDueAt, clock.now() + config.rereadMsMin);
   }
 
   /** Does what is due. `needed`: there is no owner, or none that can be heard. */
@@ -119,8 +139,13 @@ export class RoomRoute {
     const moved = owned !== undefined && epochCompare(owned.epoch, this.#floor) > 0;
     const outcome = moved ? "moved" : "same";
     observer.metrics.add("roomcluster_gateway_tail_reads_total", 1, { outcome });
-    this.#readDueAt = moved ? undefined : clock.now() + config.rereadMsMin;
-    if (!moved) return;
+    if (!moved) {
+      const waitMs = Math.min(config.rereadMsMin * 2 ** this.#unchanged++, config.seekMsMax);
+      this.#readDueAt = clock.now() + waitMs;
+      return;
+    }
+    this.#unchanged = 0;
+    this.#readDueAt = undefined;
     this.#floor = owned.epoch;
     this.#owner = owned.owner;
     this.#events.moved(owned.epoch, owned.owner);
@@ -141,7 +166,7 @@ export class RoomRoute {
     else this.#problem = "room_unavailable";
     this.#seekDueAt = clock.now() + Math.min(waitMs, config.seekMsMax);
     // Whatever placement says, the tail decides; it may also know what placement does not.
-    if (!this.#released) this.heard(undefined);
+    if (!this.#released) this.heard("gone");
   }
 
   #located(located: Extract<ReturnType<typeof decodeControl>, { type: "located" }>): number {

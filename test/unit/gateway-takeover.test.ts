@@ -48,6 +48,30 @@ describe("another seat", () => {
   });
 });
 
+describe("a room that nobody owns", () => {
+  it("[GW16] reads its tail ever more rarely, and soon when a new owner is heard of", async () => {
+    const rig = new GatewayRig();
+    await rig.joined();
+    const before = rig.journal.reads;
+    for (let at = 0; at < 200; at++) {
+      rig.room.say(GATEWAY, { type: "stale" });
+      await rig.run(50);
+    }
+    const reads = rig.journal.reads - before;
+    expect(reads).toBeGreaterThan(8);
+    expect(reads, "in ten seconds").toBeLessThan(25);
+    const next = rig.takeOver();
+    next.tick(GATEWAY);
+    await rig.run(160);
+    expect(next.heard("watch").length, "not after a second").toBeGreaterThan(0);
+    // What an owner that lies claims next is a reason as well, but no more often than before.
+    const settled = rig.journal.reads;
+    rig.room.say(GATEWAY, { type: "stale" });
+    await rig.run(1_000);
+    expect(rig.journal.reads - settled).toBeLessThan(4);
+  });
+});
+
 describe("commands and takeovers", () => {
   it("[GW27] marks what an earlier owner was sent, and only that", async () => {
     const rig = new GatewayRig();
