@@ -98,19 +98,8 @@ async function gather(): Promise<void> {
     rooms.map((room) => cluster.owned(room, ({ owner }) => owner?.startsWith("node-1.") === true)),
   );
   await cluster.restart(spare);
-  await standby(spare);
-}
-
-/** The spare is alive in placement's eyes, or the next kill would measure its start. */
-async function standby(name: string): Promise<void> {
-  await waitUntil(
-    `${name} stands by`,
-    async () => {
-      const nodes = await cluster.nodes().catch(() => []);
-      return nodes.some((node) => node.id === cluster.member(name).id && node.state === "alive");
-    },
-    { timeoutMs: 20_000, dump: () => cluster.dump() },
-  );
+  // Or the next kill would measure its start.
+  await cluster.standsBy(spare);
 }
 
 async function killOwner(kill: number): Promise<void> {
@@ -133,7 +122,7 @@ async function killOwner(kill: number): Promise<void> {
   const { p50, p99, max } = rounded(took.summary());
   say(`kill ${kill}/${kills} of ${victim}, ${owned} rooms: p50 ${p50}, p99 ${p99}, max ${max} ms`);
   await cluster.restart(victim);
-  await standby(victim);
+  await cluster.standsBy(victim);
   // Commands that waited are answered before the next kill, as in a show that goes on.
   const acked = crew.sailors.reduce((sum, s) => sum + s.acked.size, 0);
   await waitUntil(

@@ -183,6 +183,18 @@ export class Cluster {
     return old;
   }
 
+  /** The node is alive in placement's eyes. */
+  async standsBy(name: string): Promise<void> {
+    await waitUntil(
+      `${name} stands by`,
+      async () => {
+        const nodes = await this.nodes().catch(() => []);
+        return nodes.some((node) => node.id === this.member(name).id && node.state === "alive");
+      },
+      { timeoutMs: 20_000, dump: () => this.dump() },
+    );
+  }
+
   /** The value of a metric summed over labels that contain `label`. */
   async metric(member: string, name: string, label = ""): Promise<number> {
     const text = await this.#httpOf(member).then((url) => fetch(`${url}/metrics`));
