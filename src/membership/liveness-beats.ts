@@ -19,12 +19,12 @@ export interface LivenessConfig {
   readonly echoMs: number;
   /**
    * A connection on which this many echoes in a row did not come back is redialled when the next is
-   * due: after echoMs × (echoesMissedMax + 1). One server may then be dialled in vain, and the first
-   * echo over the next one still has to be back within ageMsMax. A loop that paused has missed one
-   * at most, because it reads what came between any two.
+   * due: after echoMs × (echoesMissedMax + 1). One server may then be dialled in vain, and the
+   * first echo over the next one still has to be back within ageMsMax. A loop that paused has missed
+   * one at most, because it reads what came between any two.
    */
   readonly echoesMissedMax: number;
-  /** The thread's own connection carries while its server answers one of this many beats in a row. */
+  /** The thread's own connection carries while its server answers one of so many beats in a row. */
   readonly unansweredBeatsMax: number;
   /** An age over this ends the process. */
   readonly ageMsMax: number;

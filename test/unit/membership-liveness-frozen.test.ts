@@ -37,7 +37,7 @@ async function spawn(): Promise<void> {
   ended.catch(() => undefined);
 }
 
-/** What a server lists as the names of its clients: `live:<node>`, `control:<node>`, `data:<node>`. */
+/** The names of a server's clients: `live:<node>`, `control:<node>`, `data:<node>`. */
 async function connectionsOf(server: NatsServer): Promise<Set<string>> {
   const answer = await fetch(`http://127.0.0.1:${server.ports.http}/connz?limit=1000`);
   const { connections } = (await answer.json()) as { connections: { name?: string }[] };
