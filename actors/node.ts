@@ -12,6 +12,7 @@ import type { Observer } from "../src/observe/observer.ts";
 import { type ControlOf, decodeControl, type Proposal } from "../src/protocol/control-messages.ts";
 import { gatewayToRoom, roomToGateway, type ToRoom } from "../src/protocol/room-messages.ts";
 import { gatewayInbox, nodeControl, nodeInbox } from "../src/protocol/subjects.ts";
+import { DeathCheck } from "./death-check.ts";
 import { HandOvers } from "./hand-overs.ts";
 import type { RoomStart } from "./room/claim.ts";
 import type { World } from "./room/define-room.ts";
@@ -93,6 +94,7 @@ export class Node {
    */
   #lastNumber = 0;
   readonly #toldStale = new Map<string, number>();
+  readonly #deathCheck: DeathCheck;
   readonly #announcer: RouteAnnouncer;
   readonly #takeovers: Takeovers;
   readonly #handOvers: HandOvers;
@@ -107,6 +109,7 @@ export class Node {
     this.#ports = ports;
     this.#config = config;
     this.#worlds = new Map(worlds.map((world) => [world.name, world]));
+    this.#deathCheck = new DeathCheck(ports.journal, ports.observer.log);
     this.#takeovers = new Takeovers(ports.clock);
     this.#handOvers = new HandOvers({
       ...ports,
@@ -198,12 +201,12 @@ export class Node {
     if (message?.type === "drain")
       void this.drain(message.deadlineMs).then(() => this.#ports.drained?.());
     if (message?.type === "declaredDead" && message.process === this.#ports.self)
-      this.#declaredDead();
+      void this.#declaredDead();
   }
 
-  /** Its rooms are others' already, and it would never get another one. */
-  #declaredDead(): void {
-    if (this.#closed) return;
+  /** Where its rooms are others' already: it would never get another one. */
+  async #declaredDead(): Promise<void> {
+    if (!(await this.#deathCheck.confirms(this.#rooms.values())) || this.#closed) return;
     const { observer, declaredDead } = this.#ports;
     observer.log.error({}, "Placement holds this node dead: it ends, so that a new one can start.");
     if (declaredDead) declaredDead();
