@@ -225,14 +225,17 @@ export class Node {
 
   #obey({ room, world, replaces }: Proposal): string {
     if (this.#closed) return "closed";
-    if (this.draining) return "draining";
     const hosted = this.#rooms.get(room);
     if (hosted) {
       const { epoch } = hosted;
       // An owner that is told of a newer epoch than its own lost the room without noticing yet.
-      if (epoch === undefined || epochCompare(epoch, replaces) >= 0) return "hosted";
+      const own = epoch === undefined || epochCompare(epoch, replaces) >= 0;
+      // Placement does not know who serves here.
+      if (own && epoch !== undefined) this.#announcer.serve(room, epoch);
+      if (own) return "hosted";
       hosted.stop();
     }
+    if (this.draining) return "draining";
     const type = this.#worlds.get(world);
     if (!type) return "unknown_world";
     if (this.#rooms.size >= this.#config.roomsMax) return "full";

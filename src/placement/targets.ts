@@ -49,7 +49,7 @@ export class Targets {
     now: number,
   ): ProcessId | undefined {
     const { owner, crashedOn } = line;
-    // It may serve the room and only not be heard: then it just says so again.
+    // It may serve the room and only not have been heard: then it tells its route again (SV6).
     const first = reason === "orphan" && tried.size === 0;
     if (first && owner !== undefined && !crashedOn.includes(owner)) return owner;
     const fresh =

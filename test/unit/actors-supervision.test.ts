@@ -145,6 +145,24 @@ describe("supervision", () => {
       expect(Math.abs((after[i] ?? -99) - due), `${after}`).toBeLessThanOrEqual(2);
   });
 
+  it("[SV6] whoever is proposed a room that it serves tells its route again", async () => {
+    const { harness, node } = await serve();
+    await harness.run(5_000);
+    const epoch = currentEpoch(harness);
+    const told: number[] = [];
+    harness.control.open("listener").subscribe("c.route.>", ({ data }) => {
+      const message = decodeControl(data);
+      if (message?.type !== "route" || message.owner !== node.id) return;
+      for (const route of message.routes) told.push(route.epoch);
+    });
+    harness.propose(node, counter, epoch);
+    await harness.run(5);
+    expect(told).toEqual([epoch]);
+    await harness.run(200);
+    expect(told.length).toBeGreaterThanOrEqual(4);
+    expect(currentEpoch(harness), "it claims nothing").toBe(epoch);
+  });
+
   it("[SV10] the index hears of a takeover when the rush is over", async () => {
     const { harness } = await serve();
     const next = harness.node("node-b", [counter]);
