@@ -4,7 +4,7 @@ import { gatewayToClient } from "../src/protocol/client-messages.ts";
 import type { RoomRecord, ToRoom } from "../src/protocol/room-messages.ts";
 import type { GatewayConfig } from "./config.ts";
 import type { News } from "./news.ts";
-import { encodeReplay, joinRecords, planResume } from "./replay.ts";
+import { encodeReplay, joinRecords, Profiles, planResume } from "./replay.ts";
 import type { Replica } from "./replica.ts";
 import type { RoomRoute } from "./room-route.ts";
 import type { Session } from "./session.ts";
@@ -26,10 +26,12 @@ export interface AdmissionDeps {
 /** Lets sessions in whom the room has confirmed: each with all that it missed, or a snapshot. */
 export class Admission {
   readonly #deps: AdmissionDeps;
+  readonly #profiles: Profiles;
   #requests = 0;
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps;
+    this.#profiles = new Profiles(deps.replica);
   }
 
   /** Where the replica has come far enough. */
@@ -70,7 +72,9 @@ export class Admission {
     const { viewer, init } = session;
     const { seat } = viewer;
     if (!seat) return;
-    const replay = records && encodeReplay(records, replica, viewer, config.replayBytesMax);
+    const limits = { epoch: replica.epoch, bytesMax: config.replayBytesMax };
+    const replay =
+      records && encodeReplay(records, this.#profiles.for(init.channel), viewer, limits);
     const joined = gatewayToClient.encode({
       type: "joined",
       channel: init.channel,

@@ -45,34 +45,54 @@ export function joinRecords(
   return whole && records.length === until - after ? records : undefined;
 }
 
+/** How everybody looks, which no record tells: encoded once for each channel while it holds. */
+export class Profiles {
+  readonly #replica: Replica;
+  readonly #encoded = new Map<number, readonly Uint8Array[]>();
+  #version = -1;
+
+  constructor(replica: Replica) {
+    this.#replica = replica;
+  }
+
+  for(channel: number): readonly Uint8Array[] {
+    const { members, membersVersion } = this.#replica;
+    if (this.#version !== membersVersion) this.#encoded.clear();
+    this.#version = membersVersion;
+    let messages = this.#encoded.get(channel);
+    if (!messages) {
+      messages = [...members.values()].flatMap(({ slot, generation, profile }) =>
+        profile
+          ? [gatewayToClient.encode({ type: "profile", channel, slot, generation, profile })]
+          : [],
+      );
+      this.#encoded.set(channel, messages);
+    }
+    return messages;
+  }
+}
+
 /**
  * What a resumed client is told after `joined`: the records it missed, then how everybody looks
- * now, which no record tells. Undefined where that is more than `bytesMax`.
+ * now. Undefined where that is more than `bytesMax`.
  */
 export function encodeReplay(
   records: readonly RoomRecord[],
-  replica: Replica,
+  profiles: readonly Uint8Array[],
   to: Listener & { readonly channel: number },
-  bytesMax: number,
+  limits: { readonly epoch: Epoch; readonly bytesMax: number },
 ): Uint8Array[] | undefined {
   const { channel } = to;
-  const epoch: Epoch = replica.epoch;
+  const { epoch, bytesMax } = limits;
   const messages: Uint8Array[] = [];
   let bytes = 0;
+  for (const { length } of profiles) bytes += length;
   for (const record of records) {
-    const message = gatewayToClient.encode({
-      type: "record",
-      channel,
-      epoch,
-      record: recordFor(record, to),
-    });
+    if (bytes > bytesMax) return undefined;
+    const told = recordFor(record, to);
+    const message = gatewayToClient.encode({ type: "record", channel, epoch, record: told });
     messages.push(message);
     bytes += message.length;
-    if (bytes > bytesMax) return undefined;
   }
-  for (const { slot, generation, profile } of replica.members.values()) {
-    if (!profile) continue;
-    messages.push(gatewayToClient.encode({ type: "profile", channel, slot, generation, profile }));
-  }
-  return messages;
+  return bytes > bytesMax ? undefined : [...messages, ...profiles];
 }

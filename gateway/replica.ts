@@ -30,6 +30,8 @@ export class Replica {
   tickHz = 10;
   /** Rises with every change that a snapshot would show. */
   version = 0;
+  /** Rises when somebody comes, goes or looks different. */
+  membersVersion = 0;
   #state: unknown = null;
   #ready = false;
   readonly #members = new Map<number, Member>();
@@ -76,6 +78,7 @@ export class Replica {
   /** Starts over from an image at `index`. */
   reset(index: number, image: RoomImage): void {
     this.#members.clear();
+    this.membersVersion++;
     this.#known.fill(0);
     this.#slots = undefined;
     this.#state = image.state;
@@ -103,10 +106,13 @@ export class Replica {
     if (record.index > this.index + 1) return "gap";
     this.version++;
     if (!applyPatches(this.#state, ownValues(record.patches))) return "diverged";
-    // Somebody may come and go within one record; nobody goes and comes back to the same seat.
-    for (const member of record.joined) this.#seat(member);
+    // In the order that clients keep to (PR18), so that both know the same members.
     for (const seat of record.left) if (this.seats(seat)) this.#members.delete(seat.slot);
-    if (record.left.length > 0) this.#slots = undefined;
+    for (const member of record.joined) this.#seat(member);
+    if (record.left.length > 0) {
+      this.membersVersion++;
+      this.#slots = undefined;
+    }
     if (this.#members.size > MEMBERS_MAX) return "diverged";
     this.index = record.index;
     this.at = record.at;
@@ -117,6 +123,7 @@ export class Replica {
     const member = this.#members.get(seat.slot);
     if (!member || member.generation !== seat.generation) return false;
     this.#members.set(seat.slot, { ...member, profile });
+    this.membersVersion++;
     this.version++;
     return true;
   }
@@ -161,6 +168,7 @@ export class Replica {
     const before = this.#members.get(member.slot);
     if (before?.generation !== member.generation) this.#known[member.slot] = 0;
     this.#members.set(member.slot, member);
+    this.membersVersion++;
     this.#slots = undefined;
   }
 
