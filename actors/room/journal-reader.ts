@@ -81,6 +81,8 @@ export async function recoverRoom(
     const recovered = await readRoom(ports, room, world, owned.claim, leader, learned);
     learned = undefined;
     if (!wanted()) return "abandoned";
+    // A restore came in between: what was read is of two times, and a hole no sign of damage.
+    if (journal.generation !== epochGeneration(owned.epoch)) return "replaced";
     if (recovered === "broken" && leader) {
       // A journal that a later owner, or a late trim, cuts while it is read looks broken.
       const standing = await readStanding(journal, room, owned.epoch);

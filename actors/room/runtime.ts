@@ -71,7 +71,8 @@ export class RoomRuntime {
       recover: () => this.#guard(this.#recover(++this.#turn)),
       activate: () => {
         try {
-          this.#activate(++this.#turn);
+          this.#turn++;
+          this.#activate();
         } catch (error) {
           this.#crashed(error);
         }
@@ -240,13 +241,13 @@ export class RoomRuntime {
   }
 
   /** What this turn asks of the stores comes back to this turn, or to nobody. */
-  #asker(epoch: Epoch): Asker {
+  #asker(epoch: Epoch, where: "append" | "verify" = "append"): Asker {
     const turn = this.#turn;
     return {
       epoch,
       current: () => turn === this.#turn,
       decide: (message) => this.#decide(message),
-      fenced: () => this.#fenced("append"),
+      fenced: () => this.#fenced(where),
     };
   }
 
@@ -289,7 +290,7 @@ export class RoomRuntime {
     this.#lifecycle.send({ type: "RECOVERED" });
   }
 
-  #activate(turn: number): void {
+  #activate(): void {
     const { clock, config, journal, random, self } = this.#host;
     const claimed = this.#claimed;
     const recovered = this.#recovered;
@@ -307,9 +308,8 @@ export class RoomRuntime {
       records: recovered.told,
       moment: this.#moment(),
     });
-    this.#verification = new Verification(journal, this.room, claimed.epoch, () => {
-      if (turn === this.#turn) this.#fenced("verify");
-    });
+    const asker = this.#asker(claimed.epoch, "verify");
+    this.#verification = new Verification(journal, this.room, claimed.epoch, asker);
     const periodMs = 1000 / this.world.tickHz;
     const tick = clock.every(
       periodMs,
@@ -345,9 +345,17 @@ export class RoomRuntime {
     if (turn === this.#turn) this.#decide({ type: "later", command, body });
   }
 
-  /** Ports answer with values; whatever is thrown below is a bug, and the room's own. */
+  /** Ports answer with values; whatever is thrown below is a bug, and the room's own while its turn lasts. */
   #guard(work: Promise<void>): void {
-    work.catch((error) => this.#crashed(error));
+    const turn = this.#turn;
+    work.catch((error) => {
+      if (turn === this.#turn) return this.#crashed(error);
+      const { room } = this;
+      this.#host.observer.log.error(
+        { room, err: error },
+        "work of an ownership that is over threw",
+      );
+    });
   }
 
   #moment = () => ({ now: this.#host.clock.now(), wallNow: this.#host.clock.wallNow() });

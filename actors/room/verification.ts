@@ -2,6 +2,7 @@ import type { Journal } from "../../src/journal/journal.ts";
 import type { Epoch } from "../../src/kernel/epoch.ts";
 import type { RoomId } from "../../src/kernel/ids.ts";
 import { readStanding } from "./journal-reader.ts";
+import type { Asker } from "./journal-work.ts";
 
 /**
  * A lower epoch is an old leader that answers during a change of leaders, or a journal that was
@@ -14,24 +15,35 @@ export class Verification {
   readonly #journal: Pick<Journal, "readTail">;
   readonly #room: RoomId;
   readonly #epoch: Epoch;
-  readonly #fenced: () => void;
+  readonly #asker: Pick<Asker, "current" | "fenced">;
   #reading = false;
+  /** Asked for while a read was on its way, which may have seen the tail before. */
+  #again = false;
   #lowerTails = 0;
 
-  constructor(journal: Pick<Journal, "readTail">, room: RoomId, epoch: Epoch, fenced: () => void) {
+  constructor(
+    journal: Pick<Journal, "readTail">,
+    room: RoomId,
+    epoch: Epoch,
+    asker: Pick<Asker, "current" | "fenced">,
+  ) {
     this.#journal = journal;
     this.#room = room;
     this.#epoch = epoch;
-    this.#fenced = fenced;
+    this.#asker = asker;
   }
 
   async ask(): Promise<void> {
+    this.#again = this.#reading;
     if (this.#reading) return;
     this.#reading = true;
     const standing = await readStanding(this.#journal, this.#room, this.#epoch);
     this.#reading = false;
-    if (standing === "unavailable") return;
-    this.#lowerTails = standing === "unknown_to_tail" ? this.#lowerTails + 1 : 0;
-    if (standing === "replaced" || this.#lowerTails === LOWER_TAILS_MAX) this.#fenced();
+    if (!this.#asker.current()) return;
+    if (standing !== "unavailable")
+      this.#lowerTails = standing === "unknown_to_tail" ? this.#lowerTails + 1 : 0;
+    if (standing === "replaced" || this.#lowerTails === LOWER_TAILS_MAX)
+      return this.#asker.fenced();
+    if (this.#again) return this.ask();
   }
 }

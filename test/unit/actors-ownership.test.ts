@@ -144,6 +144,23 @@ describe("ownership", () => {
     expect(node.node.stats().rooms, "has read the tail").toBe(0);
   });
 
+  it("[OW6] a newer sender is not believed less because a read is on its way", async () => {
+    const { harness, gateway, node } = await serve();
+    await harness.run(10);
+    Object.assign(node.stores.faults, { latencyMsMin: 100, latencyMsMax: 100 });
+    gateway.send({ type: "watch", index: 0 }, epochAt(1, 999));
+    await harness.run(110);
+    // The tail is read by then, and the answer is on its way back.
+    const next = harness.node("node-b", [counter]);
+    harness.propose(next, counter, gateway.epoch);
+    await harness.run(30);
+    gateway.send({ type: "watch", index: 0 }, currentEpoch(harness));
+    await harness.run(70);
+    expect(node.node.stats().rooms, "the answer was of before").toBe(1);
+    await harness.run(220);
+    expect(node.node.stats().rooms).toBe(0);
+  });
+
   it("[OW7] an idle owner finds out within 5 s that it lost the room", async () => {
     const { harness, node, gateway } = await serve();
     const next = harness.node("node-b", [counter]);

@@ -100,4 +100,21 @@ describe("after a restore", () => {
     expect(next.node.stats().rooms).toBe(1);
     expect(harness.journal()[0]).toMatchObject({ type: "owner", index: 1 });
   });
+
+  it("[OW13] a room that is being read then ends and is not quarantined", async () => {
+    const { harness } = await afterTwoCommands();
+    const next = harness.node("node-b", [counter]);
+    Object.assign(next.stores.faults, { latencyMsMin: 20, latencyMsMax: 20 });
+    harness.propose(next, counter, currentEpoch(harness));
+    const owners = () => harness.journal().filter(({ type }) => type === "owner").length;
+    for (let ms = 0; ms < 100 && owners() < 2; ms++) await harness.run(1);
+    // The claim is known, and the reading is on its way.
+    await harness.run(25);
+    restore(harness, 2);
+    await harness.run(40);
+    expect(next.node.stats().rooms).toBe(0);
+    expect(next.counts.get("roomcluster_fenced_total verify")).toBe(1);
+    await harness.run(2_000);
+    expect(await harness.stores.open().index.read(ROOM)).toMatchObject({ value: { status: "wanted" } });
+  });
 });
