@@ -94,7 +94,8 @@ export class Attendance {
   farewell(session: Session, message: GatewayMessage): void {
     const { link, viewer } = session;
     // Nothing of the session is written any more, so its tail becomes the connection's.
-    for (const part of [...viewer.preamble, ...viewer.outbox.take()])
+    // One who was not told `joined` yet has no use for it, nor for the replay behind it.
+    for (const part of viewer.entered ? viewer.outbox.take() : [])
       if (link.outbox.push(part, this.#deps.clock.now()) === "overflow")
         return link.close("slowConsumer");
     link.tell(message);
@@ -124,13 +125,14 @@ export class Attendance {
       session.reattach(dueAt);
       this.#attach(session, now);
     }
-    this.#departures.run(now);
+    this.#departures.startAnew(now);
   }
 
-  /** The owner listens. */
+  /** The owner listens. Whose attach is on its way to it has an answer coming. */
   attachAll(now: number): void {
+    const { route } = this.#deps;
     for (const session of this.#sessions.values()) {
-      if (session.phase !== "attaching") continue;
+      if (session.phase !== "attaching" || session.asked(route.floor, now)) continue;
       session.reattach(now);
       this.#attach(session, now);
     }

@@ -50,7 +50,10 @@ export interface GatewayConfig {
   readonly commandsWaitingMax: number;
   /** What a client is told to wait when its commands can not go out. */
   readonly busyMs: number;
+  /** How often one owner is told that somebody is gone, where the room does not show it. */
   readonly departureTriesMax: number;
+  /** So long it is kept for a next owner; by then a room lets the seat go by itself. */
+  readonly departureMsMax: number;
 
   readonly locateMsMax: number;
   readonly seekMsMin: number;
@@ -131,6 +134,7 @@ export const GATEWAY_DEFAULTS: GatewayConfig = {
   commandsWaitingMax: 32,
   busyMs: 250,
   departureTriesMax: 8,
+  departureMsMax: 60_000,
   locateMsMax: 1_000,
   seekMsMin: 50,
   seekMsMax: 1_000,

@@ -19,6 +19,7 @@ class Departure {
   readonly #seat: Seat | undefined;
   /** Why the person left, or undefined where only the socket is gone. */
   readonly #left: string | undefined;
+  readonly #since: number;
   #tries = 0;
   #dueAt: number;
 
@@ -27,6 +28,13 @@ class Departure {
     this.#membership = (floor) => session.membership(floor);
     this.#seat = session.viewer.seat;
     this.#left = left;
+    this.#since = now;
+    this.#dueAt = now;
+  }
+
+  /** To an owner who knows nothing of what an earlier one was told. */
+  startAnew(now: number): void {
+    this.#tries = 0;
     this.#dueAt = now;
   }
 
@@ -35,11 +43,14 @@ class Departure {
     replica: Replica,
     floor: Epoch,
     now: number,
-    config: Pick<GatewayConfig, "departureTriesMax">,
+    config: Pick<GatewayConfig, "departureTriesMax" | "departureMsMax">,
   ): ToRoom | "wait" | "over" {
     if (this.#tries > 0 && this.#shown(replica)) return "over";
     if (now < this.#dueAt) return "wait";
-    if (this.#tries === config.departureTriesMax) return "over";
+    // Enough was said; but a dead owner hears none of it, and the next one has to. Only a seat shows
+    // whether it did: without one, nothing is kept.
+    const keep = this.#seat !== undefined && now - this.#since < config.departureMsMax;
+    if (this.#tries >= config.departureTriesMax) return keep ? "wait" : "over";
     this.#dueAt = now + Math.min(REPEAT_MS * 2 ** this.#tries++, REPEAT_MS_MAX);
     const membership = this.#membership(floor);
     if (this.#left === undefined) return { type: "away", ...membership };
@@ -84,6 +95,12 @@ export class Departures {
   forget(connection: string): void {
     for (const departure of this.#going)
       if (departure.connection === connection) this.#going.delete(departure);
+  }
+
+  /** There is a new owner. */
+  startAnew(now: number): void {
+    for (const departure of this.#going) departure.startAnew(now);
+    this.run(now);
   }
 
   /** Says what is due. */

@@ -80,6 +80,9 @@ export class Session {
   #forwardedSeq = 0;
   #elsewhereSeq = 0;
   #attachedEpoch: Epoch = EPOCH_NONE;
+  /** The owner that the last attach went to, and when. */
+  #askedFloor: Epoch = EPOCH_NONE;
+  #askedAt = 0;
   #tries = 0;
   #dueAt: number;
   /** True once the room may have heard of this socket. */
@@ -124,6 +127,11 @@ export class Session {
     this.#dueAt = dueAt;
   }
 
+  /** True where the owner at this floor was sent an attach so lately that the answer may be coming. */
+  asked(floor: Epoch, now: number): boolean {
+    return this.#askedFloor === floor && now - this.#askedAt < this.#config.attachMsMin;
+  }
+
   /** The attach to send now, or undefined while none is due. */
   attach(floor: Epoch, now: number, random: Random): ToRoom | undefined {
     if (this.phase !== "attaching" || now < this.#dueAt) return undefined;
@@ -131,6 +139,8 @@ export class Session {
     const limits = { baseMs: attachMsMin, capMs: attachMsMax - attachMsMin };
     this.#dueAt = now + attachMsMin + backoffMs(this.#tries++, limits, random);
     this.#spoke = true;
+    this.#askedFloor = floor;
+    this.#askedAt = now;
     const { person, role } = this.init;
     const { row } = this.viewer;
     return {

@@ -48,6 +48,55 @@ describe("another seat", () => {
   });
 });
 
+describe("somebody who goes", () => {
+  it("[GW31] is told to the next owner too, however long the last one has been dead", async () => {
+    const rig = new GatewayRig({ departureTriesMax: 4 });
+    const [client, other] = [await rig.joined("ann"), await rig.joined("bob")];
+    client.send({ type: "leave", channel: 0, transfer: null });
+    await rig.run(15_000);
+    expect(rig.room.heard("leave")).toHaveLength(4);
+    const next = rig.takeOver();
+    next.tick(GATEWAY);
+    await rig.run(100);
+    expect(next.heard("leave").length).toBeGreaterThan(0);
+    expect(other.open).toBe(true);
+  });
+
+  it("[GW31] is told nothing of a replay that was not written yet", async () => {
+    const rig = new GatewayRig({ tailBytesMax: 4_096 });
+    const keeper = await rig.joined("keeper");
+    const ann = await rig.joined("ann");
+    const session = ann.got("joined")[0]?.token as string;
+    ann.drop();
+    const data = "x".repeat(8_000);
+    rig.room.write(GATEWAY, { events: [{ name: "long", data, audience: null }] });
+    await rig.run(100);
+    const back = await rig.welcomed("ann");
+    back.pendingBytes = 1e6;
+    back.join({ session, attach: 2, cursor: { epoch: rig.room.epoch, index: 3 } });
+    await rig.run(100);
+    back.send({ type: "leave", channel: 0, transfer: null });
+    back.pendingBytes = 0;
+    await rig.run(200);
+    expect(back.closedWith).toBeUndefined();
+    expect(back.story).toEqual(["welcome", "left"]);
+    expect(keeper.open).toBe(true);
+  });
+
+  it("[GW19] attaches nobody twice when the first answer of an owner is to an attach", async () => {
+    const rig = new GatewayRig();
+    const clients = await Promise.all(["a", "b", "c"].map((name) => rig.welcomed(name)));
+    for (const client of clients) client.join();
+    await rig.run(300);
+    for (const client of clients) expect(client.got("joined")).toHaveLength(1);
+    const next = rig.takeOver();
+    next.answersWatch = false;
+    rig.room.say(GATEWAY, { type: "moved", owner: NODE2 });
+    await rig.run(1_200);
+    expect(next.heard("attach").map(({ connection }) => connection)).toHaveLength(3);
+  });
+});
+
 describe("a room that nobody owns", () => {
   it("[GW16] reads its tail ever more rarely, and soon when a new owner is heard of", async () => {
     const rig = new GatewayRig();
