@@ -27,7 +27,8 @@ export interface SupervisorOptions {
   readonly random: Random;
   /** Receives each line that a child writes. */
   readonly onLine: (spec: ChildSpec, line: string) => void;
-  readonly onExit: (spec: ChildSpec, pid: number, how: string) => void;
+  /** `again`: it is started again after a while. */
+  readonly onExit: (spec: ChildSpec, pid: number, how: string, again: boolean) => void;
 }
 
 /** A child that lived shorter than this failed, and its next start waits longer. */
@@ -127,8 +128,9 @@ export class Supervisor {
       spawned.once("close", (code, signal) => {
         child.process = undefined;
         if (!this.#stopping) {
-          onExit(spec, spawned.pid ?? 0, signal ?? `exit code ${code}`);
-          this.#restart(child, code);
+          const givesUp = this.#givesUp(child, code);
+          onExit(spec, spawned.pid ?? 0, signal ?? `exit code ${code}`, !givesUp);
+          if (!givesUp) this.#restart(child);
         }
         resolve();
       });
@@ -142,17 +144,25 @@ export class Supervisor {
     child.settle(undefined);
   }
 
-  #restart(child: Child, code: number | null): void {
-    const { clock, random } = this.#options;
-    if (clock.now() - child.startedAt >= STABLE_MS) child.failures = 0;
-    const { failures } = child;
+  /** Counts the failure. One that was ready once is started for ever. */
+  #givesUp(child: Child, code: number | null): boolean {
+    if (this.#options.clock.now() - child.startedAt >= STABLE_MS) child.failures = 0;
     child.failures += 1;
-    const hopeless = child.failures >= FIRST_STARTS_MAX || code === EXIT.usage;
-    if (!child.everReady && hopeless) {
-      child.settle(`${child.spec.name} does not start (${child.failures} attempts).`);
-      return;
+    if (child.everReady) return false;
+    const { name } = child.spec;
+    if (code === EXIT.usage) {
+      child.settle(`${name} can not start as it is configured.`);
+    } else if (child.failures >= FIRST_STARTS_MAX) {
+      child.settle(`${name} does not start (${child.failures} attempts).`);
+    } else {
+      return false;
     }
-    const delayMs = backoffMs(failures, BACKOFF, random);
+    return true;
+  }
+
+  #restart(child: Child): void {
+    const { clock, random } = this.#options;
+    const delayMs = backoffMs(child.failures - 1, BACKOFF, random);
     child.restart = clock.after(delayMs, () => this.#spawn(child));
   }
 
