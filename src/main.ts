@@ -13,6 +13,9 @@ const HELP = `roomcluster: the server side of live 3D events and worlds
     --bots N              simulated visitors of the plaza       (default 30)
     --port P              of the control API and the page; gateways have the next ones
                           (default 7070; 0: any free ones)
+    --world FILE          a module of worlds beside the demo's; may be repeated. From the sources
+                          (npm start) also a .ts
+    --origin URL          a web page's origin that may connect, as the demo page may; may be repeated
     --quiet               only warnings, the addresses and the ready line
 
   roomcluster placement   decides where rooms live; has the operator API
@@ -29,9 +32,13 @@ const HELP = `roomcluster: the server side of live 3D events and worlds
   --version, --help
 
 Keys come from the environment: NATS_URL, ROOMCLUSTER_NATS_<USER>_PASSWORD, ROOMCLUSTER_JWT_SECRET
-or ROOMCLUSTER_JWKS_URL, ROOMCLUSTER_SESSION_SECRET, ROOMCLUSTER_CONTROL_TOKEN; and the process's
-name: ROOMCLUSTER_ROLE_ID. ROOMCLUSTER_DEV=1 does without all of them. With ROOMCLUSTER_BUS=memory
-the cluster runs in one process, without NATS.
+or ROOMCLUSTER_JWKS_URL (who people are), ROOMCLUSTER_SESSION_SECRET (sessions that are resumed),
+ROOMCLUSTER_CONTROL_TOKEN (the operator API below /v1/, as "Authorization: Bearer <token>"; in dev
+mode without one it is open to this machine); and the process's name: ROOMCLUSTER_ROLE_ID.
+ROOMCLUSTER_DEV=1 does without all of them.
+
+For the cluster command: NATS_URL is a NATS that runs already, NATS_SERVER_BIN the nats-server to
+start otherwise. With ROOMCLUSTER_BUS=memory all is in one process, without NATS.
 `;
 
 type Options = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>["options"]>;
@@ -50,6 +57,8 @@ const OPTIONS = {
     bots: { type: "string", default: "30" },
     port: { type: "string", default: "7070" },
     quiet: { type: "boolean", default: false },
+    world: { type: "string", multiple: true },
+    origin: { type: "string", multiple: true },
   },
   placement: { ...ROLE_OPTIONS, page: { type: "string" } },
   node: ROLE_OPTIONS,
@@ -71,16 +80,37 @@ function fail(sentence: string): never {
 function parse<const O extends Options>(args: readonly string[], options: O) {
   try {
     const parsed = parseArgs({
-      args: [...args],
-      options: { ...options, help: { type: "boolean", short: "h" } },
+      args: negativesJoined(args),
+      options: { ...options, help: { type: "boolean", short: "h" }, version: { type: "boolean" } },
       strict: true,
       allowPositionals: false,
     });
-    if ((parsed.values as { help?: boolean }).help === true) help();
+    const asked = parsed.values as { help?: boolean; version?: boolean };
+    if (asked.help === true) help();
+    if (asked.version === true) showVersion();
     return parsed.values as ReturnType<typeof parseArgs<{ options: O }>>["values"];
   } catch (error) {
-    return fail(`${(error as Error).message.split(". ")[0]}. See roomcluster --help.`);
+    return fail(`${(error as Error).message.split(/\.\s/)[0]}. See roomcluster --help.`);
   }
+}
+
+/** So that the value is what is complained about, not the way in which it was given. */
+function negativesJoined(args: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const arg of args) {
+    const before = joined.at(-1);
+    if (/^-\d/.test(arg) && before !== undefined && /^--[a-z]+$/.test(before)) {
+      joined[joined.length - 1] = `${before}=${arg}`;
+    } else {
+      joined.push(arg);
+    }
+  }
+  return joined;
+}
+
+function showVersion(): never {
+  process.stdout.write(`${packageVersion()}\n`);
+  process.exit(EXIT.stopped);
 }
 
 function help(): never {
@@ -92,6 +122,12 @@ function whole(name: string, text: string, max: number, min = 0): number {
   const value = Number(text);
   if (/^\d{1,9}$/.test(text) && value >= min && value <= max) return value;
   return fail(`--${name} is a whole number from ${min} to ${max}, not ${JSON.stringify(text)}.`);
+}
+
+/** As browsers send it: a path or a slash at the end would never be equal. */
+function checkedOrigin(text: string): string {
+  if (URL.canParse(text) && new URL(text).origin === text) return text;
+  return fail(`--origin is of the form https://host[:port], not ${JSON.stringify(text)}.`);
 }
 
 function role<R extends Role>(
@@ -115,14 +151,19 @@ function role<R extends Role>(
 async function main([command = "", ...args]: readonly string[]): Promise<void> {
   switch (command) {
     case "cluster": {
-      const { nodes, gateways, bots, port, quiet } = parse(args, OPTIONS.cluster);
+      const values = parse(args, OPTIONS.cluster);
+      const { nodes, gateways, bots, port, quiet, world = [], origin = [] } = values;
       const flags = {
         nodes: whole("nodes", nodes, 64, 1),
         gateways: whole("gateways", gateways, 64, 1),
         bots: whole("bots", bots, 10_000),
-        port: whole("port", port, 65_000),
+        port: whole("port", port, 65_535),
         quiet,
+        worlds: world,
+        origins: origin.map(checkedOrigin),
       };
+      const last = flags.port + flags.gateways;
+      if (last > 65_535) fail(`--port ${port} leaves no port for gateway ${65_536 - flags.port}.`);
       const { runCluster } = await import("./roles/cluster.ts");
       return runCluster(flags);
     }
@@ -153,8 +194,7 @@ async function main([command = "", ...args]: readonly string[]): Promise<void> {
     case "help":
       return help();
     case "--version":
-      process.stdout.write(`${packageVersion()}\n`);
-      return;
+      return showVersion();
     case "":
       return fail("which command? See roomcluster --help.");
     default:

@@ -4,6 +4,7 @@ import type { NatsUser } from "../config/role-config.ts";
 import { type Random, randomHex } from "../kernel/random.ts";
 import type { ChildSpec } from "./children.ts";
 import type { ClusterPorts } from "./ports.ts";
+import { worldModules } from "./worlds.ts";
 
 /** What the command line asks of a cluster on this machine. */
 export interface ClusterFlags {
@@ -13,6 +14,10 @@ export interface ClusterFlags {
   /** Of the control API; gateways have the next ones. 0: all are free ones. */
   readonly port: number;
   readonly quiet: boolean;
+  /** Modules of worlds beside the demo's. */
+  readonly worlds: readonly string[];
+  /** Origins of web pages that may connect, beside the demo page's. */
+  readonly origins: readonly string[];
 }
 
 /** Tenant and room of the demo; dev tokens are for this tenant unless they are asked otherwise. */
@@ -46,6 +51,9 @@ export function planRoles(plan: ClusterPlan, random: Random): ChildSpec[] {
     ...fresh(env, JWT_SECRET.variable, random),
     ...fresh(env, SESSION_SECRET.variable, random),
   };
+  const worlds = worldModules(flags.worlds);
+  const hosted = worlds && ["--set", `node.worlds=${JSON.stringify(worlds)}`];
+  const origins = JSON.stringify([...pageOrigins(ports.control), ...flags.origins]);
   const servers = (plan.nats.NATS_URL ?? "").split(",").length;
   const level = flags.quiet ? "warn" : "info";
   const common = ["--supervised", "--set", `log.level=${level}`, "--set", "stopMsMax=3000"];
@@ -68,14 +76,14 @@ export function planRoles(plan: ClusterPlan, random: Random): ChildSpec[] {
         ...["--set", `http.port=${i === 0 ? ports.control : 0}`],
       ]),
     ),
-    ...times(flags.nodes, (i) => spec("node", i, ["--set", "http.port=0"])),
+    ...times(flags.nodes, (i) => spec("node", i, ["--set", "http.port=0", ...(hosted ?? [])])),
     ...times(flags.gateways, (i) =>
       spec(
         "gateway",
         i,
         [
           ...["--set", "http.port=0", "--set", `gateway.listen.port=${ports.gateways[i]}`],
-          ...["--set", `gateway.origins=${JSON.stringify(pageOrigins(ports.control))}`],
+          ...["--set", `gateway.origins=${origins}`],
         ],
         secrets,
       ),

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { CONTROL_TOKEN } from "../config/keys.ts";
-import type { Environment } from "../config/load.ts";
+import { type Environment, loadConfig } from "../config/load.ts";
 import { holdingClock } from "../kernel/clock.ts";
 import { systemRandom } from "../kernel/random.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
@@ -11,8 +11,9 @@ import { type ClusterFlags, type ClusterPlan, planRoles } from "./cluster-plan.t
 import { buildPage } from "./demo-page.ts";
 import { openDemoRoom } from "./demo-room.ts";
 import { anyAnswers, type ClusterPorts, clusterPorts } from "./ports.ts";
-import { mainFile } from "./project.ts";
+import { mainFile, packageVersion } from "./project.ts";
 import { makeWorkDir, type WorkDir } from "./work-dir.ts";
+import { loadWorlds, worldModules } from "./worlds.ts";
 
 export interface ProcessView {
   readonly role: ChildView["role"] | "nats";
@@ -55,6 +56,8 @@ export async function startLocalCluster(
   const { flags, env } = options;
   const ports = await clusterPorts(flags.port, flags.gateways);
   if (!ports.ok) return ports;
+  const problems = await problemsOf(options, ports.value);
+  if (problems.length > 0) return err(problems.join("\n  "));
   // Roles would wait for it much longer, as they should where machines start in any order.
   const foreign = env.NATS_URL?.split(",");
   if (foreign !== undefined && !(await anyAnswers(foreign, ANSWER_MS_MAX)))
@@ -64,6 +67,24 @@ export async function startLocalCluster(
   const started = await cluster.start();
   if (!started.ok) await cluster.stop();
   return started;
+}
+
+/** What every role would say for itself, and say again at each attempt to start it. */
+async function problemsOf(
+  { flags, env }: LocalClusterOptions,
+  ports: ClusterPorts,
+): Promise<readonly string[]> {
+  const worlds = await loadWorlds(worldModules(flags.worlds));
+  const nats = env.NATS_URL === undefined ? {} : env;
+  const specs = planRoles({ flags, ports, nats, page: undefined, env }, systemRandom);
+  const sentences = specs.flatMap((spec) => {
+    if (spec.role === "bots") return [];
+    const set = spec.args.filter((_, i) => spec.args[i - 1] === "--set");
+    const source = { env: spec.env, file: {}, set, version: packageVersion() };
+    const config = loadConfig(spec.role, source);
+    return config.ok ? [] : config.error;
+  });
+  return [...new Set([...(worlds.ok ? [] : [worlds.error]), ...sentences])];
 }
 
 class Processes {
@@ -84,7 +105,8 @@ class Processes {
       clock: holdingClock,
       random: systemRandom,
       onLine: (spec, line) => onLine(spec.name, line),
-      onExit: ({ name }, pid, how) => say(`${name} (pid ${pid}) ended: ${how}; it starts again`),
+      onExit: ({ name }, pid, how, again) =>
+        say(`${name} (pid ${pid}) ended: ${how}${again ? "; it starts again" : ""}`),
     });
   }
 
@@ -103,8 +125,9 @@ class Processes {
       page: built.ok ? page : undefined,
       env,
     };
-    const roles = planRoles(plan, systemRandom).map((spec) => this.#supervisor.start(spec));
-    const failure = (await Promise.all(roles)).find((one) => one !== undefined);
+    const specs = planRoles(plan, systemRandom);
+    say(`starting ${specs.length} processes; the cluster is ready in some seconds`);
+    const failure = await firstFailure(specs.map((spec) => this.#supervisor.start(spec)));
     if (failure !== undefined) return err(failure);
 
     const control = `http://127.0.0.1:${this.#ports.control}`;
@@ -145,6 +168,16 @@ class Processes {
     await nats.stop();
     return err("everything is being stopped");
   }
+}
+
+/** Not all are waited for: roles wait for each other, and one that fails keeps the others waiting. */
+function firstFailure(starts: readonly Promise<string | undefined>[]): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    for (const start of starts) {
+      void start.then((failure) => failure !== undefined && resolve(failure));
+    }
+    void Promise.all(starts).then(() => resolve(undefined));
+  });
 }
 
 function natsView(nats: ClusterNats | undefined): ProcessView[] {

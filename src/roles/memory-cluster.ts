@@ -32,7 +32,7 @@ import { type ClusterPorts, clusterPorts } from "./ports.ts";
 import type { RoleRuntime } from "./process.ts";
 import { packageVersion } from "./project.ts";
 import { makeWorkDir } from "./work-dir.ts";
-import { loadWorlds } from "./worlds.ts";
+import { loadWorlds, worldModules } from "./worlds.ts";
 
 /** One role's place in the process: what it would have for itself otherwise. */
 interface Seat extends RoleRuntime {
@@ -52,7 +52,7 @@ export async function startMemoryCluster(
   const { flags, env, say } = options;
   const ports = await clusterPorts(flags.port, flags.gateways);
   if (!ports.ok) return ports;
-  const worlds = await loadWorlds(undefined);
+  const worlds = await loadWorlds(worldModules(flags.worlds));
   if (!worlds.ok) return worlds;
   const work = await makeWorkDir();
   const built = await buildPage(work.path);
@@ -96,9 +96,9 @@ class MemoryCluster {
     this.#options = options;
     this.#ports = ports;
     this.#worlds = worlds;
-    const origins = JSON.stringify(pageOrigins(ports.control));
+    const origins = JSON.stringify([...pageOrigins(ports.control), ...options.flags.origins]);
     const file = parseFile({}, ["gateway.drainMs=1000", `gateway.origins=${origins}`]);
-    assert(file.ok, "the defaults are a configuration");
+    assert(file.ok, "the defaults and origins that were checked are a configuration");
     this.#file = file.value;
   }
 

@@ -1,14 +1,43 @@
+import { register } from "node:module";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import type { World } from "../../actors/room/define-room.ts";
-import { plaza } from "../../actors/worlds/plaza.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
+import demoWorlds from "./demo-worlds.ts";
+
+const ENDING = import.meta.url.endsWith(".ts") ? "ts" : "js";
+
+/** The modules of a cluster on this machine: the demo's and these. Undefined: the demo's alone. */
+export function worldModules(files: readonly string[]): readonly string[] | undefined {
+  if (files.length === 0) return undefined;
+  const demo = fileURLToPath(new URL(`./demo-worlds.${ENDING}`, import.meta.url));
+  return [demo, ...files.map((file) => path.resolve(file))];
+}
+
+let registered = false;
+
+/**
+ * What a world imports as `roomcluster` is the code that hosts it, wherever the file lies and
+ * whether that runs from sources or is built. Another copy of it would not know this one's
+ * refusals: `refuse` would answer `ok`.
+ */
+function speakOfThisPackage(): void {
+  if (registered) return;
+  registered = true;
+  const own = new URL(`../../actors/room/define-room.${ENDING}`, import.meta.url).href;
+  const hook = `export const resolve = (specifier, context, next) =>
+    specifier === "roomcluster"
+      ? { url: ${JSON.stringify(own)}, shortCircuit: true }
+      : next(specifier, context);`;
+  register(`data:text/javascript,${encodeURIComponent(hook)}`);
+}
 
 /** The worlds that a node hosts: those of the given modules, or the demo's. */
 export async function loadWorlds(
   modules: readonly string[] | undefined,
 ): Promise<Result<readonly World[], string>> {
-  if (modules === undefined) return ok([plaza]);
+  if (modules === undefined) return ok(demoWorlds);
+  speakOfThisPackage();
   const worlds: World[] = [];
   for (const file of modules) {
     let loaded: { readonly default?: unknown };

@@ -156,7 +156,10 @@ test("npm start without NATS serves from one process and says so", async () => {
 
 test.each([
   [["cluster", "--nodes", "0"], "--nodes is a whole number from 1 to 64"],
+  [["cluster", "--nodes", "-1"], '--nodes is a whole number from 1 to 64, not "-1"'],
   [["cluster", "--port", "x"], "--port is a whole number"],
+  [["cluster", "--port", "65534"], "--port 65534 leaves no port for gateway 2."],
+  [["cluster", "--origin", "http://a.example/"], "--origin is of the form https://host[:port]"],
   [["cluster", "--colour", "red"], "Unknown option '--colour'"],
   [["nonsense"], 'there is no command "nonsense"'],
   [[], "which command?"],
@@ -165,4 +168,25 @@ test.each([
   const command = new Command(args, { NATS_URL: "nats://127.0.0.1:1", ROOMCLUSTER_DEV: "0" });
   await command.endsWithin(20_000);
   expect([command.child.exitCode, command.output]).toEqual([2, expect.stringContaining(sentence)]);
+});
+
+test.each([
+  [["--world", "nowhere.ts"], {}, /^roomcluster: The worlds of \S+nowhere.ts can not be loaded: /],
+  [[], { NATS_URL: "localhost:4222" }, /^roomcluster: NATS_URL: "localhost:4222" is not of the/],
+  [[], { NATS_URL: "nats://127.0.0.1:1" }, /^roomcluster: NATS \(\S+ nats:\S+ can not be reached/],
+])("cluster %j with %j is one sentence, before anything starts", async (args, env, sentence) => {
+  const command = new Command([...SMALL, "--port", "0", ...args], env);
+  await command.endsWithin(20_000);
+  expect(command.child.exitCode).toBe(1);
+  expect(command.output).toMatch(sentence);
+  expect(command.output.trimEnd().split("\n")).toHaveLength(1);
+});
+
+test("cluster --version tells the version", async () => {
+  const command = new Command(["cluster", "--version"]);
+  await command.endsWithin(20_000);
+  expect([command.child.exitCode, command.output]).toEqual([
+    0,
+    expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+  ]);
 });

@@ -1,0 +1,4 @@
+import { plaza } from "../../actors/worlds/plaza.ts";
+
+/** As a module of its own, so that nodes can be given it beside other worlds. */
+export default [plaza];
