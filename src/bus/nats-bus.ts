@@ -20,7 +20,7 @@ export class NatsBus implements Bus {
   }
 
   publish(subject: string, data: Uint8Array): void {
-    this.#publish(subject, data);
+    this.#client.publish(subject, data);
   }
 
   subscribe(
@@ -31,7 +31,7 @@ export class NatsBus implements Bus {
     const deliver = (message: NatsMessage): void => {
       const { reply } = message;
       const respond = (data: Uint8Array): void => {
-        if (reply !== undefined) this.#publish(reply, data);
+        if (reply !== undefined) this.#client.publish(reply, data);
       };
       receive({ subject: message.subject, data: message.data, respond });
     };
@@ -61,12 +61,5 @@ export class NatsBus implements Bus {
 
   close(): Promise<void> {
     return this.#client.close();
-  }
-
-  #publish(subject: string, data: Uint8Array): void {
-    if (this.#client.publish(subject, data)) return;
-    // The client would keep it, and lose it at the next dial without a word.
-    const { metrics } = this.#client.observer;
-    metrics.add("roomcluster_bus_dropped_total", 1, { bus: this.#client.label });
   }
 }

@@ -67,7 +67,11 @@ export class NatsClient {
     limits: NatsLimits,
   ) {
     this.#connection = connection;
-    this.#outbox = new NatsOutbox(connection, runtime.clock);
+    this.#outbox = new NatsOutbox(connection, runtime.clock, (subject, error) => {
+      this.#drop();
+      const fields = { bus: this.label, subject, reason: String(error) };
+      if (error !== undefined) this.observer.log.error(fields, "a message cannot be sent");
+    });
     this.#target = target;
     this.#limits = limits;
     this.clock = runtime.clock;
@@ -91,12 +95,11 @@ export class NatsClient {
     return this.#connection.getServer();
   }
 
-  /** False where it was lost because there is no connection. Bytes must not change afterwards. */
-  publish(subject: string, data: Uint8Array, reply?: string): boolean {
-    assert(data.length <= PAYLOAD_BYTES_MAX, `${data.length} bytes on ${subject} are too many`);
-    if (!this.#connected) return false;
-    this.#outbox.push(subject, data, reply === undefined ? {} : { reply });
-    return true;
+  /** What cannot be sent is lost and counted. Bytes must not change afterwards. */
+  publish(subject: string, data: Uint8Array): void {
+    // Without a connection the library would keep it, and lose it at the next dial without a word.
+    if (!this.#fits(subject, data.length) || !this.#connected) this.#drop();
+    else this.#outbox.push(subject, data, {});
   }
 
   subscribe(
@@ -133,7 +136,9 @@ export class NatsClient {
     options: RequestOptions,
     receive: (message: NatsMessage) => boolean,
   ): Promise<Result<void, BusError>> {
-    assert(data.length <= PAYLOAD_BYTES_MAX, `${data.length} bytes on ${subject} are too many`);
+    // What cannot be said was heard by nobody.
+    if (!this.#fits(subject, data.length, bytesOf(options.headers)))
+      return Promise.resolve(err("no_responders"));
     if (!this.#connected) return Promise.resolve(err("disconnected"));
     if (this.#pending.size >= this.#limits.requestsMax) return Promise.resolve(err("timeout"));
     const token = (this.#tokens++).toString(36);
@@ -174,6 +179,8 @@ export class NatsClient {
     observer.log.warn({ bus, server }, "leaves a NATS server that carries nothing");
     void this.#connection.reconnect();
     sever(this.#connection);
+    // The library tells of it later, and what is published until then would be lost uncounted.
+    this.#lost();
   }
 
   /** Resolves also where the connection was lost meanwhile: what was sent is then gone. */
@@ -199,7 +206,24 @@ export class NatsClient {
     this.#listeners.clear();
   }
 
+  /** A server may be configured to take less than we may send. */
+  #fits(subject: string, bytes: number, headerBytes = 0): boolean {
+    assert(bytes <= PAYLOAD_BYTES_MAX, `${bytes} bytes on ${subject} are too many`);
+    const bytesMax = this.#connection.info?.max_payload ?? PAYLOAD_BYTES_MAX;
+    if (bytes + headerBytes <= bytesMax) return true;
+    const { observer, label: bus } = this;
+    const fields = { bus, subject, bytes: bytes + headerBytes, bytesMax };
+    observer.log.error(fields, "the NATS server takes no message of this size");
+    return false;
+  }
+
+  #drop(): void {
+    this.observer.metrics.add("roomcluster_bus_dropped_total", 1, { bus: this.label });
+  }
+
   #listen(subject: string, receive: (message: Msg) => void, queue?: string): Subscription {
+    // Otherwise it would hear what was published before it.
+    this.#outbox.flush();
     const subscription = this.#connection.subscribe(subject, {
       ...(queue === undefined ? {} : { queue }),
       callback: (error, message) => {
@@ -337,4 +361,11 @@ function toHeaders(fields: Readonly<Record<string, string>>) {
   const headers = makeHeaders();
   for (const [name, value] of Object.entries(fields)) headers.set(name, value);
   return headers;
+}
+
+/** What headers add to a message: `NATS/1.0`, a line each, and an empty line. */
+function bytesOf(fields: Readonly<Record<string, string>> | undefined): number {
+  if (!fields) return 0;
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  return Buffer.byteLength(`NATS/1.0\r\n${lines.join("")}\r\n`);
 }

@@ -7,7 +7,9 @@ import { PAYLOAD_BYTES_MAX } from "../../src/bus/limits.ts";
 import { NatsBus } from "../../src/bus/nats-bus.ts";
 import { openNats } from "../../src/bus/nats-connection.ts";
 import { NATS_LIMITS, type NatsTarget } from "../../src/bus/nats-options.ts";
+import { NatsOutbox } from "../../src/bus/nats-outbox.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
+import { ManualClock } from "../../src/kernel/manual-clock.ts";
 import { systemRandom } from "../../src/kernel/random.ts";
 import { type Metrics, silentObserver } from "../../src/observe/observer.ts";
 import { type NatsUser, startNats, type TestNats, withoutNats } from "../support/nats-servers.ts";
@@ -24,6 +26,54 @@ async function openBus(target: NatsTarget, metrics?: Metrics): Promise<NatsBus> 
   if (!client.ok) throw new Error(`${client.error.code}: ${client.error.detail}`);
   return new NatsBus(client.value);
 }
+
+describe("the outbox", () => {
+  const start = (throws: (subject: string) => boolean = () => false) => {
+    const sent: string[] = [];
+    const lost: string[] = [];
+    const publish = (subject: string): void => {
+      if (throws(subject)) throw new Error("no");
+      sent.push(subject);
+    };
+    const clock = new ManualClock();
+    const connection = { publish, isClosed: () => false };
+    const outbox = new NatsOutbox(connection, clock, (subject) => lost.push(subject));
+    return { clock, outbox, sent, lost };
+  };
+  const EMPTY = new Uint8Array(0);
+
+  it("[BU30] keeps what stands behind a message that cannot be handed on", () => {
+    const { clock, outbox, sent, lost } = start((subject) => subject.startsWith("bad"));
+    for (const subject of ["a", "bad", "b"]) outbox.push(subject, EMPTY, {});
+    outbox.push("bad request", EMPTY, { reply: "r" });
+    outbox.push("c", EMPTY, {});
+    expect(sent).toEqual([]);
+    clock.advance(0);
+    expect(sent).toEqual(["a", "b", "c"]);
+    expect(lost).toEqual(["bad"]);
+  });
+
+  it("[BU30] holds a bounded number of messages and of bytes", () => {
+    const { outbox, sent } = start();
+    for (let i = 0; i < 1_023; i++) outbox.push("x", EMPTY, {});
+    expect(sent).toHaveLength(0);
+    outbox.push("x", EMPTY, {});
+    expect(sent).toHaveLength(1_024);
+    outbox.push("y", new Uint8Array(64 * 1024), {});
+    expect(sent).toHaveLength(1_024);
+    outbox.push("y", new Uint8Array(1), {});
+    expect(sent).toHaveLength(1_026);
+  });
+
+  it("[BU12] tells of what it drops with a lost connection", () => {
+    const { clock, outbox, sent, lost } = start();
+    outbox.push("a", EMPTY, {});
+    outbox.push("b", EMPTY, { reply: "r" });
+    outbox.drop();
+    clock.advance(10);
+    expect([sent, lost]).toEqual([[], ["a"]]);
+  });
+});
 
 describe.skipIf(withoutNats)("NATS", () => {
   busContract("one NATS server", async () => {
@@ -65,6 +115,43 @@ describe.skipIf(withoutNats)("NATS", () => {
       expect(run.stderr).toContain("a bug in a receiver");
       expect(run.code).toBe(1);
     } finally {
+      await nats.close();
+    }
+  });
+
+  it("[BU29] loses alone what is too large for the server", async () => {
+    const nats = await startOpenNats("1KB");
+    let dropped = 0;
+    const metrics: Metrics = { add: () => dropped++, set() {}, observe() {} };
+    const login = { user: "any", password: "any", inboxPrefix: "_INBOX_any" };
+    const target = { servers: [nats.server.url], ...login, ...LABEL };
+    const opened = await openNats(target, { ...runtime, observer: { ...silentObserver, metrics } });
+    if (!opened.ok) throw new Error(opened.error.detail);
+    const client = opened.value;
+    try {
+      const heard: number[] = [];
+      client.subscribe("size.*", ({ data }) => heard.push(data.length));
+      for (const size of [1, 1024, 1025, PAYLOAD_BYTES_MAX, 2])
+        client.publish("size.x", new Uint8Array(size));
+      await waitUntil("what fits", () => heard.length >= 3);
+      await client.flush();
+      expect(heard).toEqual([1, 1024, 2]);
+      expect(dropped).toBe(2);
+      const ask = (size: number, headers?: Record<string, string>) =>
+        client.request("size.x", new Uint8Array(size), {
+          timeoutMs: 200,
+          ...(headers ? { headers } : {}),
+        });
+      const unheard = { ok: false, error: "no_responders" };
+      const late = { ok: false, error: "timeout" };
+      expect(await ask(1024)).toEqual(late);
+      expect(await ask(1025)).toEqual(unheard);
+      // `NATS/1.0`, `Name: ` with 100 bytes, an empty line: 120 bytes.
+      expect(await ask(905, { Name: "x".repeat(100) })).toEqual(unheard);
+      expect(await ask(904, { Name: "x".repeat(100) })).toEqual(late);
+      expect(heard).toEqual([1, 1024, 2, 1024, 904]);
+    } finally {
+      await client.close();
       await nats.close();
     }
   });

@@ -244,6 +244,36 @@ export function busContract(adapter: string, start: () => Promise<BusHarness>): 
       expect(changes).toEqual([false, true, false]);
     });
 
+    it("[BU28] hears nothing that was published before it listened", async () => {
+      const a = await open();
+      const first = collect(a, "e.x");
+      await a.flush();
+      a.publish("e.x", bytes("before"));
+      const second = collect(a, "e.x");
+      a.publish("e.x", bytes("after"));
+      await settled(first, 2);
+      await settled(second, 1);
+      await a.flush();
+      expect([first, second]).toEqual([["before", "after"], ["after"]]);
+    });
+
+    it("[BU12] [BU26] counts what the turn that loses its connection published", async () => {
+      const count = counting();
+      const a = await open("a", count.metrics);
+      const b = await open("b");
+      const heard = collect(b, "g.x");
+      await b.flush();
+      for (let i = 0; i < 3; i++) a.publish("g.x", bytes("before"));
+      a.redial();
+      expect(a.connected).toBe(false);
+      for (let i = 0; i < 2; i++) a.publish("g.x", bytes("after"));
+      await waitUntil("the connection to be back", () => a.connected);
+      a.publish("g.x", bytes("again"));
+      await waitUntil("the last one", () => heard.includes("again"), { dump: () => heard });
+      expect(heard.length - 1 + count.dropped()).toBe(5);
+      expect(heard).not.toContain("after");
+    });
+
     it("[BU19] flushes", async () => {
       const [a, b] = [await open("a"), await open("b")];
       const heard = collect(b, "f.x");

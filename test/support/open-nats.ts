@@ -8,11 +8,14 @@ import { type NatsServer, startNatsServers } from "../../deploy/run-nats.ts";
  * One server on which everyone may say and hear everything: for the contract of the bus itself,
  * whose subjects are of no role.
  */
-export async function startOpenNats(): Promise<{ server: NatsServer; close(): Promise<void> }> {
+export async function startOpenNats(
+  maxPayload = "1MB",
+): Promise<{ server: NatsServer; close(): Promise<void> }> {
   const found = await provisionNatsServer({ log: (line) => console.error(line) });
   if ("reason" in found) throw new Error(found.reason);
   const folder = await mkdtemp(path.join(os.tmpdir(), "roomcluster-open-nats-"));
   const lines = ["server_name: single", "listen: $ROOMCLUSTER_NATS_LISTEN"];
+  lines.push(`max_payload: ${maxPayload}`);
   await writeFile(
     path.join(folder, "single.conf"),
     [...lines, "http: $ROOMCLUSTER_NATS_HTTP", ""].join("\n"),
