@@ -1,19 +1,27 @@
 import type { IndexEntry } from "../journal/index-store.ts";
-import { EPOCH_NONE, type Epoch } from "../kernel/epoch.ts";
+import { EPOCH_NONE, type Epoch, epochCompare } from "../kernel/epoch.ts";
 import type { ProcessId, RoomId, WorldName } from "../kernel/ids.ts";
 
-/** What placement may write into the index. Owners and epochs are the nodes' business. */
+/**
+ * What placement may write into the index. Owners and epochs are the nodes' business; verdicts on a
+ * room name those that they were reached under.
+ */
 export type IndexChange =
   | { readonly kind: "create"; readonly room: RoomId; readonly world: WorldName }
   | { readonly kind: "close"; readonly room: RoomId }
-  | { readonly kind: "quarantine"; readonly room: RoomId; readonly epoch: Epoch }
+  | {
+      readonly kind: "quarantine" | "forget_crashes";
+      readonly room: RoomId;
+      readonly epoch: Epoch;
+      readonly owner: ProcessId | undefined;
+    }
+  /** It crashed this owner. */
   | {
       readonly kind: "crashed";
       readonly room: RoomId;
       readonly epoch: Epoch;
-      readonly on: ProcessId;
-    }
-  | { readonly kind: "forget_crashes"; readonly room: RoomId; readonly epoch: Epoch };
+      readonly owner: ProcessId;
+    };
 
 /** The entry after the change; undefined leaves it as it is. Pure, for IndexStore.change. */
 export function changeEntry(
@@ -27,17 +35,18 @@ export function changeEntry(
   const changedAtMs = Math.max(Math.floor(wallNow), entry.changedAtMs + 1);
   if (change.kind === "close")
     return entry.status === "closed" ? undefined : { ...entry, status: "closed", changedAtMs };
-  // Decided for another ownership than the one that is there now.
-  if (entry.epoch !== change.epoch || entry.status !== "wanted") return undefined;
+  if (epochCompare(entry.epoch, change.epoch) > 0 || entry.status !== "wanted") return undefined;
+  // An owner writes itself into the index a while after its claim, or never if the room is its end.
+  const { epoch, owner } = entry.epoch === change.epoch ? entry : change;
+  const changed = { ...entry, epoch, owner, changedAtMs };
   switch (change.kind) {
     case "quarantine":
-      return { ...entry, status: "quarantined", changedAtMs };
+      return { ...changed, status: "quarantined" };
     case "crashed":
-      if (entry.crashedOn.at(-1) === change.on) return undefined;
-      return { ...entry, crashedOn: [...entry.crashedOn, change.on], changedAtMs };
+      if (entry.crashedOn.at(-1) === change.owner) return undefined;
+      return { ...changed, crashedOn: [...entry.crashedOn, change.owner] };
     case "forget_crashes":
-      if (entry.crashedOn.length === 0) return undefined;
-      return { ...entry, crashedOn: [], changedAtMs };
+      return entry.crashedOn.length === 0 ? undefined : { ...changed, crashedOn: [] };
   }
 }
 

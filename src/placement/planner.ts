@@ -127,7 +127,7 @@ export class Planner {
     line.crashedOn = [...line.crashedOn, process];
     line.giveUps++;
     line.touchedAt = now;
-    const change = { kind: "crashed", room: line.room, epoch: line.epoch, on: process } as const;
+    const change = { kind: "crashed", room: line.room, epoch: line.epoch, owner: process } as const;
     this.#effects.push({ type: "changeIndex", change });
   }
 
@@ -254,7 +254,8 @@ export class Planner {
     line.crashedOn = [];
     line.giveUps = 0;
     line.touchedAt = now;
-    const change = { kind: "forget_crashes", room: line.room, epoch: line.epoch } as const;
+    const { room, epoch, owner } = line;
+    const change = { kind: "forget_crashes", room, epoch, owner } as const;
     this.#effects.push({ type: "changeIndex", change });
   }
 
@@ -297,7 +298,8 @@ export class Planner {
     line.status = "quarantined";
     line.touchedAt = now;
     this.#forget(line.room);
-    const change = { kind: "quarantine", room: line.room, epoch: line.epoch } as const;
+    const { room, epoch, owner } = line;
+    const change = { kind: "quarantine", room, epoch, owner } as const;
     this.#effects.push({ type: "changeIndex", change });
     return true;
   }

@@ -1,6 +1,7 @@
 import type { IndexStore } from "../journal/index-store.ts";
 import type { Journal, Tail } from "../journal/journal.ts";
-import type { Clock, Timer } from "../kernel/clock.ts";
+import { backoffMs } from "../kernel/backoff.ts";
+import { type Clock, delay, type Timer } from "../kernel/clock.ts";
 import { epochAt } from "../kernel/epoch.ts";
 import type { RoomId, WorldName } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
@@ -12,6 +13,9 @@ import type { PlannerMessage, TailOwner } from "./planner-types.ts";
 /** After a failed reading of the index. */
 const REREAD_AGAIN_MS = 1_000;
 const TAIL_READS_MAX = 128;
+/** Of one index change: longer than the index takes no writes because a leader died. */
+const CHANGE_TRIES_MAX = 16;
+const CHANGE_RETRY = { baseMs: 500, capMs: 4_000 };
 
 interface Stores {
   readonly index: IndexStore;
@@ -100,15 +104,22 @@ export class StoreWork {
     this.#tell({ type: "tail", room, tail: ownerOf(tail.value) });
   }
 
+  /** Once decided it is not decided again, so it is written until it is, as long as it is true. */
   async #change(change: IndexChange): Promise<void> {
-    const { index, clock, log } = this.#stores;
-    const changed = await index.change(change.room, (entry) =>
-      changeEntry(change, entry, clock.wallNow()),
-    );
-    if (this.#closed) return;
-    if (changed.ok && changed.value) this.#tell({ type: "entry", entry: changed.value });
-    // Not repeated: the next reading of the index shows what still has to be changed.
-    else if (!changed.ok) log.warn({ ...change, reason: changed.error }, "index change failed");
+    const { index, clock, random, log } = this.#stores;
+    for (let attempt = 0; attempt < CHANGE_TRIES_MAX; attempt++) {
+      if (attempt > 0) await delay(clock, backoffMs(attempt, CHANGE_RETRY, random));
+      if (this.#closed) return;
+      const changed = await index.change(change.room, (entry) =>
+        changeEntry(change, entry, clock.wallNow()),
+      );
+      if (this.#closed) return;
+      if (changed.ok) {
+        if (changed.value) this.#tell({ type: "entry", entry: changed.value });
+        return;
+      }
+      log.warn({ ...change, attempt, reason: changed.error }, "index change failed");
+    }
   }
 }
 

@@ -10,7 +10,12 @@ import { silentObserver } from "../../src/observe/observer.ts";
 import { type Placement, placementDefaults, startPlacement } from "../../src/placement/service.ts";
 import { control, decodeControl } from "../../src/protocol/control-messages.ts";
 import { decodeRecord } from "../../src/protocol/journal-record.ts";
-import { DISCONNECTS, livenessConnection, PLACE_REQUEST } from "../../src/protocol/subjects.ts";
+import {
+  DISCONNECTS,
+  livenessConnection,
+  nodeBeat,
+  PLACE_REQUEST,
+} from "../../src/protocol/subjects.ts";
 import { PLAZA, StubNode } from "./placement-stub-node.ts";
 
 export const id = (name: string, n = 1): ProcessId =>
@@ -79,6 +84,17 @@ export class Cluster {
     const client = { acc: "CTRL", name: livenessConnection(node.process) };
     const data = new TextEncoder().encode(JSON.stringify({ client, reason }));
     this.#server.publish(DISCONNECTS, data);
+  }
+
+  /** As the liveness thread does when the main loop is stuck in the room's turn. */
+  stall({ process }: StubNode, running: RoomId): void {
+    const known = this.placements[0]?.snapshot().nodes.find(({ id }) => id === process);
+    if (!known) throw new Error(`${process} is not there`);
+    const { id: _, name: __, state: ___, ...beat } = known;
+    // It says nothing else from now on: its own beats have lower numbers.
+    const sequence = known.sequence + 1_000_000;
+    const stuck = { ...beat, process, sequence, loopAgeMs: 4_000, running } as const;
+    this.asker.publish(nodeBeat(process), control.encode({ type: "nodeBeat", ...stuck }));
   }
 
   run(byMs: number): Promise<void> {

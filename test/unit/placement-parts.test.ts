@@ -60,18 +60,43 @@ describe("small parts", () => {
     expect(notices.due(node(2), 2_003), "forgotten: told longest ago").toBe(true);
   });
 
-  test("[PL44] changes decided for another epoch do nothing", () => {
+  test("[PL44] what is decided before the owner is in the index brings it there", () => {
+    const lagging = entry(1, { epoch: epoch(3), owner: node(7), crashedOn: [node(7)] });
+    const verdict = { room: room(1), epoch: epoch(5), owner: node(1) };
+    const lifted = { ...lagging, epoch: epoch(5), owner: node(1), changedAtMs: 1_001 };
+    expect(changeEntry({ kind: "crashed", ...verdict }, lagging, 1)).toEqual({
+      ...lifted,
+      crashedOn: [node(7), node(1)],
+    });
+    expect(changeEntry({ kind: "quarantine", ...verdict }, lagging, 1)).toEqual({
+      ...lifted,
+      status: "quarantined",
+    });
+    expect(changeEntry({ kind: "forget_crashes", ...verdict }, lagging, 1)).toEqual({
+      ...lifted,
+      crashedOn: [],
+    });
+  });
+
+  test("[PL44] at the same epoch the entry knows best who the owner is", () => {
+    const gaveUp = entry(1, { epoch: epoch(5), crashedOn: [node(1)] });
+    const verdict = { room: room(1), epoch: epoch(5), owner: node(1) };
+    const changed = changeEntry({ kind: "quarantine", ...verdict }, gaveUp, 1);
+    expect(changed).toMatchObject({ status: "quarantined", owner: undefined });
+  });
+
+  test("[PL44] changes decided for an earlier epoch do nothing", () => {
     const stored = entry(1, { epoch: epoch(5), changedAtMs: 9_000 });
-    const at = (n: number) => ({ room: room(1), epoch: epoch(n) });
+    const at = (n: number) => ({ room: room(1), epoch: epoch(n), owner: node(1) });
     expect(changeEntry({ kind: "quarantine", ...at(4) }, stored, 1)).toBeUndefined();
     expect(changeEntry({ kind: "quarantine", ...at(5) }, stored, 1)).toEqual({
       ...stored,
       status: "quarantined",
       changedAtMs: 9_001,
     });
-    const crashed = changeEntry({ kind: "crashed", ...at(5), on: node(1) }, stored, 20_000);
+    const crashed = changeEntry({ kind: "crashed", ...at(5) }, stored, 20_000);
     expect(crashed).toMatchObject({ crashedOn: [node(1)], changedAtMs: 20_000 });
-    expect(changeEntry({ kind: "crashed", ...at(5), on: node(1) }, crashed, 1)).toBeUndefined();
+    expect(changeEntry({ kind: "crashed", ...at(5) }, crashed, 1)).toBeUndefined();
     expect(changeEntry({ kind: "forget_crashes", ...at(5) }, crashed, 1)?.crashedOn).toEqual([]);
     expect(changeEntry({ kind: "forget_crashes", ...at(5) }, stored, 1)).toBeUndefined();
     const create = { kind: "create", room: room(1), world: PLAZA } as const;

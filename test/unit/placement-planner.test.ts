@@ -356,7 +356,7 @@ describe("crashes", () => {
     bench.index(entry(1, owned), entry(2, owned));
     bench.beat(node(1), { loopAgeMs: 3_100, running: room(2) });
     const effects = bench.verdict(node(1), "stalled");
-    const change = { kind: "crashed", room: room(2), epoch: 2, on: node(1) };
+    const change = { kind: "crashed", room: room(2), epoch: 2, owner: node(1) };
     expect(effects).toContainEqual({ type: "changeIndex", change });
     expect(shown(effects).sort()).toEqual(["room1 2 owner_stalled", "room2 2 crashes"]);
   });

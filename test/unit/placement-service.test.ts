@@ -93,6 +93,74 @@ describe("failover", () => {
   });
 });
 
+describe("rooms that stall a node before it has written the index", () => {
+  /** The room's owner stalls in it, again and again, until nobody owns it any more. */
+  async function stallOwners(c: Cluster, times: number): Promise<ProcessId[]> {
+    const stalled: ProcessId[] = [];
+    for (let i = 0; i < times; i++) {
+      const owner = c.nodes.find(
+        (node) => node.rooms.has(room(1)) && !stalled.includes(node.process),
+      );
+      if (!owner) throw new Error(`nobody owns it after ${i} stalls: ${c.dump()}`);
+      stalled.push(owner.process);
+      c.stall(owner, room(1));
+      await c.run(400);
+    }
+    return stalled;
+  }
+
+  test("[PL33] [PL44] the crash is in the index, under the owner that crashed", async () => {
+    const c = start(3, 4);
+    for (const node of c.nodes) node.indexLags = true;
+    await c.run(600);
+    await c.placements[0]?.createRoom(room(1), PLAZA);
+    await c.run(200);
+    const before = await c.tailOwner(room(1));
+    expect(await c.stores.open().index.read(room(1)), "the index lags").toMatchObject({
+      value: { epoch: 0, owner: undefined },
+    });
+    const [crashed] = await stallOwners(c, 1);
+    expect(before.process).toBe(crashed);
+    const stored = await c.stores.open().index.read(room(1));
+    expect(stored).toMatchObject({
+      value: { status: "wanted", epoch: before.epoch, owner: crashed, crashedOn: [crashed] },
+    });
+    const after = await c.tailOwner(room(1));
+    expect(after.epoch, "it went on elsewhere").toBeGreaterThan(before.epoch);
+  });
+
+  test("[PL31] [PL44] the third stall quarantines it for every replica to come", async () => {
+    const c = start(3, 4);
+    for (const node of c.nodes) node.indexLags = true;
+    await c.run(600);
+    await c.placements[0]?.createRoom(room(1), PLAZA);
+    await c.run(200);
+    const crashed = await stallOwners(c, 3);
+    const stored = await c.stores.open().index.read(room(1));
+    expect(stored, c.dump()).toMatchObject({ value: { status: "quarantined" } });
+    expect(stored.ok && stored.value?.crashedOn.slice(0, 2)).toEqual(crashed.slice(0, 2));
+    for (const placement of c.placements) placement.close();
+    c.place(9);
+    await c.run(2_000);
+    expect(await c.locate(room(1))).toMatchObject({ status: "quarantined" });
+  });
+
+  test("[PL44] a change that the index does not take is written when it does", async () => {
+    const c = start(1, 3);
+    await c.run(600);
+    const placement = c.placements[0] as Placement;
+    await placement.createRoom(room(1), PLAZA);
+    await c.run(200);
+    c.stores.frozen.add("KV_own");
+    const [crashed] = await stallOwners(c, 1);
+    await c.run(9_000);
+    c.stores.frozen.clear();
+    await c.run(40_000);
+    const stored = await c.stores.open().index.read(room(1));
+    expect(stored, c.dump()).toMatchObject({ value: { crashedOn: [crashed] } });
+  });
+});
+
 describe("a node that is held dead and beats on", () => {
   const told = (c: Cluster, node: StubNode) =>
     c.deathNotices.filter(({ of }) => of === node.process);

@@ -29,6 +29,8 @@ export class StubNode {
   readonly poison = new Set<RoomId>();
   /** Claims, and dies of it before it can tell anybody. */
   dieAfterClaim = false;
+  /** Has not come to write its claims into the index. */
+  indexLags = false;
   draining = false;
   readonly #options: StubOptions;
   readonly #access: StoreAccess;
@@ -128,6 +130,7 @@ export class StubNode {
       this.rooms.set(room, epoch);
       this.#announce([[room, epoch]]);
     }
+    if (this.indexLags) return;
     await this.#access.index.change(room, (entry) =>
       entry && entry.epoch < epoch
         ? {
