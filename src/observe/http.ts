@@ -115,6 +115,13 @@ class Connections {
   }
 
   request(request: http.IncomingMessage, response: http.ServerResponse): void {
+    if (this.#refused.has(request.socket)) return;
+    if (Number(request.headers["content-length"] ?? 0) > this.#limits.bodyBytesMax) {
+      // Nobody has to send it all to hear that; what comes of it all the same is thrown away.
+      request.on("error", () => undefined).resume();
+      this.refuse(request.socket, this.#tooLarge());
+      return;
+    }
     const unanswered = this.#unanswered.get(request.socket) ?? new Set();
     this.#unanswered.set(request.socket, unanswered.add(response));
     response.once("close", () => unanswered.delete(response));
@@ -179,6 +186,11 @@ class Connections {
     response.end(response.req.method === "HEAD" ? undefined : body);
   }
 
+  #tooLarge(): HttpAnswer {
+    const message = `A body has at most ${this.#limits.bodyBytesMax} bytes.`;
+    return failure(413, "too_large", message);
+  }
+
   async #answer(request: http.IncomingMessage): Promise<HttpAnswer> {
     const { handle, observer } = this.#options;
     const body = await readBody(request, this.#limits);
@@ -188,8 +200,8 @@ class Connections {
       return failure(400, "bad_request", "HTTP/1.1 wants a Host header.");
     }
     if (body === undefined) {
-      const message = `A body has at most ${this.#limits.bodyBytesMax} bytes.`;
-      return failure(413, "too_large", message, { connection: "close" });
+      const { headers, ...given } = this.#tooLarge();
+      return { ...given, headers: { ...headers, connection: "close" } };
     }
     try {
       return await handle({

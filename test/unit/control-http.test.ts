@@ -113,6 +113,18 @@ const BAD: readonly (readonly [what: string, status: number, code: string, bytes
     request("POST /", "Content-Length: 16385\r\n", "x".repeat(16_385)),
   ],
   [
+    "a length over the limit, and not yet a body",
+    413,
+    "too_large",
+    request("POST /", "Content-Length: 16385\r\n"),
+  ],
+  [
+    "a body over the limit with a request behind it",
+    413,
+    "too_large",
+    request("POST /", "Content-Length: 16385\r\n", "x".repeat(16_385)) + request("GET /"),
+  ],
+  [
     "chunks that are too much together",
     413,
     "too_large",
