@@ -39,13 +39,9 @@ export class Commands {
   #held: { readonly name: string; readonly body: unknown }[] = [];
   /** Outcomes of the record that has just settled. */
   #durable: { readonly session: SessionId; readonly seq: number }[] = [];
-  /** Bytes of the document when last measured, and of the patches since. */
-  #measured: number;
-  #grown = 0;
 
   constructor(parts: RoomParts) {
     this.#parts = parts;
-    this.#measured = encode(parts.ledger.acked.document).length;
   }
 
   get alone(): boolean {
@@ -154,7 +150,6 @@ export class Commands {
       (who && definition.onCommand?.(room, name, who)) || command.run(room, body, who);
     const outcome = this.#parts.hook(at, run);
     if (!outcome.readable) return this.#refused("invalid_body");
-    if (!this.#fits(outcome)) return this.#refused("state_full");
     return outcome;
   }
 
@@ -169,18 +164,6 @@ export class Commands {
 
   #refused(status: string): HookOutcome {
     return nothing(this.#parts.ledger.decided.document, refuse(status));
-  }
-
-  /** State is measured exactly only when what was added since could have filled it. */
-  #fits(outcome: HookOutcome): boolean {
-    const { config } = this.#parts;
-    const added = encode(outcome.patches).length;
-    if (added > config.recordBytesMax) return false;
-    this.#grown += added;
-    if (this.#measured + this.#grown <= config.stateBytesMax) return true;
-    this.#measured = encode(outcome.document).length;
-    this.#grown = 0;
-    return this.#measured <= config.stateBytesMax;
   }
 
   #duplicate(from: ProcessId, message: CommandMessage): void {

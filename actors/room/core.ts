@@ -4,17 +4,17 @@ import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import { type Random, randomHex } from "../../src/kernel/random.ts";
 import { encode } from "../../src/protocol/msgpack.ts";
 import type { Patch } from "../../src/protocol/patches.ts";
-import { ROW_WORDS, rowGeneration, rowSlot, rowsFromBytes } from "../../src/protocol/pose-row.ts";
 import type { RoomRecord, ToRoom } from "../../src/protocol/room-messages.ts";
 import { Commands } from "./commands.ts";
 import type { World } from "./define-room.ts";
 import type { Moment, RoomEffect, RoomMessage, RoomParts } from "./effects.ts";
-import { CREATED, gatewayOf, patched, type RoomFold, type SessionRow } from "./fold.ts";
+import { CREATED, patched, type RoomFold } from "./fold.ts";
 import { HandOver } from "./hand-over.ts";
-import { type HookContext, runHook, whoOf } from "./hooks.ts";
+import { type HookContext, runHook } from "./hooks.ts";
 import { LATER_FULL, LaterWork } from "./later-work.ts";
 import { Ledger } from "./ledger.ts";
 import { Membership } from "./membership.ts";
+import { Movement } from "./movement.ts";
 import { type Outgoing, Outlet, publicRecord } from "./outlet.ts";
 import { Presence } from "./presence.ts";
 import { RecordRing } from "./record-ring.ts";
@@ -22,6 +22,7 @@ import type { PlacedRecord } from "./recovery.ts";
 import type { Register, RegisterEffect } from "./register.ts";
 import type { RoomConfig } from "./room-config.ts";
 import { Snapshots } from "./snapshots.ts";
+import { STATE_FULL, StateSize } from "./state-size.ts";
 
 /**
  * An owned room: takes a message and the time, changes its own state, answers with effects. No
@@ -34,13 +35,13 @@ export class RoomCore {
   readonly #parts: RoomParts;
   readonly #membership: Membership;
   readonly #commands: Commands;
+  readonly #movement: Movement;
   readonly #handOver: HandOver;
   readonly #ring: RecordRing;
   readonly #snapshots: Snapshots;
   readonly #later: LaterWork;
   #effects: RoomEffect[] = [];
   #tick = 0;
-  #signals = 0;
   #hookedAt: number | undefined;
   #nonceInFlight = "";
 
@@ -68,10 +69,14 @@ export class RoomCore {
     const outlet = new Outlet(room, epoch, send);
     const effects = { push: (effect: RoomEffect) => void this.#effects.push(effect) };
     const slow = new LaterWork(config.laterOutstandingMax);
+    const size = new StateSize(config, fold.document);
     const hook: RoomParts["hook"] = (at, run) => {
-      const outcome = slow.admit(runHook(this.#context(at, random), run), ledger.decided.document);
+      const { document } = ledger.decided;
+      const outcome = slow.admit(runHook(this.#context(at, random), run), document);
       if (outcome.value === LATER_FULL) effects.push({ type: "count", what: "later_full" });
-      return outcome;
+      const fitting = size.admit(outcome, document);
+      if (fitting.value === STATE_FULL) effects.push({ type: "count", what: "state_full" });
+      return fitting;
     };
     const record: RoomParts["record"] = (entry, outcome, done) => {
       slow.taken(outcome?.later.length ?? 0);
@@ -85,6 +90,7 @@ export class RoomCore {
     this.#parts = { world, config, ledger, presence, outlet, effects, hook, record };
     this.#membership = new Membership(this.#parts, moment);
     this.#commands = new Commands(this.#parts);
+    this.#movement = new Movement(this.#parts);
     this.#handOver = new HandOver(ledger, config.restMsMax);
     this.#later = slow;
     this.#ring = new RecordRing({
@@ -192,9 +198,9 @@ export class RoomCore {
       case "command":
         return this.#commands.command(from, message, at);
       case "signal":
-        return this.#signal(from, message);
+        return this.#movement.signal(from, message);
       case "poses":
-        return this.#poses(from, message.rows);
+        return this.#movement.poses(from, message.rows);
       case "fetch": {
         const { request, after } = message;
         const records = after === this.index ? [] : (this.#ring.after(after) ?? null);
@@ -203,47 +209,9 @@ export class RoomCore {
     }
   }
 
-  #signal(from: ProcessId, message: Extract<ToRoom, { type: "signal" }>): void {
-    const { world, config, outlet } = this.#parts;
-    if (!this.#seated(from, message.slot, message.generation)) return;
-    if (++this.#signals > config.signalsPerTickMax) return;
-    const { signals = {} } = world.definition;
-    const schema = Object.hasOwn(signals, message.name) ? signals[message.name] : undefined;
-    const checked = schema?.["~standard"].validate(message.body);
-    if (!checked || checked instanceof Promise || checked.issues) return;
-    const { slot, generation, name } = message;
-    outlet.broadcast({ type: "signal", slot, generation, name, body: checked.value });
-  }
-
-  #poses(from: ProcessId, data: Uint8Array): void {
-    const words = rowsFromBytes(data);
-    if (!words) return;
-    const { presence, world } = this.#parts;
-    const { onPose } = world.definition;
-    for (let at = 0; at < words.length; at += ROW_WORDS) {
-      const seat = this.#seated(from, rowSlot(words, at), rowGeneration(words, at));
-      if (!seat) continue;
-      presence.setRow(words, at);
-      if (!onPose) continue;
-      const { slot, generation } = seat.row;
-      const pose = presence.pose(slot, generation);
-      const corrected = pose && onPose(pose, whoOf(seat.session, seat.row));
-      if (corrected && corrected !== pose) presence.setPose(slot, generation, corrected);
-    }
-  }
-
-  /** The member at a slot, where this gateway may speak for it. */
-  #seated(from: ProcessId, slot: number, generation: number) {
-    const { acked } = this.#parts.ledger;
-    const session = acked.slots[slot];
-    const row: SessionRow | undefined = session ? acked.sessions.get(session) : undefined;
-    if (!session || !row || row.generation !== generation) return undefined;
-    return gatewayOf(row.connection) === from ? { session, row } : undefined;
-  }
-
   #onTick(moment: Moment): void {
     const { world, config, outlet, presence } = this.#parts;
-    this.#signals = 0;
+    this.#movement.ticked();
     this.#handOver.expire(moment.now);
     this.#tick = (this.#tick + 1) >>> 0;
     if (!this.alone) {
@@ -262,7 +230,9 @@ export class RoomCore {
   #runOnTick(moment: Moment): void {
     const { onTick } = this.#parts.world.definition;
     const since = moment.now - (this.#hookedAt ?? moment.now);
-    if (!onTick || this.#parts.ledger.decided.closed) return;
+    const { ledger } = this.#parts;
+    // A journal that does not answer would find more to write every 100 ms.
+    if (!onTick || ledger.decided.closed || ledger.full) return;
     if (this.#hookedAt !== undefined && since < 100) return;
     this.#hookedAt = moment.now;
     const outcome = this.#parts.hook(this.#at(moment), (room) => onTick(room, since));

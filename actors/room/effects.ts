@@ -65,7 +65,8 @@ export type RoomEffect =
         | "dead_letter"
         | "duplicate"
         | "reply_too_large"
-        | "later_full";
+        | "later_full"
+        | "state_full";
     }
   | { readonly type: "snapshotTooLarge"; readonly bytes: number };
 
@@ -77,7 +78,10 @@ export interface RoomParts {
   readonly presence: Presence;
   readonly outlet: Outlet;
   readonly effects: { push(effect: RoomEffect): void };
-  /** Runs a hook on the decided room at room time `at`. */
+  /**
+   * Runs a hook on the decided room at room time `at`. What it wrote fits the room's limits: else
+   * the outcome is a refusal, `LATER_FULL` or `STATE_FULL`, that wrote nothing.
+   */
   readonly hook: (at: number, run: Parameters<typeof runHook>[1]) => HookOutcome;
   /** Decides an entry, with what its hook wrote; `settled` runs when it is durable. */
   readonly record: (entry: JournalEntry, outcome?: HookOutcome, settled?: () => void) => void;

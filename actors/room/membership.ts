@@ -7,6 +7,7 @@ import type { Moment, RoomParts } from "./effects.ts";
 import { gatewayOf, type SessionRow } from "./fold.ts";
 import { whoOf } from "./hooks.ts";
 import { LATER_FULL } from "./later-work.ts";
+import { STATE_FULL } from "./state-size.ts";
 
 type MessageOf<T extends ToRoom["type"]> = Extract<ToRoom, { type: T }>;
 type Attach = MessageOf<"attach">;
@@ -72,7 +73,8 @@ export class Membership {
     const joins = !row?.here && onJoin ? onJoin : undefined;
     const outcome = joins && this.#parts.hook(at, (room) => joins(room, who));
     if (outcome?.readable === false) return this.#refuse(message, "wrong_room");
-    if (outcome?.value === LATER_FULL) return this.#refuse(message, "room_unavailable");
+    if (outcome?.value === LATER_FULL || outcome?.value === STATE_FULL)
+      return this.#refuse(message, "room_unavailable");
     const { patches, events } = outcome ?? { patches: [], events: [] };
     this.#brought.set(connection, { attach: message, gone: false });
     this.#parts.record(

@@ -115,6 +115,8 @@ describe("after a restore", () => {
     expect(next.node.stats().rooms).toBe(0);
     expect(next.counts.get("roomcluster_fenced_total verify")).toBe(1);
     await harness.run(2_000);
-    expect(await harness.stores.open().index.read(ROOM)).toMatchObject({ value: { status: "wanted" } });
+    expect(await harness.stores.open().index.read(ROOM)).toMatchObject({
+      value: { status: "wanted" },
+    });
   });
 });

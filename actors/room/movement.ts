@@ -1,0 +1,61 @@
+import type { ProcessId } from "../../src/kernel/ids.ts";
+import { ROW_WORDS, rowGeneration, rowSlot, rowsFromBytes } from "../../src/protocol/pose-row.ts";
+import type { ToRoom } from "../../src/protocol/room-messages.ts";
+import type { RoomParts } from "./effects.ts";
+import { gatewayOf, type SessionRow } from "./fold.ts";
+import { whoOf } from "./hooks.ts";
+
+type Signal = Extract<ToRoom, { type: "signal" }>;
+
+/** What members do that is not journaled: where they are, and signals. */
+export class Movement {
+  readonly #parts: RoomParts;
+  /** Signals passed on since the last tick. */
+  #signals = 0;
+
+  constructor(parts: RoomParts) {
+    this.#parts = parts;
+  }
+
+  ticked(): void {
+    this.#signals = 0;
+  }
+
+  signal(from: ProcessId, message: Signal): void {
+    const { world, config, outlet } = this.#parts;
+    if (!this.#seated(from, message.slot, message.generation)) return;
+    if (++this.#signals > config.signalsPerTickMax) return;
+    const { signals = {} } = world.definition;
+    const schema = Object.hasOwn(signals, message.name) ? signals[message.name] : undefined;
+    const checked = schema?.["~standard"].validate(message.body);
+    if (!checked || checked instanceof Promise || checked.issues) return;
+    const { slot, generation, name } = message;
+    outlet.broadcast({ type: "signal", slot, generation, name, body: checked.value });
+  }
+
+  poses(from: ProcessId, data: Uint8Array): void {
+    const words = rowsFromBytes(data);
+    if (!words) return;
+    const { presence, world } = this.#parts;
+    const { onPose } = world.definition;
+    for (let at = 0; at < words.length; at += ROW_WORDS) {
+      const seat = this.#seated(from, rowSlot(words, at), rowGeneration(words, at));
+      if (!seat) continue;
+      presence.setRow(words, at);
+      if (!onPose) continue;
+      const { slot, generation } = seat.row;
+      const pose = presence.pose(slot, generation);
+      const corrected = pose && onPose(pose, whoOf(seat.session, seat.row));
+      if (corrected && corrected !== pose) presence.setPose(slot, generation, corrected);
+    }
+  }
+
+  /** The member at a slot, where this gateway may speak for it. */
+  #seated(from: ProcessId, slot: number, generation: number) {
+    const { acked } = this.#parts.ledger;
+    const session = acked.slots[slot];
+    const row: SessionRow | undefined = session ? acked.sessions.get(session) : undefined;
+    if (!session || !row || row.generation !== generation) return undefined;
+    return gatewayOf(row.connection) === from ? { session, row } : undefined;
+  }
+}
