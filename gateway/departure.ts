@@ -47,8 +47,8 @@ class Departure {
   ): ToRoom | "wait" | "over" {
     if (this.#tries > 0 && this.#shown(replica)) return "over";
     if (now < this.#dueAt) return "wait";
-    // Enough was said; but a dead owner hears none of it, and the next one has to. Only a seat shows
-    // whether it did: without one, nothing is kept.
+    // Enough was said; but a dead owner hears none of it, and the next one has to. Only a seat
+    // shows whether it did: without one, nothing is kept.
     const keep = this.#seat !== undefined && now - this.#since < config.departureMsMax;
     if (this.#tries >= config.departureTriesMax) return keep ? "wait" : "over";
     this.#dueAt = now + Math.min(REPEAT_MS * 2 ** this.#tries++, REPEAT_MS_MAX);

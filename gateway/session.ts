@@ -75,7 +75,7 @@ export class Session {
   attachIndex = 0;
   /** The tick that the client last said it has shown, and its age in ticks when it said so. */
   echo: { readonly tick: number; readonly ageTicks: number } | undefined;
-  /** The owner that commands went to last, the highest one, and the highest that went to another. */
+  /** The owner that commands went to last, the highest of them, and the highest that went before. */
   #forwardedTo: Epoch = EPOCH_NONE;
   #forwardedSeq = 0;
   #elsewhereSeq = 0;
@@ -127,7 +127,7 @@ export class Session {
     this.#dueAt = dueAt;
   }
 
-  /** True where the owner at this floor was sent an attach so lately that the answer may be coming. */
+  /** True where the owner at this floor was asked so lately that the answer may be coming. */
   asked(floor: Epoch, now: number): boolean {
     return this.#askedFloor === floor && now - this.#askedAt < this.#config.attachMsMin;
   }

@@ -138,7 +138,7 @@ export class Membership implements ChannelOwner {
     return this.#resyncs;
   }
 
-  /** False where `connection` being superseded is the doing of this membership's own later attach. */
+  /** False where a later attach of this very membership is why `connection` was superseded. */
   wasSupersededOn(connection: Connection): boolean {
     const newest = this.#live?.connection === connection && this.#live.attach === this.#attach;
     return newest || this.#phase !== "joined";

@@ -85,8 +85,8 @@ export const nodeSchema = z
      */
     snapshotRecords: count(16, 65_536).default(256),
     /**
-     * State of one room. A takeover moves that much, and so does a join without a cursor. With 4,096
-     * members of the longest names it still fits into what gateways and clients take, 8 MiB.
+     * State of one room. A takeover moves that much, and so does a join without a cursor. With
+     * 4,096 members of the longest names it still fits into what gateways and clients take, 8 MiB.
      */
     stateBytesMax: bytes(1024, 3 * 1024 * 1024).default(1024 * 1024),
   })
@@ -112,8 +112,8 @@ export const gatewaySchema = z
     /** Silence of three times this closes a socket. Shorter: more pings from mobile devices. */
     pingMs: ms(500, 60_000).default(5_000),
     /**
-     * Allowance of one connection, all messages together; a burst of 2 s is let through. What is over
-     * is refused, and who goes on is closed for good, so the least is what the SDK keeps below.
+     * Allowance of one connection, all messages together; a burst of 2 s is let through. What is
+     * over is refused, and who goes on is closed for good, so the SDK keeps below the least.
      */
     messagesPerSecond: count(40, 10_000).default(60),
     bytesPerSecond: bytes(64 * 1024, 16 * 1024 * 1024).default(64 * 1024),
