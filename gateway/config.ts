@@ -79,6 +79,7 @@ export interface GatewayConfig {
   readonly replayBytesMax: number;
   readonly fetchMs: number;
   readonly fetchTriesMax: number;
+  /** What is for one session only waits so long for a frame: less is faster, more is cheaper. */
   readonly tailMs: number;
   readonly tailBytesMax: number;
   /** A room without a tick for this long has its news flushed. */
@@ -153,7 +154,7 @@ export const GATEWAY_DEFAULTS: GatewayConfig = {
   replayBytesMax: 1024 * 1024,
   fetchMs: 250,
   fetchTriesMax: 12,
-  tailMs: 50,
+  tailMs: 5,
   tailBytesMax: 64 * 1024,
   silentMs: 150,
   pendingBytesMax: 4 * 1024,

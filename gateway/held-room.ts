@@ -1,3 +1,4 @@
+import type { Timer } from "../src/kernel/clock.ts";
 import { EPOCH_NONE, type Epoch, epochGeneration } from "../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../src/kernel/ids.ts";
 import { rowsFromBytes } from "../src/protocol/pose-row.ts";
@@ -37,6 +38,7 @@ export class HeldRoom {
   #watchedAt = Number.NEGATIVE_INFINITY;
   #behind = false;
   #composedAt = Number.NEGATIVE_INFINITY;
+  #tails: Timer | undefined;
   #idleSince: number;
 
   constructor(id: RoomId, deps: RoomDeps) {
@@ -64,6 +66,7 @@ export class HeldRoom {
       news: this.#news,
       send: (message) => this.#send(message),
       show: (viewer) => this.#count(this.#composer.flush([viewer])),
+      told: () => this.#tailDue(),
     });
   }
 
@@ -149,6 +152,7 @@ export class HeldRoom {
   }
 
   release(): void {
+    this.#tails?.cancel();
     this.route.release();
     this.#parts.clear();
   }
@@ -303,10 +307,19 @@ export class HeldRoom {
     if (this.replica.ready) this.#count(this.#composer.flush(this.attendance.viewers()));
   }
 
+  /** Whoever acted waits for the answer: it goes alone where the next frame is too far off. */
+  #tailDue(): void {
+    const { clock, config } = this.#deps;
+    this.#tails ??= clock.after(config.tailMs, () => {
+      this.#tails = undefined;
+      this.#flush(clock.now(), 0);
+    });
+  }
+
   /** News of a room that does not tick, and tails that no frame took along in time. */
-  #flush(now: number): void {
+  #flush(now: number, tailMs = this.#deps.config.tailMs): void {
     if (!this.replica.ready) return;
-    const { tailMs, silentMs } = this.#deps.config;
+    const { silentMs } = this.#deps.config;
     const silent = now - this.#composedAt >= silentMs;
     const due: Viewer[] = [];
     for (const viewer of this.attendance.viewers()) {
