@@ -75,7 +75,7 @@ export class Session {
   attachIndex = 0;
   /** The tick that the client last said it has shown, and its age in ticks when it said so. */
   echo: { readonly tick: number; readonly ageTicks: number } | undefined;
-  /** The owner that commands went to last, the highest of them, and the highest that went before. */
+  /** Whom commands went to last, the highest of them, and the highest that went before. */
   #forwardedTo: Epoch = EPOCH_NONE;
   #forwardedSeq = 0;
   #elsewhereSeq = 0;
