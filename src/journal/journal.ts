@@ -5,6 +5,8 @@ import type { Result } from "../kernel/result.ts";
  * The store did not answer, or not in time. Nothing is known about a write; repeat or read again.
  */
 export type StoreError = "unavailable";
+/** More records or bytes than one process may hold at once: only a trim makes it readable. */
+export type TooLong = "too_long";
 
 /** One stored record and its place in the stream. Sequences rise; they are not consecutive. */
 export interface StoredRecord {
@@ -48,7 +50,7 @@ export interface Journal {
     room: RoomId,
     until: number,
     options?: { readonly leader?: boolean; readonly after?: number },
-  ): Promise<Result<readonly StoredRecord[], StoreError>>;
+  ): Promise<Result<readonly StoredRecord[], StoreError | TooLong>>;
   /** Removes records up to `upTo`, never the last one. A failed trim is repeated by a later one. */
   trim(room: RoomId, upTo: number): Promise<Result<void, StoreError>>;
   /** Every room that has a journal: what the index can be rebuilt from. */

@@ -17,12 +17,14 @@ export interface NatsIndexLimits {
   readonly listParallelMax: number;
   /** A longer index is answered `unavailable`. */
   readonly entriesMax: number;
+  readonly bytesMax: number;
 }
 
 export const NATS_INDEX_LIMITS: NatsIndexLimits = {
   requestMsMax: 1_500,
   listParallelMax: 32,
   entriesMax: 200_000,
+  bytesMax: 256 * 1024 * 1024,
 };
 
 /**
@@ -46,19 +48,20 @@ export class NatsIndexStore implements IndexStore {
   }
 
   async list(): Promise<Result<readonly IndexEntry[], StoreError>> {
-    const { requestMsMax, listParallelMax, entriesMax } = this.#limits;
+    const { requestMsMax, listParallelMax, entriesMax, bytesMax } = this.#limits;
     const info = await streamInfo(this.#client, INDEX_STREAM, requestMsMax);
     if (!info.ok) return err("unavailable");
     const subject = indexSubject(">");
     const limits: ScanLimits = {
       parallelMax: listParallelMax,
       messagesMax: entriesMax,
+      bytesMax,
       requestMsMax,
     };
     const first = Math.max(1, info.value.firstSequence);
     const last = info.value.lastSequence;
     const found = await scan(this.#client, INDEX_STREAM, { subject, first, last }, limits);
-    if (!found.ok) return found;
+    if (!found.ok) return err("unavailable");
     const bySubject = new Map(found.value.map((message) => [message.subject, message.data]));
     // A write moves its entry to the end, maybe past a worker that had been there already: what was
     // written meanwhile is read last, by one reader that stops only where there is nothing more.

@@ -10,7 +10,7 @@ import {
   journalSubjects,
   roomOfTokens,
 } from "../protocol/subjects.ts";
-import type { AppendOutcome, Journal, StoredRecord, StoreError, Tail } from "./journal.ts";
+import type { AppendOutcome, Journal, StoredRecord, StoreError, Tail, TooLong } from "./journal.ts";
 import { RECORD_BYTES_MAX } from "./limits.ts";
 import { getMessage, listSubjects, natural, publishExpecting, purge } from "./nats-api.ts";
 import { type ScanLimits, scan } from "./nats-scan.ts";
@@ -27,8 +27,12 @@ export interface NatsJournalLimits {
   /** Records asked for with one batched read, and their bytes. */
   readonly batchRecords: number;
   readonly batchBytes: number;
-  /** A room with more records than these cannot be read through: `unavailable`. */
+  /**
+   * What one read may hold in memory, 250 bytes a record beside its own. A room whose snapshots are
+   * not taken gets here: it is `too_long` then, so this is far above what a snapshot comes after.
+   */
   readonly recordsMax: number;
+  readonly bytesMax: number;
   /** Requests under way at once when a room is read through from the leader. */
   readonly leaderParallelMax: number;
   /** Generations are read again at most this often because of an unexpected answer. */
@@ -42,7 +46,8 @@ export const NATS_JOURNAL_LIMITS: NatsJournalLimits = {
   roomsMsMax: 5_000,
   batchRecords: 256,
   batchBytes: 4 * 1024 * 1024,
-  recordsMax: 65_536,
+  recordsMax: 1_048_576,
+  bytesMax: 256 * 1024 * 1024,
   leaderParallelMax: 8,
   generationMsMin: 1_000,
 };
@@ -114,14 +119,20 @@ export class NatsJournal implements Journal {
     return ok({ sequence: next.value.sequence, data: next.value.data });
   }
 
-  readThrough(
+  async readThrough(
     room: RoomId,
     until: number,
     options?: { readonly leader?: boolean; readonly after?: number },
-  ): Promise<Result<readonly StoredRecord[], StoreError>> {
+  ): Promise<Result<readonly StoredRecord[], StoreError | TooLong>> {
     const first = (options?.after ?? 0) + 1;
     const read = options?.leader ? this.#readLeader : this.#readBatches;
-    return read.call(this, room, first, until);
+    const records = await read.call(this, room, first, until);
+    if (!records.ok && records.error === "too_long") {
+      const { recordsMax, bytesMax } = this.#limits;
+      const fields = { room, recordsMax, bytesMax };
+      this.#client.observer.log.error(fields, "a journal is too long to be read");
+    }
+    return records;
   }
 
   async trim(room: RoomId, upTo: number): Promise<Result<void, StoreError>> {
@@ -151,7 +162,7 @@ export class NatsJournal implements Journal {
     room: RoomId,
     from: number,
     until: number,
-  ): Promise<Result<readonly StoredRecord[], StoreError>> {
+  ): Promise<Result<readonly StoredRecord[], StoreError | TooLong>> {
     const subject = journalSubject(this.#generation, room);
     const first = await this.#get(room, { next: subject, from });
     if (!first.ok) return first;
@@ -159,7 +170,8 @@ export class NatsJournal implements Journal {
     const rest = { subject, first: first.value.sequence + 1, last: until };
     const limits: ScanLimits = {
       parallelMax: this.#limits.leaderParallelMax,
-      messagesMax: this.#limits.recordsMax,
+      messagesMax: this.#limits.recordsMax - 1,
+      bytesMax: this.#limits.bytesMax - first.value.data.length,
       requestMsMax: this.#limits.readMsMax,
     };
     const found = await scan(this.#client, journalStream(journalShard(room)), rest, limits);
@@ -170,14 +182,19 @@ export class NatsJournal implements Journal {
     room: RoomId,
     first: number,
     until: number,
-  ): Promise<Result<readonly StoredRecord[], StoreError>> {
+  ): Promise<Result<readonly StoredRecord[], StoreError | TooLong>> {
     const records: StoredRecord[] = [];
+    const { recordsMax, bytesMax } = this.#limits;
+    let bytes = 0;
     const subject = journalSubject(this.#generation, room);
     for (let from = first; from <= until; ) {
       const batch = await this.#readBatch(room, { subject, from, until });
       if (!batch.ok) return batch;
-      for (const record of batch.value.records) records.push(record);
-      if (records.length > this.#limits.recordsMax) return err("unavailable");
+      for (const record of batch.value.records) {
+        records.push(record);
+        bytes += record.data.length;
+      }
+      if (records.length > recordsMax || bytes > bytesMax) return err("too_long");
       const last = records.at(-1);
       if (!batch.value.more || !last) return ok(records);
       from = last.sequence + 1;

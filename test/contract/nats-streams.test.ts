@@ -17,11 +17,12 @@ import {
   waitForStreams,
 } from "../../src/journal/nats-streams.ts";
 import { roomId } from "../../src/kernel/ids.ts";
+import { silentObserver } from "../../src/observe/observer.ts";
 import { SNAPSHOT_STREAM } from "../../src/protocol/subjects.ts";
 import { withoutNats } from "../support/nats-servers.ts";
 import { type StoreServers, startStores } from "../support/nats-stores.ts";
 import { waitUntil } from "../support/wait-until.ts";
-import { got } from "./journal.suite.ts";
+import { fill, got } from "./journal.suite.ts";
 
 const ALL = [...JOURNAL_STREAMS, SNAPSHOT_STREAM, INDEX_STREAM];
 
@@ -106,6 +107,40 @@ describe.skipIf(withoutNats)("Streams", () => {
     expect(generations.map((config) => generationOf(object(config)))).toEqual(
       JOURNAL_STREAMS.map(() => 2),
     );
+  });
+
+  it("[JN20] a journal that is too long says so until it is trimmed", async () => {
+    stores = await startStores(1);
+    const errors: unknown[] = [];
+    const log = { ...silentObserver.log, error: (fields: unknown) => errors.push(fields) };
+    const client = await stores.connect("node", { observer: { ...silentObserver, log } });
+    const limits = { ...NATS_JOURNAL_LIMITS, batchRecords: 2 };
+    const few = new NatsJournal(client, 1, { ...limits, recordsMax: 5 });
+    const small = new NatsJournal(client, 1, { ...limits, bytesMax: 50 });
+    const room = roomId("long/room");
+    const sequences = await fill(few, room, Array(5).fill("ten bytes."));
+    const last = 1_000_000;
+    const bothWays = [{ leader: false }, { leader: true }];
+    for (const journal of [few, small])
+      for (const how of bothWays)
+        expect(got(await journal.readThrough(room, last, how))).toHaveLength(5);
+    expect(errors).toEqual([]);
+    sequences.push(...(await fill(few, room, ["x"])));
+    for (const journal of [few, small])
+      for (const how of bothWays)
+        expect(await journal.readThrough(room, last, how)).toEqual({
+          ok: false,
+          error: "too_long",
+        });
+    expect(errors).toHaveLength(4);
+    expect(errors[0]).toEqual({ room, recordsMax: 5, bytesMax: NATS_JOURNAL_LIMITS.bytesMax });
+    // What a reader asks for counts, not what is there.
+    for (const how of bothWays)
+      expect(got(await few.readThrough(room, sequences[4] as number, how))).toHaveLength(5);
+    got(await few.trim(room, sequences[0] as number));
+    for (const journal of [few, small])
+      for (const how of bothWays)
+        expect(got(await journal.readThrough(room, last, how))).toHaveLength(5);
   });
 
   it("[JS5] give each role what it needs and no more", async () => {
