@@ -16,6 +16,8 @@ export interface ScoreConfig {
   /** What fills a reference node, each for itself. */
   readonly sessionsMax: number;
   readonly egressBytesPerSMax: number;
+  /** A node that hosts so many refuses one more, whatever its capacity. */
+  readonly roomsMax: number;
   /** Only nodes of this version get rooms; undefined: all. */
   readonly version: string | undefined;
 }
@@ -29,6 +31,7 @@ export const scoreDefaults: ScoreConfig = {
   zoneSlack: 1.2,
   sessionsMax: 4_000,
   egressBytesPerSMax: 100_000_000,
+  roomsMax: 2_000,
   version: undefined,
 };
 
@@ -54,6 +57,7 @@ export type Refusal =
   | "world"
   | "version"
   | "excluded"
+  | "rooms_full"
   | "overload"
   | "zone_cap";
 /** How many nodes each rule refused. */
@@ -138,6 +142,7 @@ function refusal(
   if (hosted === undefined || hosted < request.stateVersionMin) return "world";
   if (config.version !== undefined && beat.version !== config.version) return "version";
   if (request.excluded.has(node.process)) return "excluded";
+  if (beat.rooms >= config.roomsMax) return "rooms_full";
   const promised = request.isNew ? reserved / beat.capacity : 0;
   return utilisation(node, config) + promised > config.overload ? "overload" : undefined;
 }

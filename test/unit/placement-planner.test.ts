@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { IndexEntry } from "../../src/journal/index-store.ts";
 import { type ProcessId, processId, roomId } from "../../src/kernel/ids.ts";
+import { plannerDefaults } from "../../src/placement/planner-types.ts";
 import {
   answers,
   Bench,
@@ -213,6 +214,18 @@ describe("no effect", () => {
     expect(proposals(bench.join(node(5)))).toEqual([]);
     expect(proposals(bench.run(250))).toEqual([]);
     expect(targets(bench.run(50))).toEqual([node(5)]);
+  });
+
+  test("[PL14] [PL40] nodes that filled up refuse, and askers hear of it a second later", () => {
+    const bench = new Bench({ nodes: 2 });
+    expect(proposals(bench.index(entry(1)))).toHaveLength(1);
+    for (const n of [1, 2]) bench.beat(node(n), { rooms: plannerDefaults.score.roomsMax });
+    expect(bench.locate("room1").located).toEqual(["placing"]);
+    expect(proposals(bench.run(1_050))).toEqual([]);
+    expect(bench.locate("room1").located).toEqual(["no_capacity"]);
+    bench.beat(node(2), { rooms: plannerDefaults.score.roomsMax - 1 });
+    expect(targets(bench.run(1_050))).toEqual([node(2)]);
+    expect(bench.locate("room1").located).toEqual(["placing"]);
   });
 
   test("[PL16] a pause forgets decisions and reads the index again", () => {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { NODE_DEFAULTS } from "../../actors/node.ts";
 import { type ProcessId, processId, roomId, worldName } from "../../src/kernel/ids.ts";
 import { seededRandom } from "../../src/kernel/random.ts";
 import type { NodeLine } from "../../src/membership/view.ts";
@@ -78,6 +79,7 @@ describe("filters", () => {
     ["world", { worlds: [] }, {}],
     ["world", {}, { stateVersionMin: 3 }],
     ["excluded", {}, { excluded: new Set([id(1)]) }],
+    ["rooms_full", { rooms: NODE_DEFAULTS.roomsMax }, {}],
     ["overload", { load: 0.91 }, {}],
     ["overload", { sessions: 3_700 }, {}],
     ["overload", { egressBytesPerS: 91_000_000 }, {}],
@@ -87,6 +89,7 @@ describe("filters", () => {
 
   test("[PL1] a fit node is chosen, and a pinned version is kept", () => {
     expect(refusedBy({ load: 0.89 }, { stateVersionMin: 2 })).toBe("chosen");
+    expect(refusedBy({ rooms: NODE_DEFAULTS.roomsMax - 1 })).toBe("chosen");
     expect(refusedBy({ version: "1" }, {}, { version: "2" })).toEqual({ version: 1 });
     expect(refusedBy({ version: "2" }, {}, { version: "2" })).toBe("chosen");
   });
