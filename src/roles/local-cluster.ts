@@ -170,7 +170,7 @@ class Processes {
   }
 }
 
-/** Not all are waited for: roles wait for each other, and one that fails keeps the others waiting. */
+/** Not all are waited for: roles wait for each other, and one that fails keeps others waiting. */
 function firstFailure(starts: readonly Promise<string | undefined>[]): Promise<string | undefined> {
   return new Promise((resolve) => {
     for (const start of starts) {

@@ -124,7 +124,7 @@ export function crashOnBugs(log: Observer["log"]): void {
   });
 }
 
-/** `running` answers undefined during the start: there is nothing to hand over, so it ends at once. */
+/** `running` is undefined during the start: nothing is to be handed over, so it ends at once. */
 export function stopOnSignals(
   log: Observer["log"],
   running: () => Pick<RunningRole, "stop"> | undefined,
