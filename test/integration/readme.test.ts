@@ -2,9 +2,9 @@ import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { transformSync } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { DemoCluster } from "../browser/demo-cluster.ts";
+import { connect } from "../../src/client/client.ts";
+import { Command, killCommands, type Ready } from "../support/cluster-command.ts";
 import { withoutNats } from "../support/nats-servers.ts";
 
 const run = promisify(execFile);
@@ -12,23 +12,40 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const scratch = `${root}.cache/readme-test`;
 const readme = readFileSync(`${root}README.md`, "utf8");
 
-/** The first fenced block of a language. */
-function block(language: string): string {
-  const found = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(readme)?.[1];
-  if (!found) throw new Error(`README.md has no ${language} block`);
+/** The first fenced block of a language that has this text in it. */
+function block(language: string, text = ""): string {
+  const blocks = readme.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, "g"));
+  const found = [...blocks].map(([, code = ""]) => code).find((code) => code.includes(text));
+  if (!found) throw new Error(`README.md has no ${language} block with ${text}`);
   return found;
 }
 
+/** What README passes to `npm start` and to curl, for a cluster on other ports. */
+function worldSteps(): { readonly start: readonly string[]; readonly room: string } {
+  const steps = block("sh", "--world");
+  const start = /^npm start -- (.+)$/m.exec(steps)?.[1]?.split(" ");
+  const room = /^curl http:\/\/127\.0\.0\.1:7070\/v1\/rooms [\s\S]* -d '(.+)'$/m.exec(steps)?.[1];
+  if (!start || !room) throw new Error(`README.md's steps are others:\n${steps}`);
+  return { start, room };
+}
+
 describe.skipIf(withoutNats)("README", () => {
-  let cluster: DemoCluster;
+  const command = { ready: undefined as Ready | undefined };
+  const cluster = (): Ready => {
+    if (!command.ready) throw new Error("the cluster is not ready");
+    return command.ready;
+  };
   beforeAll(async () => {
     mkdirSync(scratch, { recursive: true });
     const built = run("npm", ["run", "--silent", "build"], { cwd: root });
-    [cluster] = await Promise.all([DemoCluster.start(), built]);
+    writeFileSync(`${scratch}/garden.ts`, block("ts"));
+    const given = worldSteps().start.map((word) => word.replace(/^garden/, `${scratch}/garden`));
+    const started = new Command(["cluster", "--port", "0", "--bots", "4", ...given]);
+    [command.ready] = await Promise.all([started.ready(), built]);
   }, 120_000);
   afterAll(async () => {
     rmSync(scratch, { recursive: true, force: true });
-    await cluster?.stop();
+    await killCommands();
   });
 
   it("the client in it has about 20 lines and works when pasted", async () => {
@@ -37,18 +54,35 @@ describe.skipIf(withoutNats)("README", () => {
     expect(lines.length).toBeLessThanOrEqual(21);
     writeFileSync(`${scratch}/hello.mjs`, code);
     const { stdout } = await run("node", [`${scratch}/hello.mjs`], {
-      env: { ...process.env, GATEWAY: cluster.ready.gateways[0] },
+      env: { ...process.env, GATEWAYS: cluster().gateways.join(",") },
       timeout: 30_000,
     });
     expect(stdout).toMatch(/^line \d+ is in the journal; \d+ people are here$/m);
   });
 
-  it("the world in it compiles and is hosted as it says", async () => {
-    const source = block("ts");
-    writeFileSync(`${scratch}/garden.ts`, source);
-    writeFileSync(`${scratch}/garden.mjs`, transformSync(source, { loader: "ts" }).code);
-    const { default: worlds } = await import(`${scratch}/garden.mjs`);
-    expect(worlds).toMatchObject([{ name: "garden", version: 1, tickHz: 20, capacity: 100 }]);
+  it("the world in it is hosted and played by the steps beside it", async () => {
+    const answer = await fetch(`${cluster().control}/v1/rooms`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: worldSteps().room,
+    });
+    expect(answer.status).toBe(201);
+    const [gateway = ""] = cluster().gateways;
+    const query = "tenant=demo&person=gardener";
+    const issued = await fetch(`${gateway.replace("ws", "http")}/dev/token?${query}`);
+    const { token } = (await issued.json()) as { token: string };
+    const client = await connect({ urls: [gateway], token, agent: "gardener" });
+    try {
+      const room = await client.join("garden", { profile: { name: "g", color: 0, model: "" } });
+      const rose = { id: "rose", x: 1, z: 2 };
+      expect(await room.command("plant", rose)).toEqual({ flowers: 1 });
+      await expect(room.command("plant", rose)).rejects.toMatchObject({ status: "taken" });
+    } finally {
+      client.close();
+    }
+  });
+
+  it("the world in it compiles", async () => {
     const flags = [
       "--noEmit",
       "--strict",
