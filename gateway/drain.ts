@@ -16,9 +16,10 @@ export interface DrainOptions {
 }
 
 /**
- * Empties a gateway. Over `drainMs` each client in its turn is told to go elsewhere; it is served
- * until it has, because its connection closes when the last of its memberships is superseded. Who
- * is still here `drainGraceMs` later is closed.
+ * Empties a gateway within `drainMs`. Each client in its turn is told to go elsewhere; it is served
+ * until it has, because its connection closes when the last of its memberships is superseded. The
+ * last `drainGraceMs`, at most half of the time, are for those told last; who is still here at the
+ * end is closed.
  */
 export class Drain {
   readonly #done: Promise<void>;
@@ -32,12 +33,13 @@ export class Drain {
   constructor(options: DrainOptions) {
     const { clock, connections, drainMs, drainGraceMs } = options;
     this.#options = options;
-    this.#toldBy = clock.now() + drainMs;
+    const closeAt = clock.now() + drainMs;
+    this.#toldBy = closeAt - Math.min(drainGraceMs, drainMs / 2);
     this.#done = new Promise((resolve) => {
       const step = (): void => {
         const now = clock.now();
         this.#tell(now);
-        if (now >= this.#toldBy + drainGraceMs) this.#close();
+        if (now >= closeAt) this.#close();
         if (connections.size > 0) return;
         this.#timer?.cancel();
         resolve();

@@ -16,8 +16,8 @@ export interface Gateway {
   readonly port: number;
   stats(): GatewayStats;
   /**
-   * Takes no new socket, and sends clients elsewhere over `drainMs`; resolves when no socket is
-   * left, `drainGraceMs` and a closing handshake later at the latest.
+   * Takes no new socket, and sends clients elsewhere within `drainMs`; resolves when no socket
+   * is left, a closing handshake later at the latest.
    */
   drain(): Promise<void>;
   /** At once. The buses stay open: they are the caller's. */
