@@ -1,5 +1,6 @@
 import { connect, NatsError } from "nats";
 import { delay } from "../kernel/clock.ts";
+import { type Random, randomBelow } from "../kernel/random.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
 import { NatsClient } from "./nats-client.ts";
 import {
@@ -20,10 +21,14 @@ export async function openNats(
   const redialMs = (): number =>
     limits.redialMsMin + random.next() * (limits.redialMsMax - limits.redialMsMin);
   const deadline = clock.now() + limits.openMsMax;
+  let servers = shuffled(target.servers, random);
   for (;;) {
+    let dialled = 0;
     try {
       const connection = await connect({
-        servers: [...target.servers],
+        servers,
+        // Ours is as random, and tells which of them answered.
+        noRandomize: true,
         user: target.user,
         pass: target.password,
         name: target.name,
@@ -33,7 +38,11 @@ export async function openNats(
         maxPingOut: limits.pingsOutMax,
         reconnect: true,
         maxReconnectAttempts: -1,
-        reconnectDelayHandler: redialMs,
+        // Asked before every dial.
+        reconnectDelayHandler: () => {
+          dialled++;
+          return redialMs();
+        },
         // A server that comes up may refuse logins before it has read its accounts.
         ignoreAuthErrorAbort: true,
         // The list given is complete; gossiped addresses may be of another network.
@@ -42,7 +51,12 @@ export async function openNats(
         noEcho: false,
         noAsyncTraces: true,
       });
-      return ok(new NatsClient(connection, target, runtime, limits));
+      if (dialled === 1 || clock.now() >= deadline)
+        return ok(new NatsClient(connection, target, runtime, limits));
+      // The library forgets for ever whoever does not answer its first dial.
+      servers = [...servers.slice(dialled - 1), ...servers.slice(0, dialled - 1)];
+      await connection.close();
+      continue;
     } catch (cause) {
       const detail = cause instanceof Error ? cause.message : String(cause);
       if (cause instanceof NatsError && cause.isAuthError())
@@ -51,4 +65,13 @@ export async function openNats(
     }
     await delay(clock, redialMs());
   }
+}
+
+function shuffled(servers: readonly string[], random: Random): string[] {
+  const order = [...servers];
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = randomBelow(random, i + 1);
+    [order[i], order[j]] = [order[j] as string, order[i] as string];
+  }
+  return order;
 }

@@ -119,6 +119,27 @@ describe.skipIf(withoutNats)("NATS", () => {
     }
   });
 
+  it("[BU31] finds a server that was away when the connection was opened", async () => {
+    const [away, there] = [await startOpenNats(), await startOpenNats()];
+    const buses: NatsBus[] = [];
+    try {
+      await away.server.kill();
+      const login = { user: "any", password: "any", inboxPrefix: "_INBOX_any" };
+      const servers = [away.server.url, there.server.url];
+      // Each begins with one of them by chance.
+      for (let i = 0; i < 8; i++) buses.push(await openBus({ servers, ...login, ...LABEL }));
+      await away.server.restart();
+      await there.server.kill();
+      const found = () => buses.every(({ server }) => away.server.url.endsWith(server));
+      await waitUntil("all of them to find it", () => found() && buses.every((b) => b.connected), {
+        dump: () => buses.map(({ server, connected }) => ({ server, connected })),
+      });
+    } finally {
+      await Promise.all(buses.map((bus) => bus.close()));
+      await Promise.all([away.close(), there.close()]);
+    }
+  });
+
   it("[BU29] loses alone what is too large for the server", async () => {
     const nats = await startOpenNats("1KB");
     let dropped = 0;
