@@ -1,7 +1,7 @@
 import type { NatsConnection, PublishOptions } from "nats";
 import type { Clock, Timer } from "../kernel/clock.ts";
 
-/** More than these are handed on at once, so that a long turn of the loop holds no more in memory. */
+/** More than these are handed on at once: a long turn of the loop holds no more in memory. */
 const BYTES_MAX = 64 * 1024;
 const LETTERS_MAX = 1024;
 

@@ -20,7 +20,7 @@ export interface LivenessConfig {
   /**
    * A connection on which this many echoes in a row did not come back is redialled when the next is
    * due: after echoMs × (echoesMissedMax + 1). One server may then be dialled in vain, and the
-   * first echo over the next one still has to be back within ageMsMax. A loop that paused has missed
+   * first echo over the next one still has to be back within ageMsMax. A loop that paused missed
    * one at most, because it reads what came between any two.
    */
   readonly echoesMissedMax: number;
