@@ -186,9 +186,13 @@ export class RoomCore {
         if (newcomer) outlet.send(from, this.#tickMessage(moment, new Uint8Array(0)));
         return;
       }
-      case "attach":
-        outlet.heard(from, moment.now);
-        return this.#membership.attach(from, message, at);
+      case "attach": {
+        const newcomer = outlet.heard(from, moment.now);
+        this.#membership.attach(from, message, at);
+        // Its index tells the gateway what it lacks; its first watch comes as no newcomer's.
+        if (newcomer) outlet.send(from, this.#tickMessage(moment, new Uint8Array(0)));
+        return;
+      }
       case "away":
         return this.#membership.away(message, moment.now);
       case "leave":
@@ -301,13 +305,14 @@ export class RoomCore {
     const told = publicRecord(ledger.acked, record);
     const settled = ledger.settle(record, sequence);
     const before = settled.entries.map(({ entry, written }) => {
-      const row = entry.type === "attach" ? ledger.acked.sessions.get(entry.session) : undefined;
+      const moves = entry.type === "attach" || entry.type === "leave";
+      const row = moves ? ledger.acked.sessions.get(entry.session) : undefined;
       ledger.acked.apply(entry, record.index, written);
       return row;
     });
     for (const [at, { entry, settled: done }] of settled.entries.entries()) {
       if (entry.type === "attach") this.#membership.settledAttach(entry, before[at], moment.now);
-      if (entry.type === "leave") this.#membership.settledLeave(entry);
+      if (entry.type === "leave") this.#membership.settledLeave(entry, before[at]);
       done?.(record.index);
     }
     const joined = told.joined.map((member) => ({

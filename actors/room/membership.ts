@@ -15,6 +15,10 @@ const FORGET_EVERY_MS = 5_000;
 const FORGET_MAX = 256;
 const ORIGIN = { x: 0, y: 0, z: 0, yaw: 0, pitch: 0, reach: [0, 0, 0], animation: 0 } as const;
 
+/** What is journaled is read back as `<process>#<number>`: text from outside may be anything. */
+const isSocketOf = (gateway: ProcessId, connection: string): boolean =>
+  connection.startsWith(`${gateway}#`) && /^\d{1,16}$/.test(connection.slice(gateway.length + 1));
+
 /**
  * Who is in the room and by which socket they speak. An attach or a leave is journaled before it
  * takes effect; a lower attach number, or an equal one of another socket, never does.
@@ -22,7 +26,7 @@ const ORIGIN = { x: 0, y: 0, z: 0, yaw: 0, pitch: 0, reach: [0, 0, 0], animation
 export class Membership {
   readonly #parts: RoomParts;
   /** What attaches on their way brought that is not journaled, by connection. */
-  readonly #brought = new Map<string, { readonly attach: Attach; gone: boolean }>();
+  readonly #brought = new Map<string, { attach: Attach; gone: boolean }>();
   #confirm: SessionId[] = [];
 
   constructor(parts: RoomParts, moment: Moment) {
@@ -35,7 +39,7 @@ export class Membership {
   attach(from: ProcessId, message: Attach, at: number): void {
     const { decided, acked } = this.#parts.ledger;
     const { session, attach, connection } = message;
-    if (gatewayOf(connection) !== from) return;
+    if (!isSocketOf(from, connection)) return;
     const row = decided.sessions.get(session);
     if (row && (attach < row.attach || (attach === row.attach && connection !== row.connection)))
       return this.#supersede(message, row.attach);
@@ -105,9 +109,9 @@ export class Membership {
     this.#confirm.push(session);
   }
 
-  settledLeave(entry: EntryOf<"leave">): void {
-    const row = this.#parts.ledger.acked.sessions.get(entry.session);
-    if (row && !row.here) this.#parts.presence.clear(row.slot, entry.session);
+  /** `before` had the seat that is free now; by the end of the record they may sit elsewhere. */
+  settledLeave({ session }: EntryOf<"leave">, before: SessionRow | undefined): void {
+    if (before?.here) this.#parts.presence.clear(before.slot, session);
   }
 
   /** After the record went out, so that a gateway knows the member it is told about. */
@@ -132,8 +136,13 @@ export class Membership {
   }
 
   profile(message: MessageOf<"profile">): void {
-    const row = this.#current(message);
-    if (row) this.#tellProfile(row, message.profile);
+    const { session, connection, profile } = message;
+    if (!this.#current(message)) return;
+    // Where the attach itself is not durable yet, it brings the new profile when it is.
+    const brought = this.#brought.get(connection);
+    if (brought) brought.attach = { ...brought.attach, profile };
+    const row = this.#parts.ledger.acked.sessions.get(session);
+    if (row?.here && row.connection === connection) this.#tellProfile(row, profile);
   }
 
   /** Gateways that fell silent, people away too long, sessions that can not come back. */
