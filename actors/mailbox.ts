@@ -3,7 +3,8 @@ import { BoundedQueue, type PushOutcome } from "../src/kernel/bounded-queue.ts";
 /**
  * control: small and always served, so that a flooded room still watches and is watched.
  * durable: in order, one after the other; held back while a command runs alone.
- * volatile: poses and signals; the oldest are thrown away when there are too many.
+ * volatile: poses and signals; the oldest are thrown away when there are too many. Held back, too,
+ * while such a command is attempted.
  */
 export type Lane = "control" | "durable" | "volatile";
 
@@ -49,12 +50,12 @@ export class Mailbox<T> {
     return "queued";
   }
 
-  /** The next message; durable ones only where `durable` allows. */
-  take(durable: boolean): T | undefined {
+  /** The next message of the lanes that are served; control always is. */
+  take(served: { readonly durable: boolean; readonly volatile: boolean }): T | undefined {
     return (
       this.#control.shift() ??
-      (durable ? this.#durable.shift() : undefined) ??
-      this.#volatile.shift()
+      (served.durable ? this.#durable.shift() : undefined) ??
+      (served.volatile ? this.#volatile.shift() : undefined)
     );
   }
 

@@ -16,7 +16,7 @@ const NO_DIGEST = new Uint8Array(8);
 interface Alone {
   readonly from: ProcessId;
   readonly message: CommandMessage;
-  stage: "waiting" | "attempting";
+  stage: "waiting" | "attempting" | "settling";
 }
 
 /** First 8 bytes of SHA-256 over name and body: tells a resend from another command. */
@@ -46,6 +46,11 @@ export class Commands {
 
   get alone(): boolean {
     return this.#alone !== undefined;
+  }
+
+  /** It is journaled that the command runs: whatever crashes from here on counts as its doing. */
+  get attempting(): boolean {
+    return this.#alone !== undefined && this.#alone.stage !== "waiting";
   }
 
   command(from: ProcessId, message: CommandMessage, at: number): void {
@@ -80,8 +85,13 @@ export class Commands {
       ledger.push({ type: "attempt", session, seq });
       return;
     }
+    if (alone.stage === "attempting") {
+      alone.stage = "settling";
+      this.#run(alone.message, at);
+      // Until its outcome is durable a crash would still be taken for its own.
+      if (!ledger.idle) return;
+    }
     this.#alone = undefined;
-    this.#run(alone.message, at);
     const held = this.#held;
     this.#held = [];
     for (const { name, body } of held) this.internal(name, body, at);

@@ -112,6 +112,11 @@ export class RoomCore {
     return this.#commands.alone || this.#handOver.resting;
   }
 
+  /** No other author's code runs: were it to crash, the resent command would get the blame. */
+  get attempting(): boolean {
+    return this.#commands.attempting;
+  }
+
   get sessions(): number {
     return this.#parts.ledger.acked.here;
   }

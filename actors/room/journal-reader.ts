@@ -17,12 +17,15 @@ import {
   type Recovered,
   replay,
 } from "./recovery.ts";
+import { inTurn, type RoomHost } from "./room-host.ts";
 import { decodeSnapshot } from "./snapshot.ts";
 
 export interface ReaderPorts {
   readonly journal: Journal;
   readonly snapshots: SnapshotStore;
   readonly observer: Observer;
+  /** Migrations are author's code. */
+  readonly turn: RoomHost["turn"];
 }
 
 /**
@@ -30,13 +33,16 @@ export interface ReaderPorts {
  * fast and the chain shows what it lacks; whoever gets `broken` asks again with `leader`.
  */
 export async function readRoom(
-  { journal, snapshots, observer }: ReaderPorts,
+  ports: ReaderPorts,
   room: RoomId,
   world: World,
   claim: PlacedRecord,
   leader: boolean,
   learned?: Learned,
 ): Promise<Recovered | "unavailable" | "broken"> {
+  const { journal, snapshots, observer } = ports;
+  const replayed = (start: Recovered | undefined, records: readonly PlacedRecord[]): Recovered =>
+    inTurn(ports, room, () => replay(world, start, records, journal.generation));
   // What came before the claim has been there for a while, so a follower is likely to have it.
   const before = claim.record.previous;
   const after = learned?.sequence ?? 0;
@@ -48,13 +54,13 @@ export async function readRoom(
     observer.log.warn({ room, why: plan.why, leader }, "journal chain broken");
     return "broken";
   }
-  if (!plan.named) return replay(world, learned, plan.records, journal.generation);
+  if (!plan.named) return replayed(learned, plan.records);
   const { snapshotIndex: index, digest, bytes } = plan.named;
   const data = await snapshots.get(room, { index, digest, bytes });
   if (!data.ok) return data.error === "missing" ? "broken" : "unavailable";
   const snapshot = decodeSnapshot(data.value);
   if (!snapshot || snapshot.fold.index !== index) return "broken";
-  return replay(world, { fold: snapshot.fold, told: [] }, plan.records, journal.generation);
+  return replayed({ fold: snapshot.fold, told: [] }, plan.records);
 }
 
 /** Followers may lag behind a record that was just written; the leader is slower to read from. */

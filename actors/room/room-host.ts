@@ -34,6 +34,16 @@ export interface RoomHost {
   ended(room: RoomRuntime, reason: EndReason): void;
 }
 
+/** Runs author's code as the room's turn. */
+export function inTurn<T>({ turn }: Pick<RoomHost, "turn">, room: RoomId, run: () => T): T {
+  turn(room);
+  try {
+    return run();
+  } finally {
+    turn(undefined);
+  }
+}
+
 /** Which lane of the mailbox a gateway's message takes. */
 export const LANES: Record<ToRoom["type"], Lane> = {
   watch: "control",

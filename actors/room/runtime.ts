@@ -20,7 +20,7 @@ import {
   type Stage,
 } from "./lifecycle.ts";
 import type { Recovered } from "./recovery.ts";
-import { LANES, type RoomHost } from "./room-host.ts";
+import { inTurn, LANES, type RoomHost } from "./room-host.ts";
 import { tally } from "./tally.ts";
 import { Verification } from "./verification.ts";
 
@@ -159,7 +159,8 @@ export class RoomRuntime {
         break;
       }
       // While a command runs alone the durable lane waits; its outcome starts the pump again.
-      const letter = this.#mailbox.take(!this.#core.alone);
+      const { alone, attempting } = this.#core;
+      const letter = this.#mailbox.take({ durable: !alone, volatile: !attempting });
       if (!letter) break;
       this.#decide({ type: "gateway", ...letter }, false);
     }
@@ -179,21 +180,19 @@ export class RoomRuntime {
   #turnOf(run: (core: RoomCore) => RoomEffect[]): void {
     const core = this.#core;
     if (!core) return;
-    const wasAlone = core.alone;
-    this.#host.turn(this.room);
+    const { alone, attempting } = core;
     let effects: RoomEffect[] = [];
     try {
-      effects = run(core);
+      effects = inTurn(this.#host, this.room, () => run(core));
     } catch (error) {
       return this.#crashed(error);
-    } finally {
-      this.#host.turn(undefined);
     }
     for (const effect of effects) {
       if (this.#core !== core) return;
       this.#run(core.epoch, effect);
     }
-    if (wasAlone && !core.alone && this.#mailbox.length > 0)
+    const freed = (alone && !core.alone) || (attempting && !core.attempting);
+    if (freed && this.#mailbox.length > 0)
       this.#pumping ??= this.#host.clock.after(0, () => this.#pump());
   }
 
@@ -296,18 +295,13 @@ export class RoomRuntime {
     const recovered = this.#recovered;
     if (!claimed || !recovered) return;
     this.#recovered = undefined;
-    this.#core = new RoomCore({
-      room: this.room,
-      self,
-      epoch: claimed.epoch,
-      world: this.world,
-      config,
-      random,
-      fold: recovered.fold,
-      register: claimed.register,
-      records: recovered.told,
-      moment: this.#moment(),
-    });
+    const { epoch, register } = claimed;
+    const { fold, told: records } = recovered;
+    const { room, world } = this;
+    const moment = this.#moment();
+    const known = { fold, register, records, moment };
+    const options = { room, self, epoch, world, config, random, ...known };
+    this.#core = inTurn(this.#host, room, () => new RoomCore(options));
     const asker = this.#asker(claimed.epoch, "verify");
     this.#verification = new Verification(journal, this.room, claimed.epoch, asker);
     const periodMs = 1000 / this.world.tickHz;
@@ -336,7 +330,7 @@ export class RoomRuntime {
   async #later(turn: number, command: string, work: () => Promise<unknown>): Promise<void> {
     let body: unknown;
     try {
-      body = await work();
+      body = await inTurn(this.#host, this.room, work);
     } catch (error) {
       this.#host.observer.log.warn({ room: this.room, command, err: error }, "slow work failed");
       if (turn === this.#turn) this.#decide({ type: "laterFailed" });

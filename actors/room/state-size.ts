@@ -11,7 +11,7 @@ export interface StateLimits {
   readonly recordBytesMax: number;
 }
 
-/** How large state and secret are. Measured exactly only when what was added could have filled it. */
+/** How large state and secret are: measured exactly only when what was added could fill it. */
 export class StateSize {
   readonly #limits: StateLimits;
   /** Bytes of the document when last measured, and of the patches since. */

@@ -4,7 +4,7 @@ import { epochGeneration } from "../../src/kernel/epoch.ts";
 import { counter, currentEpoch, type Served, serve } from "../support/counter-world.ts";
 import { ROOM, RoomHarness, type Speaker } from "../support/room-harness.ts";
 
-/** Streams come back from a backup that lacks the last `lost` records; sequences go on from there. */
+/** Streams come back from a backup that lacks the last `lost` records. */
 function restore(harness: RoomHarness, lost: number): void {
   const log = harness.stores.logs.get(ROOM)?.records ?? [];
   log.splice(log.length - lost, lost);

@@ -10,6 +10,9 @@ import { gatewayInbox } from "../../src/protocol/subjects.ts";
 import { counter, currentEpoch, serve } from "../support/counter-world.ts";
 import { ROOM } from "../support/room-harness.ts";
 
+const ALL = { durable: true, volatile: true };
+const HELD = { durable: false, volatile: true };
+
 describe("supervision", () => {
   it("[SV1] delays follow each other; a fourth crash in the window gives up", () => {
     const delays: number[] = [];
@@ -94,13 +97,10 @@ describe("supervision", () => {
     ]);
     expect(mailbox.push("control", "c1")).toBe("queued");
     expect(mailbox.push("control", "c2")).toBe("full");
-    expect(mailbox.take(false)).toBe("c1");
-    expect(mailbox.take(false), "durable is held back").toBe("v2");
-    expect([mailbox.take(true), mailbox.take(true), mailbox.take(true)]).toEqual([
-      "d1",
-      "d2",
-      "v3",
-    ]);
+    expect(mailbox.take(HELD)).toBe("c1");
+    expect(mailbox.take({ durable: false, volatile: false }), "both are held back").toBe(undefined);
+    expect(mailbox.take(HELD), "durable is held back").toBe("v2");
+    expect([mailbox.take(ALL), mailbox.take(ALL), mailbox.take(ALL)]).toEqual(["d1", "d2", "v3"]);
   });
 
   it("[SV5] a message for a room that is not here is answered stale, not too often", async () => {
