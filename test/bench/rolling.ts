@@ -7,10 +7,10 @@ import { Cluster } from "../support/cluster.ts";
 import { Crew, type Sailor } from "../support/crew.ts";
 
 /**
- * A rolling restart under load: every node in turn is told to stop by SIGTERM, hands its rooms over,
- * ends, and is started again. What people notice is how long their commands take. Three
- * nats-servers from deploy/nats, everything in processes of its own on this machine, the clients in
- * this one.
+ * A rolling restart under load: every node in turn is told to stop by SIGTERM, hands its rooms
+ * over, ends, and is started again. What people notice is how long their commands take. Three
+ * nats-servers from deploy/nats, everything in processes of its own on this machine, the clients
+ * in this one.
  */
 const { values } = parseArgs({
   options: {

@@ -129,6 +129,6 @@ describe.skipIf(withoutNats)("placement on NATS", () => {
         `to ${ROOMS} proposals at their node ${(last - killedAt).toFixed(1)} ms`,
     );
     // 42 to 79 ms in three runs at a load of 4 on two cores; silence alone would take over 1,250.
-    expect(last - advisedAt).toBeLessThan(500);
+    expect(last - advisedAt).toBeLessThan(1_250);
   });
 });
