@@ -1,19 +1,19 @@
 import type { Bus, BusMessage, Subscription } from "../src/bus/bus.ts";
 import { InLinks, OutLink } from "../src/bus/link.ts";
-import type { IndexEntry, IndexStore } from "../src/journal/index-store.ts";
+import type { IndexStore } from "../src/journal/index-store.ts";
 import type { Journal } from "../src/journal/journal.ts";
 import type { SnapshotStore } from "../src/journal/snapshot-store.ts";
-import { backoffMs } from "../src/kernel/backoff.ts";
-import { type Clock, delay, type Timer } from "../src/kernel/clock.ts";
-import { EPOCH_NONE, epochCompare } from "../src/kernel/epoch.ts";
+import type { Clock, Timer } from "../src/kernel/clock.ts";
+import { epochCompare } from "../src/kernel/epoch.ts";
 import type { ProcessId, RoomId, WorldName } from "../src/kernel/ids.ts";
-import { type Random, randomBelow } from "../src/kernel/random.ts";
+import type { Random } from "../src/kernel/random.ts";
 import type { Observer } from "../src/observe/observer.ts";
 import { type ControlOf, decodeControl, type Proposal } from "../src/protocol/control-messages.ts";
 import { gatewayToRoom, roomToGateway, type ToRoom } from "../src/protocol/room-messages.ts";
 import { gatewayInbox, nodeControl, nodeInbox } from "../src/protocol/subjects.ts";
 import { DeathCheck } from "./death-check.ts";
 import { HandOvers } from "./hand-overs.ts";
+import { IndexNotes } from "./index-notes.ts";
 import type { RoomStart } from "./room/claim.ts";
 import type { World } from "./room/define-room.ts";
 import type { EndReason } from "./room/lifecycle.ts";
@@ -60,25 +60,6 @@ export interface NodeStats {
 
 const GATEWAY_IDLE_MS = 60_000;
 const STALE_EVERY_MS = 100;
-/**
- * The index is written so long after a takeover, or twice that: the room's people come first, and
- * placement hears of the owner by its route.
- */
-const INDEX_WAIT_MS = 500;
-const INDEX_RETRY = { baseMs: 100, capMs: 2_000 };
-
-/** A room that is served and that the index has not heard of. */
-const unknownTo = (room: RoomId, world: WorldName): IndexEntry => ({
-  room,
-  world,
-  status: "wanted",
-  epoch: EPOCH_NONE,
-  owner: undefined,
-  crashedOn: [],
-  immovable: false,
-  changedAtMs: 0,
-});
-
 /** A process that hosts rooms: claims what placement proposes, and passes messages in and out. */
 export class Node {
   readonly #ports: NodePorts;
@@ -98,6 +79,7 @@ export class Node {
   readonly #announcer: RouteAnnouncer;
   readonly #takeovers: Takeovers;
   readonly #handOvers: HandOvers;
+  readonly #notes: IndexNotes;
   readonly #subscriptions: Subscription[];
   readonly #sweep: Timer;
   #egressBytes = 0;
@@ -119,6 +101,7 @@ export class Node {
       roomLeft: () => !this.#closed && !this.draining && this.#rooms.size < config.roomsMax,
       adopt: (room, world, adoption) => this.#take(room, world, adoption),
     });
+    this.#notes = new IndexNotes(ports);
     this.#announcer = new RouteAnnouncer(ports.controlBus, ports.clock, ports.self);
     this.#subscriptions = [
       ports.dataBus.subscribe(nodeInbox(ports.self), (message) => this.#fromGateway(message)),
@@ -159,6 +142,9 @@ export class Node {
   close(): void {
     this.#closed = true;
     for (const subscription of this.#subscriptions) subscription.close();
+    // What ends makes place for what waits: nothing of it may begin now.
+    this.#takeovers.close();
+    this.#notes.close();
     for (const room of [...this.#rooms.values()]) room.stop();
     for (const { link } of this.#outLinks.values()) {
       link.flush();
@@ -264,6 +250,7 @@ export class Node {
       config: this.#config.room,
       send: (gateway: ProcessId, data: Uint8Array) => this.#send(gateway, data),
       activated: (room: RoomRuntime) => this.#activated(room),
+      crashed: ({ room }: RoomRuntime) => this.#announcer.withdraw(room),
       handedOver: (room: RoomRuntime, to: HandedOver) => this.#handOvers.handedOver(room, to),
       ended: (room: RoomRuntime, reason: EndReason) => this.#ended(room, reason),
     };
@@ -271,7 +258,7 @@ export class Node {
 
   #activated(runtime: RoomRuntime): void {
     this.#takeovers.done(runtime);
-    const { clock, observer, random, self } = this.#ports;
+    const { clock, observer } = this.#ports;
     const { room, epoch, world } = runtime;
     if (epoch === undefined) return;
     this.#announcer.serve(room, epoch);
@@ -280,23 +267,15 @@ export class Node {
     if (proposedAt !== undefined)
       observer.metrics.observe("roomcluster_takeover_ms", clock.now() - proposedAt);
     observer.metrics.set("roomcluster_rooms", this.#rooms.size);
-    const after = this.#stampAfter;
     const current = (): boolean => this.#rooms.get(room) === runtime && runtime.epoch === epoch;
-    const owned = (known: IndexEntry | undefined): IndexEntry => {
-      const entry = known ?? unknownTo(room, world.name);
-      return { ...entry, epoch, owner: self, changedAtMs: after(entry) };
-    };
-    clock.after(
-      INDEX_WAIT_MS + randomBelow(random, INDEX_WAIT_MS),
-      () => void this.#changeIndex(room, current, owned),
-    );
+    this.#notes.serves({ room, world: world.name, epoch }, current);
   }
 
   #ended(runtime: RoomRuntime, reason: EndReason): void {
     this.#takeovers.done(runtime);
     const { room, world } = runtime;
     if (this.#rooms.get(room) !== runtime) return;
-    const { self, observer } = this.#ports;
+    const { observer } = this.#ports;
     this.#rooms.delete(room);
     if (this.draining && this.#rooms.size === 0) this.#emptied();
     this.#proposedAt.delete(room);
@@ -306,43 +285,8 @@ export class Node {
     if (this.#closed) return;
     const { claimed: epoch } = runtime;
     if (epoch === undefined) return;
-    const outcome = (entry: IndexEntry): Partial<IndexEntry> | undefined => {
-      if (reason === "gave_up") return { crashedOn: [...entry.crashedOn, self] };
-      if (reason === "closed") return { status: "closed" };
-      return reason === "journal_broken" ? { status: "quarantined" } : undefined;
-    };
-    const after = this.#stampAfter;
-    const absent = (): boolean => !this.#rooms.has(room);
-    void this.#changeIndex(room, absent, (known) => {
-      const entry = known ?? unknownTo(room, world.name);
-      // Whoever claimed the room since has the word; and what is written already is not repeated.
-      if (epochCompare(entry.epoch, epoch) > 0) return undefined;
-      if (entry.epoch === epoch && entry.owner === undefined) return undefined;
-      const change = outcome(entry);
-      return change && { ...entry, epoch, owner: undefined, ...change, changedAtMs: after(entry) };
-    });
-  }
-
-  /** Writers' clocks differ: hints are ordered by this stamp, so it must rise. */
-  #stampAfter = ({ changedAtMs }: IndexEntry): number =>
-    Math.max(Math.floor(this.#ports.clock.wallNow()), changedAtMs + 1);
-
-  /**
-   * The index is only a hint, but one that others wait for: written until it is, while it is true.
-   */
-  async #changeIndex(
-    room: RoomId,
-    stillTrue: () => boolean,
-    change: (entry: IndexEntry | undefined) => IndexEntry | undefined,
-  ): Promise<void> {
-    const { index, clock, random } = this.#ports;
-    for (let attempt = 0; stillTrue() && !this.#closed; attempt++) {
-      const changed = await index.change(room, (entry) =>
-        stillTrue() ? change(entry) : undefined,
-      );
-      if (changed.ok) return;
-      await delay(clock, backoffMs(attempt, INDEX_RETRY, random));
-    }
+    const held = { room, world: world.name, epoch };
+    this.#notes.ended(held, reason, () => !this.#rooms.has(room));
   }
 
   #send(gateway: ProcessId, data: Uint8Array): void {

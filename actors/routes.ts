@@ -17,6 +17,7 @@ export class RouteAnnouncer {
   readonly #routes = new Map<RoomId, Epoch>();
   #fresh = new Set<RoomId>();
   #soon: Timer | undefined;
+  readonly #repeats = new Set<Timer>();
   readonly #steady: Timer;
 
   constructor(bus: Bus, clock: Clock, self: ProcessId) {
@@ -32,13 +33,15 @@ export class RouteAnnouncer {
     this.#soon ??= this.#clock.after(0, () => this.#tellFresh());
   }
 
-  /** Unless the room serves under a newer epoch by now. */
+  /** It is told no more, until it is served again. */
   withdraw(room: RoomId): void {
     this.#routes.delete(room);
   }
 
   close(): void {
     this.#soon?.cancel();
+    for (const repeat of this.#repeats) repeat.cancel();
+    this.#repeats.clear();
     this.#steady.cancel();
     this.#routes.clear();
   }
@@ -49,7 +52,13 @@ export class RouteAnnouncer {
     const fresh = [...this.#fresh];
     this.#fresh = new Set();
     this.#tell(fresh);
-    for (const afterMs of REPEATS_MS) this.#clock.after(afterMs, () => this.#tell(fresh));
+    for (const afterMs of REPEATS_MS) {
+      const repeat = this.#clock.after(afterMs, () => {
+        this.#repeats.delete(repeat);
+        this.#tell(fresh);
+      });
+      this.#repeats.add(repeat);
+    }
   }
 
   #tell(rooms: readonly RoomId[]): void {

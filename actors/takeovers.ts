@@ -1,4 +1,4 @@
-import type { Clock } from "../src/kernel/clock.ts";
+import type { Clock, Timer } from "../src/kernel/clock.ts";
 import type { RoomRuntime } from "./room/runtime.ts";
 
 /** At once on their way to serving: the first of many rooms are up while the last still wait. */
@@ -15,7 +15,8 @@ const PLACE_MS_MAX = 150;
  */
 export class Takeovers {
   #waiting: RoomRuntime[] = [];
-  readonly #underWay = new Set<RoomRuntime>();
+  /** With the moment at which each gives its place up. */
+  readonly #underWay = new Map<RoomRuntime, Timer>();
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
@@ -29,19 +30,28 @@ export class Takeovers {
 
   /** It serves, or it ended, or it is not wanted any more. */
   done(room: RoomRuntime): void {
+    const place = this.#underWay.get(room);
+    place?.cancel();
     if (this.#underWay.delete(room)) return this.#next();
     this.#waiting = this.#waiting.filter((waiting) => waiting !== room);
+  }
+
+  /** Nothing begins any more. */
+  close(): void {
+    this.#waiting = [];
+    for (const place of this.#underWay.values()) place.cancel();
+    this.#underWay.clear();
   }
 
   #next(): void {
     while (this.#underWay.size < UNDER_WAY_MAX) {
       const room = this.#waiting.shift();
       if (!room) return;
-      this.#underWay.add(room);
-      room.start();
-      this.#clock.after(PLACE_MS_MAX, () => {
+      const place = this.#clock.after(PLACE_MS_MAX, () => {
         if (this.#underWay.delete(room)) this.#next();
       });
+      this.#underWay.set(room, place);
+      room.start();
     }
   }
 }

@@ -29,6 +29,8 @@ export interface RoomHost {
   turn(room: RoomId | undefined): void;
   /** The room serves under a new epoch. */
   activated(room: RoomRuntime): void;
+  /** It serves no more under that epoch; it may come back under another. */
+  crashed(room: RoomRuntime): void;
   /** Another node owns the room now: it should know at once. */
   handedOver(room: RoomRuntime, to: HandedOver): void;
   ended(room: RoomRuntime, reason: EndReason): void;

@@ -206,6 +206,7 @@ export class RoomRuntime {
     if (this.#claimed) this.#start = { kind: "claim", replaces: this.#claimed.epoch };
     if (decision.kind === "restart") this.#crashes = decision.crashes;
     const retryAfterMs = decision.kind === "restart" ? decision.afterMs : undefined;
+    this.#host.crashed(this);
     this.#lifecycle.send({ type: "CRASHED", retryAfterMs });
   }
 
