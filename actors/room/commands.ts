@@ -65,7 +65,9 @@ export class Commands {
     if (seq !== row.last + 1)
       return outlet.send(from, { type: "expect", session, seq: row.last + 1 });
     const acked = ledger.acked.sessions.get(session)?.last ?? 0;
-    if (ledger.full || this.#alone || seq > acked + COMMANDS_IN_FLIGHT_MAX) {
+    const overgrown = this.#parts.overgrown();
+    if (overgrown) effects.push({ type: "count", what: "journal_full" });
+    if (overgrown || ledger.full || this.#alone || seq > acked + COMMANDS_IN_FLIGHT_MAX) {
       effects.push({ type: "count", what: "busy" });
       return outlet.send(from, { type: "busy", session, seq, retryAfterMs: config.busyRetryMs });
     }

@@ -55,6 +55,8 @@ export class RoomCore {
     readonly fold: RoomFold;
     readonly register: Register;
     readonly records: readonly RoomRecord[];
+    /** Records since the last named snapshot. */
+    readonly replayed: number;
     readonly moment: Moment;
   }) {
     const { room, self, epoch, world, config, random, fold, register, records, moment } = options;
@@ -87,7 +89,8 @@ export class RoomCore {
       };
       ledger.push(entry, outcome ? { written: outcome.document, settled } : { settled });
     };
-    this.#parts = { world, config, ledger, presence, outlet, effects, hook, record };
+    const overgrown = (): boolean => this.#snapshots.overgrown;
+    this.#parts = { world, config, ledger, presence, outlet, effects, hook, record, overgrown };
     this.#membership = new Membership(this.#parts, moment);
     this.#commands = new Commands(this.#parts);
     this.#movement = new Movement(this.#parts);
@@ -99,7 +102,7 @@ export class RoomCore {
     });
     for (const record of records) this.#ring.push(record, encode(record).length);
     const quietMs = fold.created ? config.snapshotQuietMs * (1 + random.next()) : 0;
-    this.#snapshots = new Snapshots(this.#parts, records.length, moment.now + quietMs);
+    this.#snapshots = new Snapshots(this.#parts, options.replayed, moment.now + quietMs);
     if (!fold.created) this.#create();
     if (fold.attempt) this.#commands.deadLetter(fold.attempt);
   }
@@ -226,6 +229,7 @@ export class RoomCore {
     if (!this.alone) {
       this.#membership.sweep(outlet.dropSilent(moment.now, config.gatewaySilentMs), moment);
       this.#runOnTick(moment);
+      if (this.#snapshots.overgrown) this.#snapshots.takeIfDue(moment.now);
     }
     if (!outlet.watched) return;
     outlet.broadcast(this.#tickMessage(moment, presence.tickRows(world.tickHz)));
@@ -242,6 +246,7 @@ export class RoomCore {
     const { ledger } = this.#parts;
     // A journal that does not answer would find more to write every 100 ms.
     if (!onTick || ledger.decided.closed || ledger.full) return;
+    if (this.#snapshots.overgrown) return;
     if (this.#hookedAt !== undefined && since < 100) return;
     this.#hookedAt = moment.now;
     const outcome = this.#parts.hook(this.#at(moment), (room) => onTick(room, since));
@@ -296,7 +301,7 @@ export class RoomCore {
         this.#effects.push({ type: "readAfter", nonce, sequence: effect.sequence });
         return;
       case "fenced":
-        this.#effects.push({ type: "fenced", reason: effect.reason });
+        this.#effects.push({ type: "fenced" });
         return;
       case "settled":
         this.#settled(effect.record, effect.sequence, moment);
@@ -332,7 +337,7 @@ export class RoomCore {
     if (settled.entries.some(({ entry }) => entry.type === "close")) return this.#end();
     if (record.type === "named") {
       this.#effects.push({ type: "trim", sequence: record.sequence, index: record.snapshotIndex });
-      this.#snapshots.done();
+      this.#snapshots.named(record.index - record.snapshotIndex);
     }
     this.#snapshots.recorded(settled.bytes);
     this.#commands.proceed(this.#at(moment));

@@ -53,7 +53,7 @@ export type RoomEffect =
   | { readonly type: "later"; readonly command: string; readonly work: () => Promise<unknown> }
   /** Somebody claims a higher epoch: read the tail, now. */
   | { readonly type: "verify" }
-  | { readonly type: "fenced"; readonly reason: string }
+  | { readonly type: "fenced" }
   | { readonly type: "closed" }
   /** The record that names the next owner is in the journal: this ownership is over. */
   | { readonly type: "handedOver"; readonly target: ProcessId; readonly claim: PlacedRecord }
@@ -66,9 +66,12 @@ export type RoomEffect =
         | "duplicate"
         | "reply_too_large"
         | "later_full"
-        | "state_full";
+        | "state_full"
+        | "journal_full";
     }
-  | { readonly type: "snapshotTooLarge"; readonly bytes: number };
+  | { readonly type: "snapshotTooLarge"; readonly bytes: number }
+  /** No snapshot counts for so long that the journal would become too long to read. */
+  | { readonly type: "journalTooLong"; readonly records: number };
 
 /** What the parts of a room share. */
 export interface RoomParts {
@@ -83,6 +86,8 @@ export interface RoomParts {
    * the outcome is a refusal, `LATER_FULL` or `STATE_FULL`, that wrote nothing.
    */
   readonly hook: (at: number, run: Parameters<typeof runHook>[1]) => HookOutcome;
+  /** The journal must not grow any more by what can wait: no snapshot has counted for too long. */
+  readonly overgrown: () => boolean;
   /** Decides an entry, with what its hook wrote; `settled` runs when it is durable. */
   readonly record: (entry: JournalEntry, outcome?: HookOutcome, settled?: () => void) => void;
 }

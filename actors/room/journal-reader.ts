@@ -60,7 +60,7 @@ export async function readRoom(
   if (!data.ok) return data.error === "missing" ? "broken" : "unavailable";
   const snapshot = decodeSnapshot(data.value);
   if (!snapshot || snapshot.fold.index !== index) return "broken";
-  return replayed({ fold: snapshot.fold, told: [] }, plan.records);
+  return replayed({ fold: snapshot.fold, told: [], replayed: 0 }, plan.records);
 }
 
 /** Followers may lag behind a record that was just written; the leader is slower to read from. */

@@ -153,11 +153,12 @@ export class Membership {
       for (const [session, row] of acked.sessions)
         if (row.here && gatewayOf(row.connection) === gateway)
           presence.setAway(session, row.slot, moment.now, true);
+    // Shown as such even where no gateway said so.
     for (const session of presence.awayFor(moment.now, config.awayShownMs)) {
       const row = acked.sessions.get(session);
       if (row?.here) presence.setAway(session, row.slot, moment.now, true);
     }
-    for (const session of presence.expired(moment.now, config.seatHoldMs)) {
+    for (const session of presence.awayFor(moment.now, config.seatHoldMs)) {
       const row = decided.sessions.get(session);
       if (!row?.here || acked.sessions.get(session)?.connection !== row.connection) continue;
       this.#leaves(session, row, "expired", Math.max(moment.wallNow, acked.at));

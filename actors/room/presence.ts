@@ -81,16 +81,11 @@ export class Presence {
     if (shown) this.#show(slot, true);
   }
 
-  /** Sessions that have been away for longer than `holdMs`. */
-  expired(now: number, holdMs: number): SessionId[] {
-    const gone: SessionId[] = [];
-    for (const [session, since] of this.#awaySince) if (now - since >= holdMs) gone.push(session);
-    return gone;
-  }
-
-  /** Those away for longer than `afterMs`: shown as such even where no gateway said so. */
-  awayFor(now: number, afterMs: number): SessionId[] {
-    return this.expired(now, afterMs);
+  /** Sessions that have been away for that long. */
+  awayFor(now: number, ms: number): SessionId[] {
+    const away: SessionId[] = [];
+    for (const [session, since] of this.#awaySince) if (now - since >= ms) away.push(session);
+    return away;
   }
 
   /**

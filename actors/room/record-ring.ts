@@ -37,10 +37,4 @@ export class RecordRing {
       return undefined;
     return this.#kept.slice(index - first + 1).map(({ record }) => record);
   }
-
-  /** A migration changed the state without a patch: whoever is behind needs a snapshot. */
-  clear(): void {
-    this.#kept = [];
-    this.#bytes = 0;
-  }
 }

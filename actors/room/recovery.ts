@@ -77,6 +77,8 @@ export interface Recovered {
   readonly fold: RoomFold;
   /** The replayed records as gateways see them; empty after a migration. */
   readonly told: readonly RoomRecord[];
+  /** Records since the last named snapshot. */
+  readonly replayed: number;
 }
 
 /** A room as it was when its last record stood at `sequence`: read before it is owned. */
@@ -108,7 +110,7 @@ export function replay(
     }
     told.push(seen);
   }
-  return { fold, told };
+  return { fold, told, replayed: (start?.replayed ?? 0) + records.length };
 }
 
 function migrate(world: World, fold: RoomFold, version: number): void {

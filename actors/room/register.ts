@@ -16,7 +16,7 @@ export type RegisterEffect =
   | { readonly type: "readAfter"; readonly sequence: number }
   | { readonly type: "settled"; readonly record: JournalRecord; readonly sequence: number }
   /** Somebody else wrote where this write would have stood. Terminal. */
-  | { readonly type: "fenced"; readonly reason: "foreign_record" | "trimmed" };
+  | { readonly type: "fenced" };
 
 interface InFlight {
   readonly record: JournalRecord;
@@ -91,8 +91,7 @@ export class Register {
     const there = decodeRecord(stored.data);
     if (there?.nonce === nonce) return this.#settle(flying, stored.sequence);
     this.#fenced = true;
-    const next = there?.previous === this.#tail;
-    return { type: "fenced", reason: next ? "foreign_record" : "trimmed" };
+    return { type: "fenced" };
   }
 
   #settle(flying: InFlight, sequence: number): RegisterEffect {

@@ -19,6 +19,13 @@ export interface RoomConfig {
   readonly snapshotRecords: number;
   /** And after so many at the earliest, once they are as large as the last snapshot was. */
   readonly snapshotRecordsMin: number;
+  /**
+   * Records without a snapshot that counts; beyond it commands are answered BUSY. Well below what a
+   * journal reads through (65,536), because people still come and go.
+   */
+  readonly unnamedRecordsMax: number;
+  /** Where there are so many, a snapshot is tried so often, also without new records. */
+  readonly snapshotRetryMs: number;
   /** A room that is to be handed over comes to rest in this time, or goes on. */
   readonly restMsMax: number;
   /** After a takeover none is taken for so long, and up to twice as long. */
@@ -58,6 +65,8 @@ export const ROOM_DEFAULTS: RoomConfig = {
   snapshotBytesMax: SNAPSHOT_BYTES_MAX,
   snapshotRecords: 256,
   snapshotRecordsMin: 32,
+  unnamedRecordsMax: 16_384,
+  snapshotRetryMs: 10_000,
   restMsMax: 500,
   snapshotQuietMs: 1_500,
   ringRecordsMax: 512,

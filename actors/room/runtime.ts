@@ -236,6 +236,7 @@ export class RoomRuntime {
         return this.#lifecycle.send({ type: "HANDED_OVER" });
       case "count":
       case "snapshotTooLarge":
+      case "journalTooLong":
         return tally(this.#host.observer, this.room, effect);
     }
   }
@@ -297,10 +298,10 @@ export class RoomRuntime {
     if (!claimed || !recovered) return;
     this.#recovered = undefined;
     const { epoch, register } = claimed;
-    const { fold, told: records } = recovered;
+    const { fold, told: records, replayed } = recovered;
     const { room, world } = this;
     const moment = this.#moment();
-    const known = { fold, register, records, moment };
+    const known = { fold, register, records, replayed, moment };
     const options = { room, self, epoch, world, config, random, ...known };
     this.#core = inTurn(this.#host, room, () => new RoomCore(options));
     const asker = this.#asker(claimed.epoch, "verify");

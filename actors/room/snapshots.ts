@@ -11,6 +11,10 @@ export class Snapshots {
   readonly #parts: RoomParts;
   readonly #from: number;
   #taking = false;
+  /** Records that a takeover would have to replay: all since the last snapshot that counts. */
+  #unnamed: number;
+  #told = false;
+  #retryAt = 0;
   #records: number;
   #bytes = 0;
   /** Size of the last one taken here. */
@@ -20,25 +24,45 @@ export class Snapshots {
   constructor(parts: RoomParts, records: number, from: number) {
     this.#parts = parts;
     this.#records = records;
+    this.#unnamed = records;
     this.#from = from;
   }
 
   /** One more record is durable. */
   recorded(bytes: number): void {
     this.#records++;
+    this.#unnamed++;
     this.#bytes += bytes;
+    if (!this.overgrown || this.#told) return;
+    this.#told = true;
+    this.#parts.effects.push({ type: "journalTooLong", records: this.#unnamed });
   }
 
-  /** A record names the last one, or the store did not take it. */
+  /** The next owner could hardly read more: the journal grows no more by what can wait. */
+  get overgrown(): boolean {
+    return this.#unnamed >= this.#parts.config.unnamedRecordsMax;
+  }
+
+  /** The store did not take it. */
   done(): void {
     this.#taking = false;
+  }
+
+  /** A record names the last one; it and `behind` - 1 others are not covered. */
+  named(behind: number): void {
+    this.#taking = false;
+    this.#told = false;
+    // That very record is counted by `recorded`.
+    this.#unnamed = behind - 1;
   }
 
   takeIfDue(now: number): void {
     const { config, ledger, effects } = this.#parts;
     const outgrown = this.#records >= config.snapshotRecordsMin && this.#bytes >= this.#lastBytes;
-    const due = outgrown || this.#records >= config.snapshotRecords;
+    const again = this.overgrown && now >= this.#retryAt;
+    const due = outgrown || this.#records >= config.snapshotRecords || again;
     if (!due || this.#taking || now < this.#from) return;
+    this.#retryAt = now + config.snapshotRetryMs;
     this.#records = 0;
     this.#bytes = 0;
     const snapshot = encodeSnapshot(ledger.acked, ledger.tail);
