@@ -341,7 +341,7 @@ export class RoomRuntime {
     if (turn === this.#turn) this.#decide({ type: "later", command, body });
   }
 
-  /** Ports answer with values; whatever is thrown below is a bug, and the room's own while its turn lasts. */
+  /** Ports answer with values; what is thrown below is a bug, and its own turn crashes by it. */
   #guard(work: Promise<void>): void {
     const turn = this.#turn;
     work.catch((error) => {
