@@ -1,4 +1,4 @@
-import type { ProcessId, SessionId } from "../../src/kernel/ids.ts";
+import type { PersonId, ProcessId, SessionId } from "../../src/kernel/ids.ts";
 import type { MembershipCode } from "../../src/protocol/close-codes.ts";
 import type { EntryOf } from "../../src/protocol/journal-record.ts";
 import { rowsFromBytes } from "../../src/protocol/pose-row.ts";
@@ -56,14 +56,22 @@ export class Membership {
   }
 
   #refusal(message: Attach, row: SessionRow | undefined): MembershipCode | undefined {
-    const { ledger, world } = this.#parts;
+    const { config, ledger, world } = this.#parts;
     const { decided } = ledger;
     if (decided.closed) return "room_closed";
     if (!row && message.resumed) return "session_expired";
     if (row && row.person !== message.person) return "wrong_room";
     if (!row?.here && decided.here >= world.capacity) return "room_full";
+    if (!row?.here && this.#seatsOf(message.person) >= config.seatsPerPersonMax) return "room_full";
     if (ledger.full) return "room_unavailable";
     return undefined;
+  }
+
+  #seatsOf(person: PersonId): number {
+    let seats = 0;
+    for (const row of this.#parts.ledger.decided.sessions.values())
+      if (row.here && row.person === person) seats++;
+    return seats;
   }
 
   #admit(message: Attach, row: SessionRow | undefined, at: number): void {

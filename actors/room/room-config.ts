@@ -7,6 +7,8 @@ export interface RoomConfig {
   readonly pendingBytesMax: number;
   /** Records are cut here. Raising it nears NATS's max_payload of 1 MB. */
   readonly recordBytesMax: number;
+  /** Sessions of one person in a room: their tabs, and what a stolen token could fill it with. */
+  readonly seatsPerPersonMax: number;
   /** World state a room may hold; commands beyond it are refused with `state_full`. */
   readonly stateBytesMax: number;
   /** Data of one command's reply; beyond it the command is refused with `reply_too_large`. */
@@ -67,6 +69,7 @@ export const ROOM_DEFAULTS: RoomConfig = {
   snapshotRecordsMin: 32,
   unnamedRecordsMax: 16_384,
   snapshotRetryMs: 10_000,
+  seatsPerPersonMax: 8,
   restMsMax: 500,
   snapshotQuietMs: 1_500,
   ringRecordsMax: 512,

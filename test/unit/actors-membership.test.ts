@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { personId } from "../../src/kernel/ids.ts";
 import { packRow, rowSlot, rowsFromBytes, unpackRow } from "../../src/protocol/pose-row.ts";
 import { counter, serve, takeOver } from "../support/counter-world.ts";
-import type { ScriptedGateway } from "../support/room-harness.ts";
+import { PROFILE, type ScriptedGateway, sessionOf } from "../support/room-harness.ts";
 
 const STANDING = { y: 0, z: 0, yaw: 0, pitch: 0, reach: [0, 0, 0], animation: 1 } as const;
 
@@ -94,6 +95,32 @@ describe("membership", () => {
     await harness.run(20);
     expect(gateway.of("attached")).toHaveLength(3);
     expect(gateway.of("refused")).toMatchObject([{ code: "room_full" }]);
+  });
+
+  it("[MB4] a person has 8 seats at most, and may always come back to one", async () => {
+    const { harness, gateway } = await serve({ ...counter, capacity: 20 });
+    const attach = (seat: number, number: number): void =>
+      gateway.send({
+        type: "attach",
+        session: sessionOf(`tab-${seat}`),
+        attach: number,
+        connection: `${gateway.id}#${seat * 10 + number}`,
+        person: personId("eve"),
+        role: "audience",
+        profile: PROFILE,
+        resumed: number > 1,
+        row: null,
+      });
+    for (let seat = 0; seat < 9; seat++) attach(seat, 1);
+    gateway.attach("ada");
+    await harness.run(30);
+    expect(gateway.of("attached")).toHaveLength(9);
+    expect(gateway.of("refused")).toMatchObject([
+      { session: sessionOf("tab-8"), code: "room_full" },
+    ]);
+    attach(0, 2);
+    await harness.run(20);
+    expect(gateway.of("attached")).toHaveLength(10);
   });
 
   it("[MB5] an away session keeps its seat for 60 s, then it leaves and is told", async () => {
