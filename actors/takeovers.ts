@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../src/kernel/clock.ts";
 import type { RoomRuntime } from "./room/runtime.ts";
 
-/** At once on their way to serving: the first of many rooms are up while the last still wait. */
+/** At once on their way to serving. */
 const UNDER_WAY_MAX = 128;
 /**
  * A room that takes longer than this holds no place any more. A stream whose leader died freezes
@@ -10,8 +10,8 @@ const UNDER_WAY_MAX = 128;
 const PLACE_MS_MAX = 150;
 
 /**
- * Rooms that are to be taken over, in order. When a node dies its heirs take over hundreds; if all
- * began at once, all would be ready only at the end.
+ * Rooms that are to be taken over, in order. Many at once share their waits; but a node may be heir
+ * to thousands, and if all of those began at once, all would be ready only at the end.
  */
 export class Takeovers {
   #waiting: RoomRuntime[] = [];

@@ -17,8 +17,8 @@ type From<T extends FromRoom["type"]> = Extract<FromRoom, { type: T }>;
 
 export interface AttendanceDeps extends AdmissionDeps {
   readonly random: Random;
-  /** Something was put behind the next frame of one session. */
-  readonly told: () => void;
+  /** Something was put behind the next frame of this viewer. */
+  readonly told: (viewer: Viewer) => void;
 }
 
 const LEFT_TEXT: Partial<Record<MembershipCode, string>> = {
@@ -256,7 +256,7 @@ export class Attendance {
     const { outbox } = session.viewer;
     const outcome = outbox.push(gatewayToClient.encode(message), this.#deps.clock.now());
     if (outcome === "overflow") session.link.close("slowConsumer");
-    else this.#deps.told();
+    else this.#deps.told(session.viewer);
   }
 
   /** The replica has come further: replies that waited for it are told, and whoever did let in. */

@@ -39,6 +39,8 @@ export class HeldRoom {
   #behind = false;
   #composedAt = Number.NEGATIVE_INFINITY;
   #tails: Timer | undefined;
+  /** Who has been told something alone since the last time tails were flushed. */
+  readonly #told = new Set<Viewer>();
   #idleSince: number;
 
   constructor(id: RoomId, deps: RoomDeps) {
@@ -66,7 +68,7 @@ export class HeldRoom {
       news: this.#news,
       send: (message) => this.#send(message),
       show: (viewer) => this.#count(this.#composer.flush([viewer])),
-      told: () => this.#tailDue(),
+      told: (viewer) => this.#tailDue(viewer),
     });
   }
 
@@ -308,18 +310,23 @@ export class HeldRoom {
   }
 
   /** Whoever acted waits for the answer: it goes alone where the next frame is too far off. */
-  #tailDue(): void {
+  #tailDue(viewer: Viewer): void {
     const { clock, config } = this.#deps;
-    this.#tails ??= clock.after(config.tailMs, () => {
-      this.#tails = undefined;
-      this.#flush(clock.now(), 0);
-    });
+    this.#told.add(viewer);
+    this.#tails ??= clock.after(config.tailMs, () => this.#flushTails());
+  }
+
+  #flushTails(): void {
+    this.#tails = undefined;
+    const due = [...this.#told].filter(({ admitted, outbox }) => admitted && !outbox.empty);
+    this.#told.clear();
+    if (due.length > 0 && this.replica.ready) this.#count(this.#composer.flush(due));
   }
 
   /** News of a room that does not tick, and tails that no frame took along in time. */
-  #flush(now: number, tailMs = this.#deps.config.tailMs): void {
+  #flush(now: number): void {
     if (!this.replica.ready) return;
-    const { silentMs } = this.#deps.config;
+    const { tailMs, silentMs } = this.#deps.config;
     const silent = now - this.#composedAt >= silentMs;
     const due: Viewer[] = [];
     for (const viewer of this.attendance.viewers()) {

@@ -25,6 +25,8 @@ interface Move {
   readonly from: ProcessId;
   readonly epoch: Epoch;
   readonly tried: ReadonlySet<ProcessId>;
+  /** False where no node could take the room: it waits, and takes up no place. */
+  readonly asked: boolean;
   readonly until: number;
 }
 
@@ -77,8 +79,8 @@ export class Drainer {
   #empty(node: ProcessId, now: number): MigrateEffect[] {
     const effects: MigrateEffect[] = [];
     let underWay = 0;
-    for (const { from, until } of this.#moves.values())
-      if (from === node && until > now) underWay++;
+    for (const { from, asked, until } of this.#moves.values())
+      if (from === node && asked && until > now) underWay++;
     const lines = this.#rooms.ownedBy(node).flatMap((room) => this.#rooms.get(room) ?? []);
     lines.sort((a, b) => (a.load ?? 0) - (b.load ?? 0) || (a.room < b.room ? -1 : 1));
     for (const line of lines) {
@@ -100,10 +102,11 @@ export class Drainer {
     const until = now + this.#limits.moveMsMax;
     // Nobody can take it now: it is looked at again, and meanwhile others may find a place.
     if (target === undefined || target === node) {
-      this.#moves.set(room, { from: node, epoch, tried: new Set([node]), until });
+      this.#moves.set(room, { from: node, epoch, tried: new Set([node]), asked: false, until });
       return undefined;
     }
-    this.#moves.set(room, { from: node, epoch, tried: new Set(tried).add(target), until });
+    const asked = { tried: new Set(tried).add(target), asked: true, until };
+    this.#moves.set(room, { from: node, epoch, ...asked });
     return { type: "migrate", node, room, epoch, target };
   }
 }

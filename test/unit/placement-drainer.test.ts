@@ -58,6 +58,30 @@ describe("drain", () => {
     expect(wishes().map(([, target]) => target)).toEqual([node(2), node(2)]);
   });
 
+  test("[PL51] rooms that nobody can take do not hold up the others", () => {
+    const { bench, wishes } = draining();
+    for (const n of [3, 4, 5])
+      Object.assign(bench.rooms.get(room(n)) ?? {}, { stateVersionMin: 9 });
+    expect(wishes().map(([n]) => n)).toEqual([2, 1]);
+    bench.route(node(2), [2, 50]);
+    Object.assign(bench.rooms.get(room(5)) ?? {}, { stateVersionMin: 1 });
+    bench.now += 999;
+    bench.route(node(2), [1, 51]);
+    expect(wishes()).toEqual([]);
+    bench.now += 2;
+    expect(wishes().map(([n]) => n)).toEqual([5]);
+  });
+
+  test("[PL51] a move is asked for while rooms that nobody can take wait", () => {
+    const { bench, wishes } = draining();
+    for (const n of [3, 4, 5])
+      Object.assign(bench.rooms.get(room(n)) ?? {}, { stateVersionMin: 9 });
+    expect(wishes().map(([n]) => n)).toEqual([2, 1]);
+    bench.index(entry(6, { epoch: epoch(6), owner: node(1) }));
+    bench.route(node(2), [2, 50]);
+    expect(wishes().map(([n]) => n)).toEqual([6]);
+  });
+
   test("[PL50] only the first replica asks", () => {
     expect(draining({ rank: 1 }).wishes()).toEqual([]);
   });
