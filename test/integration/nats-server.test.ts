@@ -14,6 +14,7 @@ import {
 } from "nats";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type NatsUser, startNats, type TestNats, withoutNats } from "../support/nats-servers.ts";
+import { waitUntil } from "../support/wait-until.ts";
 
 const PROJECT_DIR = fileURLToPath(new URL("../..", import.meta.url));
 const INCARNATION = "0123456789abcdef";
@@ -382,13 +383,19 @@ describe.skipIf(withoutNats)("three servers of deploy/nats", () => {
   test("CTRL and DATA each have a route of their own", async () => {
     for (const server of nats.servers) {
       const monitor = `http://127.0.0.1:${server.ports.http}/routez`;
-      const { routes } = (await (await fetch(monitor)).json()) as {
-        routes: { remote_name: string; account?: string }[];
-      };
-      for (const account of ["CTRL", "DATA"]) {
-        const others = routes.filter((route) => route.account === account);
-        expect(new Set(others.map((route) => route.remote_name)).size).toBe(2);
-      }
+      let routes: { remote_name: string; account?: string }[] = [];
+      const peers = (account: string): number =>
+        new Set(routes.flatMap((r) => (r.account === account ? [r.remote_name] : []))).size;
+      // A server is healthy a moment before the routes of single accounts are there.
+      await waitUntil(
+        "both accounts to have a route to both others",
+        async () => {
+          const answer = await fetch(monitor);
+          ({ routes } = (await answer.json()) as { routes: typeof routes });
+          return peers("CTRL") === 2 && peers("DATA") === 2;
+        },
+        { dump: () => routes },
+      );
     }
   });
 
