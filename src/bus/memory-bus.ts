@@ -16,7 +16,16 @@ export interface EndpointOptions {
   readonly observer?: Observer;
   /** The `bus` label of its metrics. */
   readonly label?: string;
+  /** Of the process that holds this end; default: the network's. */
+  readonly clock?: Clock;
+  /** The way into that process: a frozen one learns things later, a dead one never. */
+  readonly arrive?: Arrive;
 }
+
+/** How something from outside reaches a process. */
+export type Arrive = (happen: () => void) => void;
+
+export const atOnce: Arrive = (happen) => happen();
 
 interface Route {
   readonly pattern: string;
@@ -32,20 +41,20 @@ interface Route {
  */
 export class MemoryNetwork {
   readonly faults: NetworkFaults;
-  readonly #clock: Clock;
+  readonly clock: Clock;
   readonly #random: Random;
   readonly #exact = new Map<string, Set<Route>>();
   readonly #patterns = new Set<Route>();
 
   constructor(clock: Clock, random: Random) {
-    this.#clock = clock;
+    this.clock = clock;
     this.#random = random;
     this.faults = new NetworkFaults(random);
   }
 
   /** `name` is what the faults call this endpoint; a process may open several under one name. */
   open(name: string, options: EndpointOptions = {}): Bus {
-    return new Endpoint(name, this, this.#clock, options);
+    return new Endpoint(name, this, { clock: this.clock, ...options });
   }
 
   /** For endpoints only. */
@@ -103,13 +112,19 @@ class Endpoint implements Bus {
   readonly #name: string;
   readonly #network: MemoryNetwork;
   readonly #clock: Clock;
+  readonly #arrive: Arrive;
   readonly #observer: Observer;
   readonly #label: string;
 
-  constructor(name: string, network: MemoryNetwork, clock: Clock, options: EndpointOptions) {
+  constructor(
+    name: string,
+    network: MemoryNetwork,
+    options: EndpointOptions & { readonly clock: Clock },
+  ) {
     this.#name = name;
     this.#network = network;
-    this.#clock = clock;
+    this.#clock = options.clock;
+    this.#arrive = options.arrive ?? atOnce;
     this.#observer = options.observer ?? silentObserver;
     this.#label = options.label ?? "memory";
     this.#connected = !network.faults.isDisconnected(name);
@@ -169,7 +184,8 @@ class Endpoint implements Bus {
       const heard = this.#send(subject, data, (responder, answer) =>
         responder.#transfer(this, answer, (bytes) => this.#pending.get(id)?.finish(ok(bytes))),
       );
-      if (!heard) queueMicrotask(() => this.#pending.get(id)?.finish(err("no_responders")));
+      const unheard = (): void => this.#pending.get(id)?.finish(err("no_responders"));
+      if (!heard) queueMicrotask(() => this.#arrive(unheard));
     });
   }
 
@@ -230,7 +246,7 @@ class Endpoint implements Bus {
     for (const delayMs of faults.journeys(this.#name, to.#name)) {
       const copy = data.slice();
       this.#pipeTo(to).push(delayMs, () => {
-        if (to.#connected && to.#connection === connection) deliver(copy);
+        if (to.#connected && to.#connection === connection) to.#arrive(() => deliver(copy));
         else faults.fired.lostByDisconnect++;
       });
     }
@@ -239,7 +255,7 @@ class Endpoint implements Bus {
   #pipeTo(to: Endpoint): Pipe {
     let pipe = this.#pipes.get(to);
     if (!pipe) {
-      pipe = new Pipe(this.#clock, () => this.#network.faults.fired.overflowed++);
+      pipe = new Pipe(this.#network.clock, () => this.#network.faults.fired.overflowed++);
       this.#pipes.set(to, pipe);
     }
     return pipe;
@@ -253,9 +269,11 @@ class Endpoint implements Bus {
     if (this.#closed || this.#connected === connected) return;
     this.#connected = connected;
     this.#connection++;
-    if (!connected)
-      for (const pending of [...this.#pending.values()]) pending.finish(err("disconnected"));
-    for (const listener of [...this.#listeners]) listener(connected);
+    this.#arrive(() => {
+      if (!connected)
+        for (const pending of [...this.#pending.values()]) pending.finish(err("disconnected"));
+      for (const listener of [...this.#listeners]) listener(connected);
+    });
   }
 }
 

@@ -54,7 +54,10 @@ export class MemoryIndexStore implements IndexStore {
     let open = true;
     const hear = async (data: Uint8Array): Promise<void> => {
       await this.#line.travel();
-      if (open && !this.#line.faults.unreachable) listener(read(data));
+      if (this.#line.faults.unreachable) return;
+      this.#line.arrive(() => {
+        if (open) listener(read(data));
+      });
     };
     const watcher = (data: Uint8Array): void => void hear(data);
     this.#stores.watchers.add(watcher);

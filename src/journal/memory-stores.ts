@@ -1,3 +1,4 @@
+import { type Arrive, atOnce } from "../bus/memory-bus.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { RoomId } from "../kernel/ids.ts";
 import { type Random, randomBelow } from "../kernel/random.ts";
@@ -99,8 +100,8 @@ export class MemoryStores {
     return this.#generation;
   }
 
-  /** One process's way to the stores. */
-  open(): StoreAccess {
+  /** One process's way to the stores; answers and hints come in by `arrive`. */
+  open(arrive: Arrive = atOnce): StoreAccess {
     const faults: StoreFaults = {
       latencyMsMin: 0,
       latencyMsMax: 0,
@@ -115,7 +116,7 @@ export class MemoryStores {
       staleRecordsMax: 8,
       timeoutMs: 1_500,
     };
-    const line = new StoreLine(this, faults);
+    const line = new StoreLine(this, faults, arrive);
     return {
       journal: new MemoryJournal(this, line),
       snapshots: new MemorySnapshotStore(this, line),
@@ -135,11 +136,13 @@ export class MemoryStores {
 /** The way of one process's requests to the stores and of the answers back. */
 export class StoreLine {
   readonly faults: StoreFaults;
+  readonly arrive: Arrive;
   readonly #stores: MemoryStores;
 
-  constructor(stores: MemoryStores, faults: StoreFaults) {
+  constructor(stores: MemoryStores, faults: StoreFaults, arrive: Arrive) {
     this.#stores = stores;
     this.faults = faults;
+    this.arrive = arrive;
   }
 
   /**
@@ -151,7 +154,9 @@ export class StoreLine {
     if (this.#isDeaf(stream)) return this.timeOut();
     const answer = work();
     await this.travel();
-    return this.#isUnreachable() ? this.timeOut() : answer;
+    if (this.#isUnreachable()) return this.timeOut();
+    await this.#arrival();
+    return answer;
   }
 
   /** One way. */
@@ -164,7 +169,12 @@ export class StoreLine {
 
   async timeOut(): Promise<undefined> {
     await this.wait(this.faults.timeoutMs);
+    await this.#arrival();
     return undefined;
+  }
+
+  #arrival(): Promise<void> {
+    return new Promise((resolve) => this.arrive(resolve));
   }
 
   wait(ms: number): Promise<void> {

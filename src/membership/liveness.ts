@@ -12,6 +12,7 @@ import {
   type LivenessConfig,
   livenessDefaults,
   type NodeFacts,
+  type Overdue,
   speakForNode,
 } from "./liveness-beats.ts";
 import { LivenessCell, type NodeLoad } from "./liveness-cell.ts";
@@ -31,7 +32,16 @@ export interface MainHalfOptions {
   readonly data: Bus;
   /** Asked once per tick of 50 ms: it must cost next to nothing. */
   readonly measure: () => NodeLoad;
+  /** Share of the loop's time that is spent running; default: as Node measures it. */
+  readonly utilisation?: () => number;
   readonly config?: LivenessConfig;
+}
+
+/** What the thread would have for itself. */
+export interface InlineThread {
+  readonly clock: Clock;
+  readonly bus: Bus;
+  readonly overdue: (overdue: Overdue) => void;
 }
 
 export interface LivenessOptions extends MainHalfOptions {
@@ -92,13 +102,17 @@ export async function startLiveness(
   });
 }
 
-/** The same beats from the main loop itself, where all processes share one: nothing is killed. */
-export function startInlineLiveness(options: MainHalfOptions): Liveness {
+/**
+ * The same beats from the main loop itself, where all processes share one: nothing is killed,
+ * unless a simulation gives the thread's half a life of its own.
+ */
+export function startInlineLiveness(options: MainHalfOptions, thread?: InlineThread): Liveness {
   const cell = new LivenessCell();
   const config = options.config ?? livenessDefaults;
   const main = keepStamps(cell, options, config);
   const { facts, clock, control: bus } = options;
-  const speaking = speakForNode({ facts, cell, bus, clock, config, overdue: undefined });
+  const voice = thread ?? { clock, bus, overdue: undefined };
+  const speaking = speakForNode({ facts, cell, config, ...voice });
   return {
     enter: (room) => cell.run(room),
     leave: () => cell.run(undefined),
@@ -130,7 +144,7 @@ function keepStamps(
   const sendEchoes = (): void => {
     for (const echo of watched) echo.send();
   };
-  const utilisation = loopUtilisation();
+  const utilisation = options.utilisation ?? loopUtilisation();
   const tick = (): void => {
     cell.tick();
     cell.report(options.measure(), utilisation());
