@@ -57,7 +57,10 @@ export const nodeSchema = z
      * is 1. Too high: rooms are put where ticks come late. Too low: money is spent on idle cores.
      */
     capacity: z.number().min(0.01).max(1000).default(1),
-    /** For the report of cost per 1,000 users, in whatever currency. Decides nothing. */
+    /**
+     * What this node costs, in whatever currency: placement reports the cost of 1,000 users from it
+     * (`GET /v1/nodes` and a gauge), also by architecture. 0: not named. Decides nothing.
+     */
     pricePerHour: z.number().min(0).max(10_000).default(0),
     /**
      * Modules whose default export is a list of worlds made by `defineRoom`; relative to the

@@ -10,6 +10,7 @@ import {
   methodNotAllowed,
   notFound,
 } from "../observe/http-answers.ts";
+import { costOf } from "../placement/cost.ts";
 import { type AccessPolicy, authorize } from "./authorize.ts";
 import type { ControlPort, NodeView, RoomView, StoreFailure } from "./port.ts";
 import { createRoomBody, parseRoomsQuery, parseWith } from "./schema.ts";
@@ -80,7 +81,7 @@ const KILL_PATH = /^\/v1\/nodes\/([\w-]+)\/kill$/;
 
 function routesOf({ port, devTools }: ControlOptions): Route[] {
   const routes: Route[] = [
-    { path: /^\/v1\/nodes$/, methods: { GET: async () => json(200, port.view()) } },
+    { path: /^\/v1\/nodes$/, methods: { GET: async () => listProcesses(port) } },
     {
       path: /^\/v1\/rooms$/,
       methods: {
@@ -107,6 +108,12 @@ function routesOf({ port, devTools }: ControlOptions): Route[] {
     });
   }
   return routes;
+}
+
+function listProcesses(port: ControlPort): HttpAnswer {
+  const view = port.view();
+  const cost = costOf(view.nodes.filter(({ state }) => state !== "dead"));
+  return json(200, { ...view, cost });
 }
 
 function listRooms(port: ControlPort, request: HttpRequest): HttpAnswer {

@@ -17,6 +17,8 @@ export interface NodeView {
   readonly arch: string;
   readonly zone: string;
   readonly version: string;
+  /** In whatever currency; 0: nobody named it. */
+  readonly pricePerHour: number;
   readonly pid: number;
   readonly host: string;
   readonly draining: boolean;

@@ -79,6 +79,11 @@ export const METRICS = {
     help: "Nodes that are there, by this placement replica's verdict.",
     labels: ["state"],
   },
+  roomcluster_price_per_hour_per_1000_sessions: {
+    kind: "gauge",
+    help: "What nodes with a price cost in an hour per 1,000 of their sessions, by architecture and for all. NaN: no sessions or no price.",
+    labels: ["arch"],
+  },
   roomcluster_node_transitions_total: {
     kind: "counter",
     help: "Changes of this placement replica's verdict on a node.",

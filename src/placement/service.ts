@@ -13,6 +13,7 @@ import type { Observer } from "../observe/observer.ts";
 import { type ControlMessage, control, decodeControl } from "../protocol/control-messages.ts";
 import * as subjects from "../protocol/subjects.ts";
 import { autoCreateBy } from "./auto-create.ts";
+import { CostGauges } from "./cost.ts";
 import { DeathNotices } from "./death-notices.ts";
 import { Drainer } from "./drainer.ts";
 import { changeEntry } from "./index-changes.ts";
@@ -97,6 +98,7 @@ class PlacementService implements Placement {
   readonly #drainer: Drainer;
   readonly #stores: StoreWork;
   readonly #notices = new DeathNotices();
+  readonly #cost: CostGauges;
   readonly #subscriptions: Subscription[];
   readonly #timers: Timer[];
   readonly #asks = new Map<number, (data: Uint8Array) => void>();
@@ -111,6 +113,7 @@ class PlacementService implements Placement {
     const { self, control: bus, sys, clock, random, index, journal, observer } = parts;
     const { tickMs, beatMs, rereadMs, autoCreate } = this.#config;
     this.#tickedAt = clock.now();
+    this.#cost = new CostGauges(observer.metrics);
     this.#planner = new Planner(
       {
         self,
@@ -306,6 +309,7 @@ class PlacementService implements Placement {
     for (const { state } of this.#view.nodes.values()) counts[state]++;
     for (const [state, count] of Object.entries(counts))
       this.#parts.observer.metrics.set("roomcluster_nodes", count, { state });
+    this.#cost.set([...this.#view.nodes.values()].map((node) => node.beat));
   }
 
   /** Nothing is awaited from a verdict to the proposals that follow from it. */

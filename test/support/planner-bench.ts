@@ -34,6 +34,29 @@ export const entry = (name: number | string, over: Partial<IndexEntry> = {}): In
   ...over,
 });
 
+/** Of a node that hosts nothing yet. */
+export const beatOf = (process: ProcessId, sequence: number): NodeBeat => ({
+  type: "nodeBeat",
+  process,
+  sequence,
+  loopAgeMs: 0,
+  echoAgeMs: 0,
+  rooms: 0,
+  sessions: 0,
+  load: 0,
+  egressBytesPerS: 0,
+  capacity: 1,
+  arch: "x64",
+  zone: "z1",
+  version: "1",
+  pricePerHour: 0,
+  draining: false,
+  host: "h",
+  pid: 1,
+  worlds: [{ world: PLAZA, stateVersion: 1 }],
+  running: null,
+});
+
 /** A planner on its own, past its warm-up, with nodes that beat. */
 export class Bench {
   now = 0;
@@ -66,28 +89,7 @@ export class Bench {
   }
 
   beat(process: ProcessId, over: Partial<NodeBeat> = {}): void {
-    const beat: NodeBeat = {
-      type: "nodeBeat",
-      process,
-      sequence: ++this.#sequence,
-      loopAgeMs: 0,
-      echoAgeMs: 0,
-      rooms: 0,
-      sessions: 0,
-      load: 0,
-      egressBytesPerS: 0,
-      capacity: 1,
-      arch: "x64",
-      zone: "z1",
-      version: "1",
-      pricePerHour: 0,
-      draining: false,
-      host: "h",
-      pid: 1,
-      worlds: [{ world: PLAZA, stateVersion: 1 }],
-      running: null,
-      ...over,
-    };
+    const beat = { ...beatOf(process, ++this.#sequence), ...over };
     this.view.observeNode(beat, this.now);
   }
 
