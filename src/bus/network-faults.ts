@@ -39,6 +39,7 @@ export interface FaultsFired {
  * - `everywhere` holds for every link that has none of its own;
  * - `link(from, to)` is one direction between two endpoints, and from then on has its own faults;
  * - `partition` cuts groups apart, both ways or one way; `heal` ends cuts, delays and losses;
+ * - `mute` and `deafen` let nothing of an endpoint out, or nothing in, while its connection stands;
  * - `disconnect` takes an endpoint off the network as a lost NATS server does.
  */
 export class NetworkFaults {
@@ -53,6 +54,8 @@ export class NetworkFaults {
   };
   readonly #links = new Map<string, LinkFaults>();
   readonly #disconnected = new Set<string>();
+  readonly #muted = new Set<string>();
+  readonly #deaf = new Set<string>();
   readonly #listeners = new Set<(endpoint: string, connected: boolean) => void>();
   readonly #random: Random;
 
@@ -89,6 +92,16 @@ export class NetworkFaults {
     Object.assign(this.everywhere, NO_FAULTS);
   }
 
+  mute(endpoint: string, muted: boolean): void {
+    if (muted) this.#muted.add(endpoint);
+    else this.#muted.delete(endpoint);
+  }
+
+  deafen(endpoint: string, deaf: boolean): void {
+    if (deaf) this.#deaf.add(endpoint);
+    else this.#deaf.delete(endpoint);
+  }
+
   disconnect(endpoint: string): void {
     if (this.#disconnected.has(endpoint)) return;
     this.#disconnected.add(endpoint);
@@ -112,8 +125,9 @@ export class NetworkFaults {
 
   /** For the network: one delay for each time that the next message on this link arrives. */
   journeys(from: string, to: string): number[] {
-    const link = this.#links.get(`${from}\n${to}`) ?? this.everywhere;
-    if (link.cut) {
+    const own = this.#links.size > 0 ? this.#links.get(`${from}\n${to}`) : undefined;
+    const link = own ?? this.everywhere;
+    if (link.cut || this.#muted.has(from) || this.#deaf.has(to)) {
       this.fired.cut++;
       return [];
     }
