@@ -4,12 +4,12 @@ import { assert } from "../../src/kernel/assert.ts";
  * Is there one order of all operations, which keeps the order of any two that did not overlap, in
  * which a single copy of the thing would have given exactly these answers?
  *
- * The search is that of Wing and Gong (Testing and Verifying Concurrent Objects, 1993): place a
- * minimal operation, recurse, take it back. Lowe (Testing for Linearizability, 2017) remembers which
- * pairs of (operations placed, state) were tried, and places an operation only just before the
- * return that needs it. Horn and Kroening (Faster Linearizability Checking via P-Compositionality,
- * 2015) check each part of the history for itself, where the thing is made of independent parts. The
- * list of calls and returns out of which operations are lifted is the one of porcupine
+ * The search is that of Wing and Gong (Testing and Verifying Concurrent Objects, 1993): place an
+ * operation that may come next, recurse, take it back. Lowe (Testing for Linearizability, 2017)
+ * remembers which pairs of operations placed and state were tried, and places an operation just
+ * before the return that needs it. Horn and Kroening (Faster Linearizability Checking via
+ * P-Compositionality, 2015) check each part for itself where the thing is made of independent parts.
+ * The list of calls and returns out of which operations are lifted is porcupine's
  * (github.com/anishathalye/porcupine).
  */
 

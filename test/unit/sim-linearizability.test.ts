@@ -144,6 +144,16 @@ describe("an operation whose outcome is not known", () => {
     expect(roomVerdict([0, after, add("a", 1)], seen, twice).outcome).toBe("violation");
   });
 
+  it("is spent where another one would have done as well", () => {
+    const verdict = roomVerdict(
+      [0, after, add("a", 1)],
+      [0, after, put("a", 1)],
+      [20, 21, get("a"), ok(1)],
+      [30, 31, get("a"), ok(2)],
+    );
+    expect(verdict.outcome, "first the put, then the add").toBe("linearizable");
+  });
+
   it("did not happen before its call", () => {
     const verdict = roomVerdict([50, after, put("a", 1)], [20, 21, get("a"), ok(1)]);
     expect(verdict.outcome).toBe("violation");
