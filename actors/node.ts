@@ -102,7 +102,8 @@ export class Node {
       adopt: (room, world, adoption) => this.#take(room, world, adoption),
     });
     this.#notes = new IndexNotes(ports);
-    this.#announcer = new RouteAnnouncer(ports.controlBus, ports.clock, ports.self);
+    const sessionsIn = (room: RoomId): number => this.#rooms.get(room)?.sessions ?? 0;
+    this.#announcer = new RouteAnnouncer(ports.controlBus, ports.clock, ports.self, sessionsIn);
     this.#subscriptions = [
       ports.dataBus.subscribe(nodeInbox(ports.self), (message) => this.#fromGateway(message)),
       ports.controlBus.subscribe(nodeControl(ports.self), (message) => this.#fromControl(message)),

@@ -14,16 +14,18 @@ export class RouteAnnouncer {
   readonly #bus: Bus;
   readonly #clock: Clock;
   readonly #self: ProcessId;
+  readonly #sessionsIn: (room: RoomId) => number;
   readonly #routes = new Map<RoomId, Epoch>();
   #fresh = new Set<RoomId>();
   #soon: Timer | undefined;
   readonly #repeats = new Set<Timer>();
   readonly #steady: Timer;
 
-  constructor(bus: Bus, clock: Clock, self: ProcessId) {
+  constructor(bus: Bus, clock: Clock, self: ProcessId, sessionsIn: (room: RoomId) => number) {
     this.#bus = bus;
     this.#clock = clock;
     this.#self = self;
+    this.#sessionsIn = sessionsIn;
     this.#steady = clock.every(STEADY_MS, () => this.#tell([...this.#routes.keys()]));
   }
 
@@ -64,7 +66,7 @@ export class RouteAnnouncer {
   #tell(rooms: readonly RoomId[]): void {
     const owned = rooms.flatMap((room) => {
       const epoch = this.#routes.get(room);
-      return epoch === undefined ? [] : [{ room, epoch }];
+      return epoch === undefined ? [] : [{ room, epoch, sessions: this.#sessionsIn(room) }];
     });
     for (let at = 0; at < owned.length; at += ROUTES_PER_MESSAGE_MAX) {
       const part = owned.slice(at, at + ROUTES_PER_MESSAGE_MAX);

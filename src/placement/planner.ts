@@ -14,7 +14,7 @@ import {
   type TailOwner,
 } from "./planner-types.ts";
 import type { RoomLine, RoomTable } from "./room-table.ts";
-import { hostedVersion, meanRoomLoad } from "./score.ts";
+import { hostedVersion, roomLoad } from "./score.ts";
 import { Targets } from "./targets.ts";
 
 /** What was decided for a room and has not shown effect yet. */
@@ -133,19 +133,19 @@ export class Planner {
 
   #onRoute({ owner, routes }: ControlOf<"route">, now: number): void {
     const { rooms, view } = this.#parts;
-    for (const { room, epoch } of routes) {
+    for (const { room, epoch, sessions } of routes) {
       const known = rooms.applyOwner(room, epoch, owner, now);
       if (known === "unknown") this.#lookUp(room, undefined);
       if (known === "unknown" || known === "older") continue;
       const line = rooms.get(room) as RoomLine;
       if (line.owner !== owner) continue;
-      line.announcedAt = now;
+      Object.assign(line, { announcedAt: now, sessions });
       // The word was lost, or came while the room changed owners.
       if (line.status === "closed")
         this.#effects.push({ type: "closeRoom", node: owner, room, epoch });
       const node = view.nodes.get(owner);
       if (node) {
-        line.load = meanRoomLoad(node, this.#config.score);
+        line.load = roomLoad(node, sessions, this.#config.score);
         const hosted = hostedVersion(node, line.world) ?? 0;
         line.stateVersionMin = Math.max(line.stateVersionMin, hosted);
       }

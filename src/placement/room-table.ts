@@ -21,6 +21,8 @@ export interface RoomLine {
   giveUps: number;
   /** What it adds to a node, in reference nodes; undefined until an owner announced it. */
   load: number | undefined;
+  /** People in it; null where its owner does not tell. */
+  sessions: number | null;
   /** When this replica saw it close; -Infinity: it was closed before. */
   closedAt: number;
   /** Lower versions cannot read its state. */
@@ -155,6 +157,7 @@ export class RoomTable {
       gaveUpAt: entry.owner || entry.crashedOn.length === 0 ? Number.NEGATIVE_INFINITY : now,
       giveUps: 0,
       load: undefined,
+      sessions: null,
       closedAt: Number.NEGATIVE_INFINITY,
       stateVersionMin: 0,
       asked: 0,

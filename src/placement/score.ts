@@ -115,10 +115,15 @@ export function utilisation({ beat }: NodeLine, config: ScoreConfig): number {
   );
 }
 
-/** What one of a node's rooms loads it with on average, in reference nodes. */
-export function meanRoomLoad(node: NodeLine, config: ScoreConfig): number {
-  const { rooms, capacity } = node.beat;
-  return Math.max(config.roomLoadMin, (utilisation(node, config) * capacity) / Math.max(1, rooms));
+/**
+ * What a room with so many people loads its node with, in reference nodes: its share of all people
+ * there, a room itself counting as one. Null, where they are not known: the mean room's.
+ */
+export function roomLoad(node: NodeLine, people: number | null, config: ScoreConfig): number {
+  const { capacity, rooms, sessions } = node.beat;
+  const share =
+    people === null ? 1 / Math.max(1, rooms) : (people + 1) / (sessions + Math.max(1, rooms));
+  return Math.max(config.roomLoadMin, utilisation(node, config) * capacity * Math.min(1, share));
 }
 
 const expectedLoad = (node: NodeLine, config: ScoreConfig): number =>

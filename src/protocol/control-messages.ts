@@ -35,7 +35,8 @@ export const PROPOSAL = tuple({
 });
 export type Proposal = Read<typeof PROPOSAL.fields>;
 
-export const ROUTE = tuple({ room: ROOM, epoch: EPOCH });
+/** `sessions`: people in the room, for placement; null from a node that does not tell yet. */
+export const ROUTE = tuple({ room: ROOM, epoch: EPOCH, sessions: nullable(U32) });
 
 /** Everything that processes tell each other over the control account. */
 export const control = family({

@@ -115,8 +115,13 @@ export class Bench {
     return this.decide({ type: "index", entries, readAt: this.now });
   }
 
-  route(owner: ProcessId, ...rooms: [string | number, number][]): PlannerEffect[] {
-    const routes = rooms.map(([name, at]) => ({ room: room(name), epoch: epoch(at) }));
+  /** Name, epoch and people of each room. */
+  route(owner: ProcessId, ...rooms: [string | number, number, number?][]): PlannerEffect[] {
+    const routes = rooms.map(([name, at, sessions = null]) => ({
+      room: room(name),
+      epoch: epoch(at),
+      sessions,
+    }));
     return this.decide({ type: "route", route: { type: "route", owner, routes } });
   }
 

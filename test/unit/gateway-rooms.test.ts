@@ -235,7 +235,7 @@ const route = (room: FakeRoom): Uint8Array =>
   control.encode({
     type: "route",
     owner: room.node,
-    routes: [{ room: ROOM, epoch: room.epoch }],
+    routes: [{ room: ROOM, epoch: room.epoch, sessions: null }],
   });
 
 describe("the replica", () => {

@@ -41,6 +41,20 @@ describe("drain", () => {
     expect(wishes()).toEqual([]);
   });
 
+  test("[PL50] the busiest are those with most people, by what their owner says", () => {
+    const { bench, wishes } = draining();
+    bench.beat(node(1), { draining: true, rooms: 5, sessions: 400, load: 0.4 });
+    bench.route(node(1), [1, 1, 9], [2, 2, 300], [3, 3, 0], [4, 4, 90], [5, 5, 1]);
+    const order: number[] = [];
+    for (let epochOfMoved = 50; order.length < 5; epochOfMoved += 10) {
+      const asked = wishes().map(([n]) => n);
+      expect(asked.length).toBeGreaterThan(0);
+      order.push(...asked);
+      for (const n of asked) bench.route(node(2), [n, epochOfMoved + n]);
+    }
+    expect(order).toEqual([3, 5, 1, 4, 2]);
+  });
+
   test("[PL51] a wish without effect is repeated, with another target if there is one", () => {
     const { bench, wishes } = draining();
     const before = new Map(wishes());

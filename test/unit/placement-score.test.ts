@@ -8,8 +8,8 @@ import { Reservations } from "../../src/placement/reservations.ts";
 import {
   chooseNode,
   hostedVersion,
-  meanRoomLoad,
   type PlaceRequest,
+  roomLoad,
   type ScoreConfig,
   scoreDefaults,
   utilisation,
@@ -186,10 +186,15 @@ test("[PL5] promises refuse new rooms, not those that lost their owner", () => {
   expect([placed(true), placed(false)]).toEqual([false, true]);
 });
 
-test("[PL5] a node's mean room is what its beats say, and never nothing", () => {
-  const busy = node(1, { load: 0.5, rooms: 100, capacity: 2 });
-  expect(meanRoomLoad(busy, scoreDefaults)).toBeCloseTo(0.01);
-  expect(meanRoomLoad(node(1), scoreDefaults)).toBe(scoreDefaults.roomLoadMin);
+test("[PL5] a room adds its people's share of what its node's beats say, and never nothing", () => {
+  const busy = node(1, { load: 0.5, rooms: 100, sessions: 900, capacity: 2 });
+  expect(roomLoad(busy, null, scoreDefaults)).toBeCloseTo(0.01);
+  expect(roomLoad(busy, 499, scoreDefaults)).toBeCloseTo(0.5);
+  expect(roomLoad(busy, 0, scoreDefaults)).toBeCloseTo(0.001);
+  // Beats and routes are of different moments.
+  expect(roomLoad(busy, 5_000, scoreDefaults)).toBe(1);
+  expect(roomLoad(node(1), null, scoreDefaults)).toBe(scoreDefaults.roomLoadMin);
+  expect(roomLoad(node(1), 0, scoreDefaults)).toBe(scoreDefaults.roomLoadMin);
 });
 
 describe("balance", () => {

@@ -146,7 +146,7 @@ export class StubNode {
 
   #announce(owned: readonly (readonly [RoomId, Epoch])[]): void {
     if (owned.length === 0 || this.#dead) return;
-    const told = owned.map(([room, epoch]) => ({ room, epoch }));
+    const told = owned.map(([room, epoch]) => ({ room, epoch, sessions: 0 }));
     this.#bus.publish(
       routes(this.process),
       control.encode({ type: "route", owner: this.process, routes: told }),
