@@ -101,7 +101,9 @@ export class MemoryJournal implements Journal {
     if ((records.at(-1)?.sequence ?? 0) !== expected) return { kind: "refused" };
     const sequence = this.#stores.nextSequence(streamOf(room));
     if (records.length === 0) this.#stores.logs.set(room, { records });
-    records.push({ sequence, data });
+    const record = { sequence, data };
+    records.push(record);
+    this.#stores.landed(room, record);
     return { kind: "accepted", sequence };
   }
 

@@ -88,6 +88,8 @@ export class MemoryStores {
   readonly snapshots = new Map<string, Uint8Array>();
   readonly entries = new Map<RoomId, { readonly data: Uint8Array; readonly revision: number }>();
   readonly watchers = new Set<(data: Uint8Array) => void>();
+  /** Hears of every record at the moment it is stored, for checkers. */
+  landed: (room: RoomId, record: StoredRecord) => void = () => {};
   #generation: number;
 
   constructor(clock: Clock, random: Random, generation = 1) {
