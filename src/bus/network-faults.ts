@@ -22,6 +22,18 @@ const NO_FAULTS: LinkFaults = {
   cut: false,
 };
 
+const CUT: LinkFaults = { ...NO_FAULTS, cut: true };
+
+/** The servers' patience with a process that takes nothing. */
+export interface PendingLimits {
+  /** What the sockets between a server and a process hold: it is read even after a disconnect. */
+  socketBytes: number;
+  /** More than this waiting for one process, and the server disconnects it. */
+  bytesMax: number;
+  /** As long as this with nothing taken from a full socket, and the server disconnects it. */
+  writeMsMax: number;
+}
+
 /**
  * How often each fault has struck: a run that declares a fault which never fired proves nothing.
  */
@@ -30,8 +42,17 @@ export interface FaultsFired {
   dropped: number;
   duplicated: number;
   cut: number;
+  /** On its way to or from an endpoint whose connection ended. */
   lostByDisconnect: number;
+  /** Published by an endpoint that knew it had no connection. */
+  unsent: number;
   overflowed: number;
+  /** Not heard by a subscription that the publisher's server did not know yet. */
+  interestLate: number;
+  /** Sent to a subscription that was gone, so that a request got no `no_responders`. */
+  interestStale: number;
+  /** Endpoints that were disconnected because they took nothing. */
+  slowConsumers: number;
 }
 
 /**
@@ -44,14 +65,35 @@ export interface FaultsFired {
  */
 export class NetworkFaults {
   readonly everywhere: LinkFaults = { ...NO_FAULTS };
+  /**
+   * Until other servers know of a subscription, or that it is gone, a time from this range passes.
+   * Without servers of its own in the network, every endpoint counts as on another one.
+   */
+  interestLagMsMin = 0;
+  interestLagMsMax = 0;
+  /** How long an endpoint that lost its server is on the way to the next one. */
+  redialMsMin = 0;
+  redialMsMax = 0;
+  /** As deploy/nats/common.conf has them. */
+  readonly pending: PendingLimits = {
+    socketBytes: 1024 * 1024,
+    bytesMax: 16 * 1024 * 1024,
+    writeMsMax: 2_000,
+  };
   readonly fired: FaultsFired = {
     delayed: 0,
     dropped: 0,
     duplicated: 0,
     cut: 0,
     lostByDisconnect: 0,
+    unsent: 0,
     overflowed: 0,
+    interestLate: 0,
+    interestStale: 0,
+    slowConsumers: 0,
   };
+  /** Counts changes of which faults a link has; what they are may change without. */
+  #version = 0;
   readonly #links = new Map<string, LinkFaults>();
   readonly #disconnected = new Set<string>();
   readonly #muted = new Set<string>();
@@ -69,6 +111,7 @@ export class NetworkFaults {
     if (!link) {
       link = { ...this.everywhere };
       this.#links.set(key, link);
+      this.#version++;
     }
     return link;
   }
@@ -86,20 +129,23 @@ export class NetworkFaults {
       }
   }
 
-  /** Back to a network without faults; who is disconnected stays so. */
+  /** Back to links without faults; who is disconnected stays so. */
   heal(): void {
     this.#links.clear();
+    this.#version++;
     Object.assign(this.everywhere, NO_FAULTS);
   }
 
   mute(endpoint: string, muted: boolean): void {
     if (muted) this.#muted.add(endpoint);
     else this.#muted.delete(endpoint);
+    this.#version++;
   }
 
   deafen(endpoint: string, deaf: boolean): void {
     if (deaf) this.#deaf.add(endpoint);
     else this.#deaf.delete(endpoint);
+    this.#version++;
   }
 
   disconnect(endpoint: string): void {
@@ -123,30 +169,58 @@ export class NetworkFaults {
     return { close: () => void this.#listeners.delete(listener) };
   }
 
-  /** For the network: one delay for each time that the next message on this link arrives. */
-  journeys(from: string, to: string): number[] {
-    const own = this.#links.size > 0 ? this.#links.get(`${from}\n${to}`) : undefined;
-    const link = own ?? this.everywhere;
-    if (link.cut || this.#muted.has(from) || this.#deaf.has(to)) {
+  get version(): number {
+    return this.#version;
+  }
+
+  /** For the network: whether nothing passes between an endpoint and its own server. */
+  isCutOff(endpoint: string): boolean {
+    return this.#muted.has(endpoint) || this.#deaf.has(endpoint);
+  }
+
+  /** For the network: what holds for a link until `version` changes. */
+  linkNow(from: string, to: string): LinkFaults {
+    if (this.#muted.has(from) || this.#deaf.has(to)) return CUT;
+    return this.#links.get(`${from}\n${to}`) ?? this.everywhere;
+  }
+
+  /** For the network: how long the next message on this link takes; undefined where it is lost. */
+  journeyMs(link: LinkFaults): number | undefined {
+    if (link.cut) {
       this.fired.cut++;
-      return [];
+      return undefined;
     }
     if (this.#strikes(link.dropRate)) {
       this.fired.dropped++;
-      return [];
+      return undefined;
     }
-    const delays = [this.#delayOn(link)];
-    if (this.#strikes(link.duplicateRate)) {
-      this.fired.duplicated++;
-      delays.push(this.#delayOn(link));
-    }
-    return delays;
+    return this.delayMs(link);
   }
 
-  #delayOn(link: LinkFaults): number {
+  /** For the network: whether a message that arrives does so twice. */
+  repeats(link: LinkFaults): boolean {
+    const strikes = this.#strikes(link.duplicateRate);
+    if (strikes) this.fired.duplicated++;
+    return strikes;
+  }
+
+  delayMs(link: LinkFaults): number {
     if (link.delayMsMax <= 0) return 0;
     this.fired.delayed++;
-    return link.delayMsMin + this.#random.next() * (link.delayMsMax - link.delayMsMin);
+    return this.#between(link.delayMsMin, link.delayMsMax);
+  }
+
+  interestLagMs(): number {
+    return this.#between(this.interestLagMsMin, this.interestLagMsMax);
+  }
+
+  redialMs(): number {
+    return this.#between(this.redialMsMin, this.redialMsMax);
+  }
+
+  /** Draws nothing where there is nothing to draw, so that a fault that is off shifts no other. */
+  #between(min: number, max: number): number {
+    return max <= 0 ? 0 : min + this.#random.next() * (max - min);
   }
 
   #strikes(rate: number): boolean {

@@ -1,4 +1,4 @@
-import { type Arrive, atOnce } from "../bus/memory-bus.ts";
+import { type Arrive, atOnce } from "../bus/memory-endpoint.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { RoomId } from "../kernel/ids.ts";
 import { type Random, randomBelow } from "../kernel/random.ts";
