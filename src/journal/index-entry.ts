@@ -6,6 +6,7 @@ import {
   EPOCH,
   type Field,
   list,
+  NUMBER,
   nullable,
   oneOf,
   PROCESS,
@@ -13,7 +14,7 @@ import {
   tuple,
   WORLD,
 } from "../protocol/shape.ts";
-import type { IndexEntry } from "./index-store.ts";
+import type { IndexEntry, MovesRound } from "./index-store.ts";
 
 const CRASHES_MAX = 64;
 
@@ -46,3 +47,13 @@ export function decodeIndexEntry(data: Uint8Array): IndexEntry | undefined {
 /** The rule of the index: an ownership is never replaced by an older one. */
 export const mayReplace = (stored: IndexEntry | undefined, next: IndexEntry): boolean =>
   stored === undefined || epochCompare(next.epoch, stored.epoch) >= 0;
+
+const ROUND = tuple({ round: COUNT, by: PROCESS, load: NUMBER });
+
+export const encodeRound = ({ round, by, load }: MovesRound): Uint8Array =>
+  encode([round, by, load]);
+
+export function decodeRound(data: Uint8Array): MovesRound | undefined {
+  const value = decode(data);
+  return value.ok ? ROUND(value.value) : undefined;
+}

@@ -26,6 +26,18 @@ export interface IndexEntry {
   readonly changedAtMs: number;
 }
 
+/**
+ * One spending of what may be moved for load. Who wants to spend next names the round it has seen
+ * stand for long enough, so that of several that want to only one does.
+ */
+export interface MovesRound {
+  /** Counts up by one. */
+  readonly round: number;
+  readonly by: ProcessId;
+  /** What is moved, in reference nodes. */
+  readonly load: number;
+}
+
 /** Entries by compare-and-set; an adapter refuses to lower an epoch. */
 export interface IndexStore {
   read(room: RoomId): Promise<Result<IndexEntry | undefined, StoreError>>;
@@ -39,6 +51,10 @@ export interface IndexStore {
     room: RoomId,
     decide: (entry: IndexEntry | undefined) => IndexEntry | undefined,
   ): Promise<Result<IndexEntry | undefined, StoreError | "contended">>;
+  /** The same for the one record of rounds, which is in no listing and which no watcher hears of. */
+  changeRound(
+    decide: (round: MovesRound | undefined) => MovesRound | undefined,
+  ): Promise<Result<MovesRound | undefined, StoreError | "contended">>;
   /** A hint that an entry changed. It may come late, twice or never: re-read every few seconds. */
   watch(listener: (entry: IndexEntry) => void): Subscription;
 }

@@ -3,8 +3,14 @@ import { assert } from "../kernel/assert.ts";
 import type { RoomId } from "../kernel/ids.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
 import { INDEX_BUCKET } from "../protocol/subjects.ts";
-import { decodeIndexEntry, encodeIndexEntry, mayReplace } from "./index-entry.ts";
-import type { IndexEntry, IndexStore } from "./index-store.ts";
+import {
+  decodeIndexEntry,
+  decodeRound,
+  encodeIndexEntry,
+  encodeRound,
+  mayReplace,
+} from "./index-entry.ts";
+import type { IndexEntry, IndexStore, MovesRound } from "./index-store.ts";
 import type { StoreError } from "./journal.ts";
 import { INDEX_TRIES_MAX } from "./limits.ts";
 import type { MemoryStores, StoreLine } from "./memory-stores.ts";
@@ -44,6 +50,28 @@ export class MemoryIndexStore implements IndexStore {
       if (!next || !mayReplace(stored.entry, next)) return ok(stored.entry);
       const data = encodeIndexEntry(next);
       const written = await this.#line.call(STREAM, () => this.#write(room, stored.revision, data));
+      if (written === undefined) return err("unavailable");
+      if (written) return ok(next);
+    }
+    return err("contended");
+  }
+
+  async changeRound(
+    decide: (round: MovesRound | undefined) => MovesRound | undefined,
+  ): Promise<Result<MovesRound | undefined, StoreError | "contended">> {
+    for (let tries = 0; tries < INDEX_TRIES_MAX; tries++) {
+      const stored = await this.#line.call(STREAM, () => ({ ...this.#stores.round }));
+      if (!stored) return err("unavailable");
+      const round = stored.data && decodeRound(stored.data);
+      const next = decide(round);
+      if (!next) return ok(round);
+      const data = encodeRound(next);
+      const written = await this.#line.call(STREAM, () => {
+        if (this.#stores.round?.data !== stored.data) return false;
+        this.#stores.nextSequence(STREAM);
+        this.#stores.round = { data };
+        return true;
+      });
       if (written === undefined) return err("unavailable");
       if (written) return ok(next);
     }

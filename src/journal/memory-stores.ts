@@ -87,6 +87,8 @@ export class MemoryStores {
   readonly sequences = new Map<string, number>();
   readonly snapshots = new Map<string, Uint8Array>();
   readonly entries = new Map<RoomId, { readonly data: Uint8Array; readonly revision: number }>();
+  /** The record of rounds, new bytes for each. */
+  round: { readonly data: Uint8Array } | undefined;
   readonly watchers = new Set<(data: Uint8Array) => void>();
   /** Hears of every record at the moment it is stored, for checkers. */
   landed: (room: RoomId, record: StoredRecord) => void = () => {};

@@ -2,9 +2,15 @@ import type { Subscription } from "../bus/bus.ts";
 import type { NatsClient } from "../bus/nats-client.ts";
 import type { RoomId } from "../kernel/ids.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
-import { INDEX_HINTS, indexKey } from "../protocol/subjects.ts";
-import { decodeIndexEntry, encodeIndexEntry, mayReplace } from "./index-entry.ts";
-import type { IndexEntry, IndexStore } from "./index-store.ts";
+import { ALL_ROOM_KEYS, INDEX_HINTS, indexKey, ROUNDS_KEY } from "../protocol/subjects.ts";
+import {
+  decodeIndexEntry,
+  decodeRound,
+  encodeIndexEntry,
+  encodeRound,
+  mayReplace,
+} from "./index-entry.ts";
+import type { IndexEntry, IndexStore, MovesRound } from "./index-store.ts";
 import type { StoreError } from "./journal.ts";
 import { INDEX_TRIES_MAX } from "./limits.ts";
 import { getMessage, publishExpecting } from "./nats-api.ts";
@@ -43,15 +49,15 @@ export class NatsIndexStore implements IndexStore {
   }
 
   async read(room: RoomId): Promise<Result<IndexEntry | undefined, StoreError>> {
-    const stored = await this.#get(room);
-    return stored.ok ? ok(stored.value.entry) : stored;
+    const stored = await this.#get(indexSubject(indexKey(room)), decodeIndexEntry);
+    return stored.ok ? ok(stored.value.value) : stored;
   }
 
   async list(): Promise<Result<readonly IndexEntry[], StoreError>> {
     const { requestMsMax, listParallelMax, entriesMax, bytesMax } = this.#limits;
     const info = await streamInfo(this.#client, INDEX_STREAM, requestMsMax);
     if (!info.ok) return err("unavailable");
-    const subject = indexSubject(">");
+    const subject = indexSubject(ALL_ROOM_KEYS);
     const limits: ScanLimits = {
       parallelMax: listParallelMax,
       messagesMax: entriesMax,
@@ -74,22 +80,49 @@ export class NatsIndexStore implements IndexStore {
       bySubject.set(late.value.subject, late.value.data);
       from = late.value.sequence + 1;
     }
-    return ok([...bySubject.values()].flatMap((data) => this.#decode(data) ?? []));
+    return ok(
+      [...bySubject.values()].flatMap((data) => this.#decode(data, decodeIndexEntry) ?? []),
+    );
   }
 
-  async change(
+  change(
     room: RoomId,
     decide: (entry: IndexEntry | undefined) => IndexEntry | undefined,
   ): Promise<Result<IndexEntry | undefined, StoreError | "contended">> {
-    for (let tries = 0; tries < INDEX_TRIES_MAX; tries++) {
-      const stored = await this.#get(room);
-      if (!stored.ok) return stored;
-      const { entry, sequence: expected } = stored.value;
+    const subject = indexSubject(indexKey(room));
+    return this.#change(subject, decodeIndexEntry, encodeIndexEntry, (entry) => {
       const next = decide(entry);
-      if (!next || !mayReplace(entry, next)) return ok(entry);
-      const timeoutMs = this.#limits.requestMsMax;
-      const subject = indexSubject(indexKey(room));
-      const data = encodeIndexEntry(next);
+      return next && mayReplace(entry, next) ? next : undefined;
+    });
+  }
+
+  changeRound(
+    decide: (round: MovesRound | undefined) => MovesRound | undefined,
+  ): Promise<Result<MovesRound | undefined, StoreError | "contended">> {
+    return this.#change(indexSubject(ROUNDS_KEY), decodeRound, encodeRound, decide);
+  }
+
+  watch(listener: (entry: IndexEntry) => void): Subscription {
+    return this.#client.subscribe(`${INDEX_HINTS}.${ALL_ROOM_KEYS}`, (message) => {
+      const entry = this.#decode(message.data, decodeIndexEntry);
+      if (entry) listener(entry);
+    });
+  }
+
+  async #change<T>(
+    subject: string,
+    decode: (data: Uint8Array) => T | undefined,
+    encode: (value: T) => Uint8Array,
+    decide: (stored: T | undefined) => T | undefined,
+  ): Promise<Result<T | undefined, StoreError | "contended">> {
+    const timeoutMs = this.#limits.requestMsMax;
+    for (let tries = 0; tries < INDEX_TRIES_MAX; tries++) {
+      const stored = await this.#get(subject, decode);
+      if (!stored.ok) return stored;
+      const { value, sequence: expected } = stored.value;
+      const next = decide(value);
+      if (next === undefined) return ok(value);
+      const data = encode(next);
       const written = await publishExpecting(this.#client, subject, data, { expected, timeoutMs });
       if (written.kind === "stored") return ok(next);
       if (written.kind === "undecided") return err("unavailable");
@@ -97,32 +130,25 @@ export class NatsIndexStore implements IndexStore {
     return err("contended");
   }
 
-  watch(listener: (entry: IndexEntry) => void): Subscription {
-    return this.#client.subscribe(`${INDEX_HINTS}.>`, (message) => {
-      const entry = this.#decode(message.data);
-      if (entry) listener(entry);
-    });
-  }
-
-  async #get(
-    room: RoomId,
-  ): Promise<Result<{ entry: IndexEntry | undefined; sequence: number }, StoreError>> {
-    const subject = indexSubject(indexKey(room));
+  async #get<T>(
+    subject: string,
+    decode: (data: Uint8Array) => T | undefined,
+  ): Promise<Result<{ value: T | undefined; sequence: number }, StoreError>> {
     const { requestMsMax } = this.#limits;
     const message = await getMessage(this.#client, INDEX_STREAM, { last: subject }, requestMsMax);
     if (!message.ok) return message;
-    if (!message.value) return ok({ entry: undefined, sequence: 0 });
+    if (!message.value) return ok({ value: undefined, sequence: 0 });
     const { sequence, data } = message.value;
-    return ok({ entry: this.#decode(data), sequence });
+    return ok({ value: this.#decode(data, decode), sequence });
   }
 
   /** An unreadable entry counts as none: the journals are the truth and it is written anew. */
-  #decode(data: Uint8Array): IndexEntry | undefined {
-    const entry = decodeIndexEntry(data);
-    if (!entry) {
+  #decode<T>(data: Uint8Array, decode: (data: Uint8Array) => T | undefined): T | undefined {
+    const value = decode(data);
+    if (value === undefined) {
       const fields = { bytes: data.length };
       this.#client.observer.log.error(fields, "an index entry is unreadable");
     }
-    return entry;
+    return value;
   }
 }

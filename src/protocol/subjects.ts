@@ -50,6 +50,9 @@ export const snapshotSubject = (
 ): string => `${snapshotsOf(room)}.${index}.${digest}.${chunk}`;
 export const INDEX_BUCKET = "own";
 export const indexKey = (room: RoomId): string => roomTokens(room);
+/** Of one token, where a room's key has two: no listing of rooms meets it. */
+export const ROUNDS_KEY = "rebalance";
+export const ALL_ROOM_KEYS = "*.*";
 /** Where the server republishes every change of the index bucket. */
 export const INDEX_HINTS = "c.idx";
 

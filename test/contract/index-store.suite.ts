@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { IndexEntry, IndexStore } from "../../src/journal/index-store.ts";
+import type { IndexEntry, IndexStore, MovesRound } from "../../src/journal/index-store.ts";
 import { EPOCH_NONE, type Epoch, epochAt } from "../../src/kernel/epoch.ts";
 import { processId, type RoomId, roomId, worldName } from "../../src/kernel/ids.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -175,7 +175,37 @@ export function indexStoreContract(adapter: string, start: () => Promise<IndexHa
       expect(await cut.read(room)).toEqual(unavailable);
       expect(await cut.list()).toEqual(unavailable);
       expect(await cut.change(room, () => entry(room))).toEqual(unavailable);
+      expect(await cut.changeRound(() => undefined)).toEqual(unavailable);
       expect(got(await index.read(room))).toBeUndefined();
+    });
+
+    it("[IX10] keeps rounds, of which racing processes win one each, beside the entries", async () => {
+      const listed = got(await index.list()).length;
+      const heard: IndexEntry[] = [];
+      const watch = other.watch((changed) => heard.push(changed));
+      expect(got(await index.changeRound(() => undefined))).toBeUndefined();
+      const next = (by: number) => (old: MovesRound | undefined) => ({
+        round: (old?.round ?? 0) + 1,
+        by: process(by),
+        load: 0.25,
+      });
+      const raced = await Promise.all(
+        [0, 1, 2, 3].map((n) => (n % 2 === 0 ? index : other).changeRound(next(n))),
+      );
+      expect(raced.map((won) => got(won)?.round).sort()).toEqual([1, 2, 3, 4]);
+      // Who saw an earlier round stand finds another one, and leaves it alone.
+      const stale = await index.changeRound((old) => (old?.round === 3 ? next(9)(old) : undefined));
+      expect(got(stale)).toMatchObject({ round: 4, load: 0.25 });
+      expect(got(await other.changeRound(() => undefined))).toEqual(got(stale));
+      expect(got(await other.list())).toHaveLength(listed);
+      // Hints come in order: what was said of rounds would be here before this one's.
+      const room = fresh();
+      await waitUntil("a hint", async () => {
+        await write(room, epochAt(1, 1));
+        return heard.length > 0;
+      });
+      expect(new Set(heard.map((changed) => changed.room))).toEqual(new Set([room]));
+      watch.close();
     });
   });
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { roomId } from "../../src/kernel/ids.ts";
-import { control } from "../../src/protocol/control-messages.ts";
-import { nodeControl } from "../../src/protocol/subjects.ts";
+import { control, decodeControl } from "../../src/protocol/control-messages.ts";
+import { nodeControl, routes } from "../../src/protocol/subjects.ts";
 import { counter, currentEpoch, type Served, serve, slow } from "../support/counter-world.ts";
 import { type HostedNode, ROOM, type Speaker } from "../support/room-harness.ts";
 
@@ -178,5 +178,19 @@ describe("hand-overs", () => {
     await harness.run(200);
     expect(over).toBe(true);
     expect(node.node.stats().rooms).toBe(1);
+  });
+
+  it("[SV6] routes tell placement how many people are in a room", async () => {
+    const { harness, node, gateway } = await ready();
+    const told: (number | null)[] = [];
+    harness.placement.subscribe(routes(node.id), ({ data }) => {
+      const message = decodeControl(data);
+      if (message?.type === "route") told.push(...message.routes.map(({ sessions }) => sessions));
+    });
+    await harness.run(1_100);
+    expect(told.at(-1)).toBe(1);
+    gateway.attach("bo");
+    await harness.run(1_100);
+    expect(told.at(-1)).toBe(2);
   });
 });
