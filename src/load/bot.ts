@@ -41,6 +41,27 @@ export const botHabits: BotHabits = {
   commandsOpenMax: 4,
 };
 
+/** A command that has its answer, or never will. Times are of the bot's clock, in ms. */
+export interface CommandTold {
+  readonly name: string;
+  /** Of its effect, where it has one that can be told from others. */
+  readonly key: string | undefined;
+  readonly sentMs: number;
+  readonly tookMs: number;
+  /** The room had another owner at its answer than when it was sent. */
+  readonly moved: boolean;
+  readonly outcome: "acked" | "refused" | "unknown";
+}
+
+/** Told of what happens to a bot, as it happens: whoever measures faults needs moments. */
+export interface BotWitness {
+  /** The first frame of an owner that the SDK accepted, and the attach that it came on. */
+  readonly fresh?: (bot: Bot, epoch: number, atMs: number) => void;
+  readonly command?: (bot: Bot, told: CommandTold) => void;
+  /** The socket in use is gone and no other was open, so the person noticed. */
+  readonly cut?: (bot: Bot, code: number | null, reason: string) => void;
+}
+
 export interface BotOptions {
   /** The person's id; unique among all bots of a run. */
   readonly name: string;
@@ -53,6 +74,7 @@ export interface BotOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly transport?: Transport | undefined;
+  readonly witness?: BotWitness | undefined;
 }
 
 /** Before grabbing: until the room has heard of the last steps. */
@@ -73,6 +95,9 @@ export class Bot {
   readonly #walker: Walker;
   readonly #effects = new EffectChecker(this.checks.counts);
   readonly #steps: Timer;
+  #habits: BotHabits;
+  #freshEpoch: number;
+  #frameAtMs: number;
   #errand: Errand = { kind: "none" };
   #said = 0;
   #open = 0;
@@ -103,6 +128,9 @@ export class Bot {
     this.#options = options;
     this.#client = client;
     this.room = room;
+    this.#habits = options.habits;
+    this.#freshEpoch = room.epoch;
+    this.#frameAtMs = options.clock.now();
     this.#walker = new Walker(options.random, options.world.area);
     this.#listen();
     const { clock, habits, random } = options;
@@ -117,6 +145,25 @@ export class Bot {
     return this.checks;
   }
 
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /** Commands without an answer. */
+  get open(): number {
+    return this.#open;
+  }
+
+  /** When the SDK last accepted a frame, on the bot's clock. */
+  get frameAtMs(): number {
+    return this.#frameAtMs;
+  }
+
+  /** From now on; only the steps keep the period that they began with. */
+  adopt(habits: Partial<Omit<BotHabits, "stepMs">>): void {
+    this.#habits = { ...this.#habits, ...habits };
+  }
+
   /** Leaves the room and closes the socket. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -127,9 +174,17 @@ export class Bot {
 
   #listen(): void {
     const { counts, frameGap } = this.checks;
-    const { clock, world } = this.#options;
+    const { clock, witness, world } = this.#options;
     const frames = new FrameChecker(counts, frameGap);
-    this.room.on("frame", (frame) => frames.frame(frame, clock.now()));
+    this.room.on("frame", (frame) => {
+      const now = clock.now();
+      frames.frame(frame, now);
+      if (!frame.accepted) return;
+      this.#frameAtMs = now;
+      if (frame.epoch <= this.#freshEpoch) return;
+      this.#freshEpoch = frame.epoch;
+      witness?.fresh?.(this, frame.epoch, now);
+    });
     this.room.on("state", (patches) => {
       if (patches === null) this.#effects.snapshot();
       else for (const effect of world.effects(patches)) this.#effects.seen(effect);
@@ -138,13 +193,18 @@ export class Bot {
       this.#steps.cancel();
       if (!this.#stopped && code !== "closed") counts.ended++;
     });
-    this.#client.on("connection", (state) => {
+    let open = true;
+    this.#client.on("connection", (state, { code, reason }) => {
       if (state === "open") counts.reconnects++;
+      // Each dial in vain says "reconnecting" once more.
+      if (state === "reconnecting" && open) witness?.cut?.(this, code, reason);
+      open = state === "open";
     });
   }
 
   #step(): void {
-    const { world, habits, random } = this.#options;
+    const { name, number, random, world } = this.#options;
+    const habits = this.#habits;
     this.room.setPose(this.#walker.step(habits.stepMs));
     const now = (meanMs: number): boolean => random.next() < habits.stepMs / meanMs;
     if (now(habits.emoteMs)) {
@@ -152,15 +212,19 @@ export class Bot {
       if (this.room.signal(name, body)) this.checks.counts.signals++;
     }
     if (this.#open < habits.commandsOpenMax && now(habits.sayMs)) {
-      const text = botLine(this.#options.number, this.#said++);
-      void this.#run(world.say(text), sayKey(this.room.me.person, text));
+      const line = world.line ?? botLine;
+      const text = line(number, this.#said++);
+      // Between two seats there is no person for a moment.
+      const person = this.room.me.person || name;
+      void this.#run(world.say(text, name), sayKey(person, text));
     }
     this.#pursue(now);
   }
 
   /** One step of fetching something and putting it down elsewhere. */
   #pursue(now: (meanMs: number) => boolean): void {
-    const { clock, habits, world } = this.#options;
+    const { clock, world } = this.#options;
+    const habits = this.#habits;
     const errand = this.#errand;
     if (errand.kind === "none" && now(habits.grabMs)) {
       const free = world.items(this.room.state).filter(({ holder }) => holder === null);
@@ -176,12 +240,13 @@ export class Bot {
   }
 
   async #grab(item: ScriptItem): Promise<void> {
-    const { clock, habits, world } = this.#options;
+    const { clock, world } = this.#options;
+    const { carryMs } = this.#habits;
     this.#errand = { kind: "busy" };
     const ok = await this.#run(world.grab(item.id), grabKey(item.id, this.room.me.slot));
     this.#walker.release();
     this.#errand = ok
-      ? { kind: "carrying", item: item.id, untilMs: clock.now() + habits.carryMs }
+      ? { kind: "carrying", item: item.id, untilMs: clock.now() + carryMs }
       : { kind: "none" };
   }
 
@@ -199,21 +264,29 @@ export class Bot {
   /** True where it was acknowledged. `key` names the effect to look out for. */
   async #run(command: ScriptCommand, key: string | undefined): Promise<boolean> {
     const { counts, latency } = this.checks;
-    const { clock } = this.#options;
-    const startMs = clock.now();
+    const { clock, witness } = this.#options;
+    const sentMs = clock.now();
+    const { epoch } = this.room;
+    const tell = (outcome: CommandTold["outcome"]): void => {
+      const tookMs = clock.now() - sentMs;
+      const moved = this.room.epoch > epoch;
+      witness?.command?.(this, { name: command.name, key, sentMs, tookMs, moved, outcome });
+    };
     this.#open++;
     if (key !== undefined) this.#effects.issued(key);
     try {
       await this.room.command(command.name, command.body);
-      latency.record(clock.now() - startMs);
+      latency.record(clock.now() - sentMs);
       if (key !== undefined) this.#effects.acked(key, this.room.ended);
       else counts.commands++;
+      tell("acked");
       return true;
     } catch (error) {
       const refused = error instanceof CommandRefused;
       if (key !== undefined && refused) this.#effects.refused(key);
       else if (key !== undefined) this.#effects.unknown(key);
       else counts[refused ? "refused" : "unknown"]++;
+      tell(refused ? "refused" : "unknown");
       return false;
     } finally {
       this.#open--;

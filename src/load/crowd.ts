@@ -1,7 +1,7 @@
 import type { Transport } from "../client/client.ts";
 import { type Clock, holdingClock, type Timer } from "../kernel/clock.ts";
 import { type Random, randomHex, systemRandom } from "../kernel/random.ts";
-import { Bot, type BotHabits, botHabits } from "./bot.ts";
+import { Bot, type BotHabits, type BotWitness, botHabits } from "./bot.ts";
 import { type CheckReport, Checks } from "./checks.ts";
 import { plazaScript, type WorldScript } from "./world-script.ts";
 
@@ -21,6 +21,7 @@ export interface CrowdOptions {
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
   readonly transport?: Transport | undefined;
+  readonly witness?: BotWitness | undefined;
 }
 
 export interface CrowdReport extends CheckReport {
@@ -41,6 +42,7 @@ export class Crowd {
   readonly #bots: Bot[] = [];
   readonly #failures = new Map<string, number>();
   readonly #ramp: Timer;
+  #habits: BotHabits;
   #due = 0;
   #started = 0;
   #starting = 0;
@@ -50,6 +52,7 @@ export class Crowd {
     this.#options = options;
     this.#clock = options.clock ?? holdingClock;
     this.#random = options.random ?? systemRandom;
+    this.#habits = { ...botHabits, ...options.habits };
     this.#prefix = options.prefix ?? `bot-${randomHex(this.#random, 3)}`;
     this.#ramp = this.#clock.every(RAMP_STEP_MS, () => this.#rampUp(), 0);
   }
@@ -63,13 +66,24 @@ export class Crowd {
     return this.#bots;
   }
 
-  report(): CrowdReport {
-    const checks = new Checks();
-    for (const bot of this.#bots) checks.merge(bot.current());
+  /** Everybody's from now on, also of those who are still to come. */
+  adopt(habits: Partial<Omit<BotHabits, "stepMs">>): void {
+    this.#habits = { ...this.#habits, ...habits };
+    for (const bot of this.#bots) bot.adopt(habits);
+  }
+
+  /** How far its start has come, which costs nothing to ask. */
+  progress(): Pick<CrowdReport, "bots" | "waiting" | "failures"> {
     const waiting = this.#options.bots - this.#started + this.#starting;
     const failures = Object.fromEntries(this.#failures);
     const bots = this.#bots.filter((bot) => !bot.room.ended).length;
-    return { ...checks.report(), bots, waiting, failures };
+    return { bots, waiting, failures };
+  }
+
+  report(): CrowdReport {
+    const checks = new Checks();
+    for (const bot of this.#bots) checks.merge(bot.current());
+    return { ...checks.report(), ...this.progress() };
   }
 
   /** All leave. Bots that were still joining leave as soon as they are in. */
@@ -90,7 +104,7 @@ export class Crowd {
   }
 
   async #start(number: number): Promise<void> {
-    const { urls, token, transport, world = plazaScript, habits } = this.#options;
+    const { urls, token, transport, witness, world = plazaScript } = this.#options;
     try {
       const bot = await Bot.start({
         name: `${this.#prefix}-${number}`,
@@ -98,10 +112,11 @@ export class Crowd {
         urls,
         token,
         world,
-        habits: { ...botHabits, ...habits },
+        habits: this.#habits,
         clock: this.#clock,
         random: this.#random,
         transport,
+        witness,
       });
       if (this.#stopped) await bot.stop();
       else this.#bots.push(bot);

@@ -26,7 +26,10 @@ export interface Effect {
 export interface WorldScript {
   readonly room: string;
   readonly area: WalkArea;
-  say(text: string): ScriptCommand;
+  /** What the bot of that number says when it speaks for the `count`-th time, from 0. */
+  line?(number: number, count: number): string;
+  /** `person` has never said this before. */
+  say(text: string, person: string): ScriptCommand;
   emote(dice: number): ScriptCommand;
   grab(item: string): ScriptCommand;
   place(item: string, x: number, z: number, yaw: number): ScriptCommand;

@@ -19,6 +19,7 @@ export interface Member {
   readonly name: string;
   id: string;
   pid: number;
+  readonly host: string;
   readonly port: number;
   child: ChildProcess;
   readonly output: string[];
@@ -33,6 +34,17 @@ export interface ClusterShape {
   readonly set?: Partial<Record<RoleName, readonly string[]>>;
   /** Runs what `npm run build` made instead of the sources: for measurements. */
   readonly built?: { readonly main: string; readonly worlds: string };
+  /** For processes that are not simply here; asked at each start of one. */
+  readonly site?: (name: string, nats: TestNats) => Promise<Site>;
+}
+
+/** Where a process runs and how it reaches NATS. */
+export interface Site {
+  readonly natsUrl: string;
+  /** What the command line begins with, to run it elsewhere; it must replace itself by the rest. */
+  readonly command: readonly string[];
+  /** The address that it listens on. */
+  readonly host: string;
 }
 
 export interface NodeView {
@@ -84,7 +96,10 @@ export class Cluster {
   }
 
   get control(): string {
-    const up = this.#of("placement").find(({ child }) => child.exitCode === null && !child.killed);
+    // `killed` would say that any signal was ever sent.
+    const up = this.#of("placement").find(
+      ({ child }) => child.exitCode === null && child.signalCode === null,
+    );
     return `http://127.0.0.1:${up?.port}`;
   }
 
@@ -195,6 +210,11 @@ export class Cluster {
     );
   }
 
+  /** Its monitoring page. */
+  async metricsUrl(name: string): Promise<string> {
+    return `${await this.#httpOf(name)}/metrics`;
+  }
+
   /** The value of a metric summed over labels that contain `label`. */
   async metric(member: string, name: string, label = ""): Promise<number> {
     const text = await this.#httpOf(member).then((url) => fetch(`${url}/metrics`));
@@ -208,7 +228,7 @@ export class Cluster {
     const line = member.output.find((text) => text.includes("This process has started."));
     const port = /http\D+(\d+)/.exec(line?.slice(line.indexOf("started.") - 200) ?? "")?.[1];
     if (!port) throw new Error(`${name} never told its http port:\n${member.output.join("\n")}`);
-    return `http://127.0.0.1:${port}`;
+    return `http://${member.host}:${port}`;
   }
 
   /** What every process last said: printed when a wait fails. */
@@ -237,25 +257,34 @@ export class Cluster {
     const { built } = this.#shape;
     const code = built ? [built.main] : ["--import", "tsx", MAIN];
     const port = role === "node" ? 0 : (fixedPort ?? (await freePort()));
+    const { natsUrl, command, host } = (await this.#shape.site?.(name, this.nats)) ?? {
+      natsUrl: this.nats.url,
+      command: [],
+      host: "127.0.0.1",
+    };
     const own: Record<RoleName, string[]> = {
       placement: [`http.port=${port}`, `placement.replicas=${this.#shape.nats}`],
       node: ["http.port=0", `node.worlds=${JSON.stringify([built?.worlds ?? WORLDS])}`],
-      gateway: ["http.port=0", `gateway.listen.port=${port}`],
+      gateway: ["http.port=0", `gateway.listen.port=${port}`, `gateway.listen.host=${host}`],
     };
-    const sets = ["log.level=info", ...own[role], ...(this.#shape.set?.[role] ?? [])];
-    const args = sets.flatMap((value) => ["--set", value]);
-    const child = spawn(process.execPath, [...code, role, "--supervised", ...args], {
+    const shared = ["log.level=info", `http.host=${host}`];
+    const sets = [...shared, ...own[role], ...(this.#shape.set?.[role] ?? [])];
+    const args = [...code, role, "--supervised", ...sets.flatMap((value) => ["--set", value])];
+    const [file = "", ...rest] = [...command, process.execPath, ...args];
+    const child = spawn(file, rest, {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       env: {
         PATH: process.env.PATH,
         ...this.nats.credentials.env,
+        NATS_URL: natsUrl,
         ROOMCLUSTER_DEV: "1",
         ROOMCLUSTER_ROLE_ID: name,
         ROOMCLUSTER_JWT_SECRET: SECRET,
         ROOMCLUSTER_SESSION_SECRET: SECRET,
       },
     });
-    const member: Member = { role, name, id: "", pid: child.pid ?? 0, port, child, output: [] };
+    const pid = child.pid ?? 0;
+    const member: Member = { role, name, id: "", pid, host, port, child, output: [] };
     this.members.push(member);
     for (const stream of [child.stdout, child.stderr])
       stream?.setEncoding("utf8").on("data", (text: string) => {

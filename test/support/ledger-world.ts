@@ -40,6 +40,15 @@ export const ledger = defineRoom({
         throw new Error("this command always throws");
       },
     },
+    /** Holds its node's event loop up for so long, like a handler that computes too much. */
+    stall: {
+      body: z.object({ ms: z.number().max(30_000) }),
+      run(_room, { ms }) {
+        const until = performance.now() + ms;
+        while (performance.now() < until);
+        return null;
+      },
+    },
     loop: {
       body: z.null(),
       run: () => {

@@ -1,0 +1,45 @@
+import { readFileSync } from "node:fs";
+
+interface Ticks {
+  readonly busy: number;
+  readonly all: number;
+}
+
+/** How busy the whole machine is, everything that runs on it included; 0 where it does not tell. */
+export class MachineLoad {
+  #before = ticks();
+  readonly #first = this.#before;
+
+  /** Share since the last call. */
+  since(): number {
+    const now = ticks();
+    const share = shareOf(this.#before, now);
+    this.#before = now;
+    return share;
+  }
+
+  /** Share since the beginning. */
+  total(): number {
+    return shareOf(this.#first, ticks());
+  }
+}
+
+function shareOf(from: Ticks, to: Ticks): number {
+  const all = to.all - from.all;
+  return all <= 0 ? 0 : Math.round(((to.busy - from.busy) / all) * 100) / 100;
+}
+
+function ticks(): Ticks {
+  try {
+    const [line = ""] = readFileSync("/proc/stat", "utf8").split("\n");
+    const [user = 0, nice = 0, system = 0, idle = 0, wait = 0, ...rest] = line
+      .split(/\s+/)
+      .slice(1)
+      .map(Number);
+    const others = rest.slice(0, 3).reduce((sum, value) => sum + value, 0);
+    const busy = user + nice + system + others;
+    return { busy, all: busy + idle + wait };
+  } catch {
+    return { busy: 0, all: 0 };
+  }
+}
