@@ -13,7 +13,8 @@ import {
 import type { IndexEntry, IndexStore, MovesRound } from "./index-store.ts";
 import type { StoreError } from "./journal.ts";
 import { INDEX_TRIES_MAX } from "./limits.ts";
-import type { MemoryStores, StoreLine } from "./memory-stores.ts";
+import type { StoreLine } from "./memory-store-line.ts";
+import type { MemoryStores } from "./memory-stores.ts";
 
 const STREAM = `KV_${INDEX_BUCKET}`;
 
@@ -49,7 +50,11 @@ export class MemoryIndexStore implements IndexStore {
       const next = decide(stored.entry);
       if (!next || !mayReplace(stored.entry, next)) return ok(stored.entry);
       const data = encodeIndexEntry(next);
-      const written = await this.#line.call(STREAM, () => this.#write(room, stored.revision, data));
+      const written = await this.#line.call(
+        STREAM,
+        () => this.#write(room, stored.revision, data),
+        "write",
+      );
       if (written === undefined) return err("unavailable");
       if (written) return ok(next);
     }
@@ -66,12 +71,16 @@ export class MemoryIndexStore implements IndexStore {
       const next = decide(round);
       if (!next) return ok(round);
       const data = encodeRound(next);
-      const written = await this.#line.call(STREAM, () => {
-        if (this.#stores.round?.data !== stored.data) return false;
-        this.#stores.nextSequence(STREAM);
-        this.#stores.round = { data };
-        return true;
-      });
+      const written = await this.#line.call(
+        STREAM,
+        () => {
+          if (this.#stores.round?.data !== stored.data) return false;
+          this.#stores.nextSequence(STREAM);
+          this.#stores.round = { data };
+          return true;
+        },
+        "write",
+      );
       if (written === undefined) return err("unavailable");
       if (written) return ok(next);
     }
@@ -80,14 +89,10 @@ export class MemoryIndexStore implements IndexStore {
 
   watch(listener: (entry: IndexEntry) => void): Subscription {
     let open = true;
-    const hear = async (data: Uint8Array): Promise<void> => {
-      await this.#line.travel();
-      if (this.#line.faults.unreachable) return;
-      this.#line.arrive(() => {
+    const watcher = (data: Uint8Array): void =>
+      this.#line.hint(() => {
         if (open) listener(read(data));
       });
-    };
-    const watcher = (data: Uint8Array): void => void hear(data);
     this.#stores.watchers.add(watcher);
     return {
       close: () => {

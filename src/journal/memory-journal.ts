@@ -4,55 +4,66 @@ import { err, ok, type Result } from "../kernel/result.ts";
 import { journalShard, journalStream } from "../protocol/subjects.ts";
 import type { AppendOutcome, Journal, StoredRecord, StoreError, Tail } from "./journal.ts";
 import { RECORD_BYTES_MAX } from "./limits.ts";
-import type { MemoryStores, StoreLine } from "./memory-stores.ts";
+import type { StoreLine } from "./memory-store-line.ts";
+import type { MemoryStores } from "./memory-stores.ts";
 
-/** The Journal of one process on the memory stores. */
+/**
+ * The Journal of one process on the memory stores. As on JetStream, records carry no id by which a
+ * server would know a repeated write: nothing in the product sends a Nats-Msg-Id, so there is no
+ * window in which one is recognised, and the expected sequence alone refuses it.
+ */
 export class MemoryJournal implements Journal {
+  /** Before the restore that this process has not noticed yet. */
+  #outdated: number | undefined;
   readonly #stores: MemoryStores;
   readonly #line: StoreLine;
 
   constructor(stores: MemoryStores, line: StoreLine) {
     this.#stores = stores;
     this.#line = line;
+    stores.beforeRestore.add((generation) => {
+      this.#outdated ??= generation;
+    });
+    line.onReturn(() => void this.#learnGeneration());
   }
 
   get generation(): number {
-    return this.#stores.generation;
+    return this.#outdated ?? this.#stores.generation;
   }
 
-  readTail(room: RoomId): Promise<Result<Tail, StoreError>> {
-    return this.#ask(room, () => {
+  async readTail(room: RoomId): Promise<Result<Tail, StoreError>> {
+    const tail = await this.#ask(room, () => {
       const last = this.#records(room).at(-1);
       const { generation } = this.#stores;
       return { generation, sequence: last?.sequence ?? 0, record: last?.data.slice() };
     });
+    if (tail.ok && tail.value.generation === this.#stores.generation) this.#outdated = undefined;
+    return tail;
   }
 
   async append(room: RoomId, expected: number, record: Uint8Array): Promise<AppendOutcome> {
     assert(record.length <= RECORD_BYTES_MAX, `a record of ${record.length} bytes is too large`);
     // Whoever changes the bytes after this call must not change what is stored.
     const data = record.slice();
-    const land = (): AppendOutcome => this.#land(room, expected, data);
+    const { generation } = this;
+    const land = (): AppendOutcome =>
+      generation === this.#stores.generation ? this.#land(room, expected, data) : UNHEARD;
     const { fired } = this.#stores;
     const fault = this.#line.appendFault();
-    if (fault === "late") {
-      fired.late++;
+    if (fault === "late" || fault === "lost") {
+      fired[fault]++;
+      if (fault === "late") this.#landLate(streamOf(room), land);
       await this.#line.timeOut();
-      void this.#landLate(land);
-      return { kind: "undecided", reason: "timeout" };
+      return TIMEOUT;
     }
-    if (fault === "lost") {
-      fired.lost++;
-      await this.#line.timeOut();
-      return { kind: "undecided", reason: "timeout" };
-    }
-    const outcome = await this.#line.call(streamOf(room), land);
+    const outcome = await this.#line.call(streamOf(room), land, "write");
     if (fault === "ack_lost" && outcome) {
       fired.ackLost++;
       await this.#line.timeOut();
-      return { kind: "undecided", reason: "timeout" };
+      return TIMEOUT;
     }
-    return outcome ?? { kind: "undecided", reason: "timeout" };
+    if (outcome === UNHEARD) void this.#learnGeneration();
+    return outcome ?? TIMEOUT;
   }
 
   readAfter(room: RoomId, sequence: number): Promise<Result<StoredRecord | undefined, StoreError>> {
@@ -76,13 +87,20 @@ export class MemoryJournal implements Journal {
     });
   }
 
-  trim(room: RoomId, upTo: number): Promise<Result<void, StoreError>> {
-    return this.#ask(room, () => {
+  async trim(room: RoomId, upTo: number): Promise<Result<void, StoreError>> {
+    const { generation } = this;
+    const trimmed = await this.#ask(room, () => {
+      // In a restored journal the same sequence is another record's.
+      if (generation !== this.#stores.generation) return false;
       const records = this.#records(room);
       const kept = records.findIndex((record) => record.sequence > upTo);
       const removed = kept < 0 ? records.length - 1 : Math.min(kept, records.length - 1);
       if (removed > 0) records.splice(0, removed);
+      return true;
     });
+    if (trimmed.ok && trimmed.value) return ok(undefined);
+    if (trimmed.ok) void this.#learnGeneration();
+    return err("unavailable");
   }
 
   /** All streams are asked; one that is frozen makes the whole unknown. */
@@ -107,9 +125,17 @@ export class MemoryJournal implements Journal {
     return { kind: "accepted", sequence };
   }
 
-  async #landLate(land: () => AppendOutcome): Promise<void> {
-    await this.#line.wait(this.#line.lateMs());
-    if (land().kind === "accepted") this.#stores.fired.lateLanded++;
+  /** Whatever has become of its process. */
+  #landLate(stream: string, land: () => AppendOutcome): void {
+    this.#line.wait(this.#line.faults.timeoutMs + this.#line.lateMs(), () => {
+      if (this.#stores.frozen.has(stream)) this.#stores.mayKeep(stream, land);
+      else if (land().kind === "accepted") this.#stores.fired.lateLanded++;
+    });
+  }
+
+  async #learnGeneration(): Promise<void> {
+    const generation = await this.#line.call(FIRST_STREAM, () => this.#stores.generation);
+    if (generation === this.#stores.generation) this.#outdated = undefined;
   }
 
   #records(room: RoomId): StoredRecord[] {
@@ -121,6 +147,11 @@ export class MemoryJournal implements Journal {
     return answer ? ok(answer.value) : err("unavailable");
   }
 }
+
+const FIRST_STREAM = journalStream(0);
+const TIMEOUT: AppendOutcome = { kind: "undecided", reason: "timeout" };
+/** Of a generation that is over. */
+const UNHEARD: AppendOutcome = { kind: "undecided", reason: "no_responders" };
 
 const streamOf = (room: RoomId): string => journalStream(journalShard(room));
 

@@ -4,7 +4,8 @@ import { err, ok, type Result } from "../kernel/result.ts";
 import { SNAPSHOT_STREAM } from "../protocol/subjects.ts";
 import type { StoreError } from "./journal.ts";
 import { SNAPSHOT_BYTES_MAX } from "./limits.ts";
-import type { MemoryStores, StoreLine } from "./memory-stores.ts";
+import type { StoreLine } from "./memory-store-line.ts";
+import type { MemoryStores } from "./memory-stores.ts";
 import { snapshotDigest } from "./snapshot-digest.ts";
 import type { SnapshotName, SnapshotStore } from "./snapshot-store.ts";
 
@@ -26,10 +27,14 @@ export class MemorySnapshotStore implements SnapshotStore {
     const copy = data.slice();
     const { snapshots } = this.#stores;
     const key = keyOf(room, name);
-    const stored = await this.#line.call(SNAPSHOT_STREAM, () => {
-      if (!snapshots.has(key)) snapshots.set(key, copy);
-      return true;
-    });
+    const stored = await this.#line.call(
+      SNAPSHOT_STREAM,
+      () => {
+        if (!snapshots.has(key)) snapshots.set(key, copy);
+        return true;
+      },
+      "write",
+    );
     return stored ? ok(undefined) : err("unavailable");
   }
 
@@ -45,13 +50,17 @@ export class MemorySnapshotStore implements SnapshotStore {
 
   async removeBelow(room: RoomId, index: number): Promise<Result<void, StoreError>> {
     const { snapshots } = this.#stores;
-    const removed = await this.#line.call(SNAPSHOT_STREAM, () => {
-      for (const key of [...snapshots.keys()]) {
-        const [owner, covered] = key.split(" ");
-        if (owner === room && Number(covered) < index) snapshots.delete(key);
-      }
-      return true;
-    });
+    const removed = await this.#line.call(
+      SNAPSHOT_STREAM,
+      () => {
+        for (const key of [...snapshots.keys()]) {
+          const [owner, covered] = key.split(" ");
+          if (owner === room && Number(covered) < index) snapshots.delete(key);
+        }
+        return true;
+      },
+      "write",
+    );
     return removed ? ok(undefined) : err("unavailable");
   }
 }

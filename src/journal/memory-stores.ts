@@ -7,50 +7,16 @@ import type { Journal, StoredRecord } from "./journal.ts";
 import { MemoryIndexStore } from "./memory-index-store.ts";
 import { MemoryJournal } from "./memory-journal.ts";
 import { MemorySnapshotStore } from "./memory-snapshot-store.ts";
+import { type StoreConnection, StoreLine } from "./memory-store-line.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
-
-/** What can happen to one append, apart from being answered. */
-export type AppendFault =
-  /** It lands; its acknowledgement does not come back. */
-  | "ack_lost"
-  /** It never lands. */
-  | "lost"
-  /** It is reported undecided and lands some time after that, if it still may. */
-  | "late";
-
-/** The faults between one process and the stores. May be changed at any time. */
-export interface StoreFaults {
-  /** How long each way takes, drawn from this range. 0: answered without the clock moving. */
-  latencyMsMin: number;
-  latencyMsMax: number;
-  /** Nothing arrives and nothing is answered: reads time out, appends are undecided. */
-  unreachable: boolean;
-  /** What befalls the next appends, in this order, before any rate. `none` lets one pass. */
-  readonly nextAppends: (AppendFault | "none")[];
-  /** Shares of appends, 0 to 1. */
-  ackLostRate: number;
-  lostRate: number;
-  lateRate: number;
-  /** How long after it was reported undecided a late append arrives. */
-  lateMsMin: number;
-  lateMsMax: number;
-  /** Share of readThrough calls answered by a follower that lacks up to `staleRecordsMax`. */
-  staleRate: number;
-  staleRecordsMax: number;
-  /** What waiting in vain takes. */
-  timeoutMs: number;
-}
-
-export interface StoreFaultsFired {
-  unreachable: number;
-  frozen: number;
-  ackLost: number;
-  lost: number;
-  late: number;
-  /** Late ones that were still accepted when they arrived. */
-  lateLanded: number;
-  stale: number;
-}
+import {
+  noStoreFaults,
+  nothingFired,
+  type OutageFaults,
+  type SlowStream,
+  type StoreFaults,
+  type StoreFaultsFired,
+} from "./store-faults.ts";
 
 /** What one process holds of the stores. */
 export interface StoreAccess {
@@ -69,17 +35,12 @@ interface RoomLog {
  * It keeps what the ports promise, so two owners are as impossible here as on JetStream.
  */
 export class MemoryStores {
-  /** Streams (JRN0 to JRN7, SNP, KV_own) that have lost their leader: they answer nothing. */
-  readonly frozen = new Set<string>();
-  readonly fired: StoreFaultsFired = {
-    unreachable: 0,
-    frozen: 0,
-    ackLost: 0,
-    lost: 0,
-    late: 0,
-    lateLanded: 0,
-    stale: 0,
-  };
+  /** Streams (JRN0 to JRN7, SNP, KV_own) that have lost their leader; taken out: it has another. */
+  readonly frozen: Set<string> = new Leaderless((stream) => this.#recover(stream));
+  readonly outage: OutageFaults = { keptRate: 0, refusedRate: 0, answerLostRate: 0 };
+  /** Streams on slow storage. */
+  readonly slow = new Map<string, SlowStream>();
+  readonly fired: StoreFaultsFired = nothingFired();
   readonly clock: Clock;
   readonly random: Random;
   /** The stores' contents, for the adapters and for checkers that look behind them. */
@@ -92,7 +53,13 @@ export class MemoryStores {
   readonly watchers = new Set<(data: Uint8Array) => void>();
   /** Hears of every record at the moment it is stored, for checkers. */
   landed: (room: RoomId, record: StoredRecord) => void = () => {};
+  /** Told the generation that ends; for journals, which do not know of it by themselves. */
+  readonly beforeRestore = new Set<(generation: number) => void>();
   #generation: number;
+  /** Writes that the next leader of a stream finds. */
+  readonly #kept = new Map<string, (() => unknown)[]>();
+  /** Until when a slow stream works on what it has been given. */
+  readonly #busyUntil = new Map<string, number>();
 
   constructor(clock: Clock, random: Random, generation = 1) {
     this.clock = clock;
@@ -104,23 +71,13 @@ export class MemoryStores {
     return this.#generation;
   }
 
-  /** One process's way to the stores; answers and hints come in by `arrive`. */
-  open(arrive: Arrive = atOnce): StoreAccess {
-    const faults: StoreFaults = {
-      latencyMsMin: 0,
-      latencyMsMax: 0,
-      unreachable: false,
-      nextAppends: [],
-      ackLostRate: 0,
-      lostRate: 0,
-      lateRate: 0,
-      lateMsMin: 0,
-      lateMsMax: 1_000,
-      staleRate: 0,
-      staleRecordsMax: 8,
-      timeoutMs: 1_500,
-    };
-    const line = new StoreLine(this, faults, arrive);
+  /**
+   * One process's way to the stores; answers and hints come in by `arrive`. With a connection, a
+   * request ends when it is lost, and at once where there is none.
+   */
+  open(arrive: Arrive = atOnce, connection?: StoreConnection): StoreAccess {
+    const faults = noStoreFaults();
+    const line = new StoreLine(this, faults, arrive, connection);
     return {
       journal: new MemoryJournal(this, line),
       snapshots: new MemorySnapshotStore(this, line),
@@ -129,96 +86,93 @@ export class MemoryStores {
     };
   }
 
+  /**
+   * The journals come back from a backup that lacks some of each room's newest records, at most so
+   * many: a new generation, in which the rest have the sequences that they had.
+   */
+  restore(recordsLostMax: number): void {
+    for (const journal of this.beforeRestore) journal(this.#generation);
+    for (const [room, { records }] of this.logs) {
+      const lost = Math.min(records.length, randomBelow(this.random, recordsLostMax + 1));
+      records.splice(records.length - lost, lost);
+      this.fired.restoredWithout += lost;
+      if (records.length === 0) this.logs.delete(room);
+    }
+    this.#generation++;
+  }
+
   /** The next sequence of a stream; all rooms of a stream share it. */
   nextSequence(stream: string): number {
     const sequence = (this.sequences.get(stream) ?? 0) + 1;
     this.sequences.set(stream, sequence);
     return sequence;
   }
+
+  /** For lines: how long a request is held by a stream on slow storage. */
+  holdMs(stream: string): number {
+    if (this.slow.size === 0) return 0;
+    const range = this.slow.get(stream);
+    if (!range) return 0;
+    this.fired.slowed++;
+    const now = this.clock.now();
+    const takesMs = range.msMin + this.random.next() * (range.msMax - range.msMin);
+    const until = Math.max(now, this.#busyUntil.get(stream) ?? 0) + takesMs;
+    this.#busyUntil.set(stream, until);
+    return until - now;
+  }
+
+  /** For lines: what becomes of a write that finds no leader. */
+  mayKeep(stream: string, write: () => unknown): void {
+    if (!this.#strikes(this.outage.keptRate)) return;
+    this.fired.kept++;
+    const kept = this.#kept.get(stream);
+    if (kept) kept.push(write);
+    else this.#kept.set(stream, [write]);
+  }
+
+  /** For lines: whether the servers tell a request at once that there is no leader. */
+  refuses(): boolean {
+    const refuses = this.#strikes(this.outage.refusedRate);
+    if (refuses) this.fired.refused++;
+    return refuses;
+  }
+
+  /** For lines: whether the leader died before it sent an answer that seems on its way. */
+  losesAnswer(stream: string): boolean {
+    const loses = this.frozen.has(stream) && this.#strikes(this.outage.answerLostRate);
+    if (loses) this.fired.answerLost++;
+    return loses;
+  }
+
+  #recover(stream: string): void {
+    const kept = this.#kept.get(stream) ?? [];
+    this.#kept.delete(stream);
+    for (const write of kept) {
+      const outcome = write() as { readonly kind?: unknown } | undefined;
+      if (outcome?.kind === "accepted") this.fired.keptLanded++;
+    }
+  }
+
+  #strikes(rate: number): boolean {
+    return rate > 0 && this.random.next() < rate;
+  }
 }
 
-/** The way of one process's requests to the stores and of the answers back. */
-export class StoreLine {
-  readonly faults: StoreFaults;
-  readonly arrive: Arrive;
-  readonly #stores: MemoryStores;
+class Leaderless extends Set<string> {
+  readonly #recovered: (stream: string) => void;
 
-  constructor(stores: MemoryStores, faults: StoreFaults, arrive: Arrive) {
-    this.#stores = stores;
-    this.faults = faults;
-    this.arrive = arrive;
+  constructor(recovered: (stream: string) => void) {
+    super();
+    this.#recovered = recovered;
   }
 
-  /**
-   * Takes a request to a stream, runs `work` there, and brings the answer back. Undefined where
-   * either was lost; then the work may have been done.
-   */
-  async call<T>(stream: string, work: () => T): Promise<T | undefined> {
-    await this.travel();
-    if (this.#isDeaf(stream)) return this.timeOut();
-    const answer = work();
-    await this.travel();
-    if (this.#isUnreachable()) return this.timeOut();
-    await this.#arrival();
-    return answer;
+  override delete(stream: string): boolean {
+    const was = super.delete(stream);
+    if (was) this.#recovered(stream);
+    return was;
   }
 
-  /** One way. */
-  travel(): Promise<void> {
-    const { latencyMsMin, latencyMsMax } = this.faults;
-    if (latencyMsMax <= 0) return Promise.resolve();
-    const range = latencyMsMax - latencyMsMin;
-    return this.wait(latencyMsMin + this.#stores.random.next() * range);
-  }
-
-  async timeOut(): Promise<undefined> {
-    await this.wait(this.faults.timeoutMs);
-    await this.#arrival();
-    return undefined;
-  }
-
-  #arrival(): Promise<void> {
-    return new Promise((resolve) => this.arrive(resolve));
-  }
-
-  wait(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#stores.clock.after(ms, resolve));
-  }
-
-  /** What befalls the next append. */
-  appendFault(): AppendFault | "none" {
-    const scripted = this.faults.nextAppends.shift();
-    if (scripted) return scripted;
-    const { ackLostRate, lostRate, lateRate } = this.faults;
-    if (ackLostRate + lostRate + lateRate === 0) return "none";
-    const draw = this.#stores.random.next();
-    if (draw < ackLostRate) return "ack_lost";
-    if (draw < ackLostRate + lostRate) return "lost";
-    return draw < ackLostRate + lostRate + lateRate ? "late" : "none";
-  }
-
-  lateMs(): number {
-    const { lateMsMin, lateMsMax } = this.faults;
-    return lateMsMin + this.#stores.random.next() * (lateMsMax - lateMsMin);
-  }
-
-  /** How many of the newest records a follower's answer lacks this time. */
-  staleRecords(): number {
-    const { staleRate, staleRecordsMax } = this.faults;
-    if (staleRate <= 0 || this.#stores.random.next() >= staleRate) return 0;
-    this.#stores.fired.stale++;
-    return 1 + randomBelow(this.#stores.random, staleRecordsMax);
-  }
-
-  #isDeaf(stream: string): boolean {
-    if (this.#isUnreachable()) return true;
-    if (!this.#stores.frozen.has(stream)) return false;
-    this.#stores.fired.frozen++;
-    return true;
-  }
-
-  #isUnreachable(): boolean {
-    if (this.faults.unreachable) this.#stores.fired.unreachable++;
-    return this.faults.unreachable;
+  override clear(): void {
+    for (const stream of [...this]) this.delete(stream);
   }
 }
