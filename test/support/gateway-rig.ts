@@ -23,6 +23,7 @@ import { control, decodeControl } from "../../src/protocol/control-messages.ts";
 import { decodeFrame, encodePose, FRAME_KIND, type Frame } from "../../src/protocol/frame.ts";
 import { PLACE_REQUEST } from "../../src/protocol/subjects.ts";
 import { FakeJournal, FakeRoom } from "./fake-room.ts";
+import { unframe } from "./unframe.ts";
 
 export const GATEWAY = processId("gw1.00000000000000aa");
 export const NODE = processId("node1.00000000000000b1");
@@ -301,24 +302,4 @@ export function messagesOf(data: Uint8Array): readonly GatewayMessage[] {
   const messages = gatewayToClient.decode(data, MESSAGES_PER_PAYLOAD_MAX);
   if (!messages.ok) throw new Error(`no messages: ${messages.error}`);
   return messages.value;
-}
-
-/** The payloads of whole, unmasked, binary WebSocket frames; anything else is an error. */
-export function unframe(buffer: Buffer): Uint8Array[] {
-  const payloads: Uint8Array[] = [];
-  for (let at = 0; at < buffer.length; ) {
-    if (buffer[at] !== 0x82) throw new Error(`not a whole binary frame at ${at}`);
-    const short = buffer[at + 1] as number;
-    if (short > 127) throw new Error("servers do not mask");
-    const head = short < 126 ? 2 : short === 126 ? 4 : 10;
-    const length =
-      short < 126
-        ? short
-        : short === 126
-          ? buffer.readUInt16BE(at + 2)
-          : buffer.readUInt32BE(at + 6);
-    payloads.push(new Uint8Array(buffer.subarray(at + head, at + head + length)));
-    at += head + length;
-  }
-  return payloads;
 }

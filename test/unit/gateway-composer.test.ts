@@ -9,7 +9,8 @@ import { sessionId, worldName } from "../../src/kernel/ids.ts";
 import { ROW_WORDS, rowSlot } from "../../src/protocol/pose-row.ts";
 import type { RoomEvent } from "../../src/protocol/room-messages.ts";
 import { member, record, rowAt } from "../support/fake-room.ts";
-import { type FakeClient, GATEWAY, GatewayRig, unframe } from "../support/gateway-rig.ts";
+import { type FakeClient, GATEWAY, GatewayRig } from "../support/gateway-rig.ts";
+import { unframe } from "../support/unframe.ts";
 
 const indexes = (client: FakeClient): number[] =>
   client.got("record").map(({ record }) => record.index);

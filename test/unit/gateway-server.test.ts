@@ -20,7 +20,8 @@ import { CLOSE } from "../../src/protocol/close-codes.ts";
 import { control } from "../../src/protocol/control-messages.ts";
 import { PLACE_REQUEST } from "../../src/protocol/subjects.ts";
 import { FakeJournal, FakeRoom, rowAt } from "../support/fake-room.ts";
-import { GATEWAY, messagesOf, NODE, PROFILE, ROOM, unframe } from "../support/gateway-rig.ts";
+import { GATEWAY, messagesOf, NODE, PROFILE, ROOM } from "../support/gateway-rig.ts";
+import { unframe } from "../support/unframe.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const SECRET = new TextEncoder().encode("a secret for persons, 32 bytes long!");

@@ -12,8 +12,8 @@ import { Crowd } from "../../src/load/crowd.ts";
 import { silentObserver } from "../../src/observe/observer.ts";
 import { control, decodeControl } from "../../src/protocol/control-messages.ts";
 import { PLACE_REQUEST } from "../../src/protocol/subjects.ts";
-import { unframe } from "../support/gateway-rig.ts";
 import { type HostedNode, RoomHarness } from "../support/room-harness.ts";
+import { unframe } from "../support/unframe.ts";
 
 const SEED = 31;
 const PLAZA = roomId("demo/plaza");

@@ -1,0 +1,51 @@
+import { randomBelow } from "../../src/kernel/random.ts";
+import type { Fleet } from "./fleet.ts";
+import type { SimClient } from "./sim-client.ts";
+
+/** Ten names, of which a room takes eight: some commands are refused. */
+const KEYS = 10;
+const COMMAND_MS = { min: 1_600, max: 5_000 };
+const MOVE_MS = 2_000;
+const OPEN_MAX = 3;
+
+/** People who walk about and give commands, whatever happens. */
+export function animate(fleet: Fleet, untilMs: number): void {
+  const { time } = fleet;
+  const act = (client: SimClient): void => {
+    if (time.now > untilMs) return;
+    if (client.open < OPEN_MAX) command(client);
+    const { random } = client;
+    time.in(COMMAND_MS.min + random.next() * (COMMAND_MS.max - COMMAND_MS.min), () => act(client));
+  };
+  const move = (client: SimClient): void => {
+    if (time.now > untilMs) return;
+    client.move();
+    time.in(MOVE_MS, () => move(client));
+  };
+  const seen = new Set<SimClient>();
+  const look = (): void => {
+    for (const client of fleet.clients) {
+      if (seen.has(client)) continue;
+      seen.add(client);
+      act(client);
+      move(client);
+    }
+    if (time.now < untilMs) time.in(500, look);
+  };
+  time.in(2_000, look);
+}
+
+export function command(client: SimClient): void {
+  const { random } = client;
+  const key = `k${randomBelow(random, KEYS)}`;
+  const value = randomBelow(random, 1_000);
+  const draw = random.next();
+  if (draw < 0.3) client.act("put", { key, value });
+  else if (draw < 0.55) client.act("add", { key, n: 1 + randomBelow(random, 9) });
+  else if (draw < 0.75) client.act("get", { key });
+  else if (draw < 0.9) {
+    // What this client believes to be there: mostly right, sometimes overtaken.
+    const expected = client.room?.state.values[key] ?? null;
+    client.act("swap", { key, expected, value });
+  } else client.act("say", { text: `${client.name} ${value}` });
+}

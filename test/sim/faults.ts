@@ -1,0 +1,338 @@
+import type { AppendFault } from "../../src/journal/store-faults.ts";
+import type { Random } from "../../src/kernel/random.ts";
+import type { Disturbances } from "./disturbances.ts";
+import type { Fleet } from "./fleet.ts";
+import type { SimClient } from "./sim-client.ts";
+import type { SimProcess, SimRole } from "./sim-process.ts";
+
+/** What a fault acts on. `random` is its own: leaving one fault out changes no other. */
+export interface Scene {
+  readonly fleet: Fleet;
+  readonly random: Random;
+  readonly disturbances: Disturbances;
+}
+
+/** Strikes, and answers how long it lasts at most; undefined where there was nothing to strike. */
+export type Fault = (scene: Scene) => number | undefined;
+
+const between = (random: Random, min: number, max: number): number =>
+  min + random.next() * (max - min);
+
+const one = <T>(random: Random, from: readonly T[]): T | undefined =>
+  from[Math.floor(random.next() * from.length)];
+
+/** A running process of that role. */
+function victim({ fleet, random }: Scene, role: SimRole): SimProcess | undefined {
+  const up = fleet.processes.filter((process) => process.role === role && process.up);
+  return one(
+    random,
+    up.filter((process) => !process.frozen),
+  );
+}
+
+function crash(role: SimRole, backMs: readonly [number, number]): Fault {
+  return (scene) => {
+    const process = victim(scene, role);
+    if (!process) return undefined;
+    const downMs = between(scene.random, ...backMs);
+    harm(scene, process, downMs);
+    scene.fleet.crash(process, downMs);
+    return downMs;
+  };
+}
+
+function halt(role: SimRole, how: "freeze" | "stall", forMs: readonly [number, number]): Fault {
+  return (scene) => {
+    const process = victim(scene, role);
+    if (!process) return undefined;
+    const ms = between(scene.random, ...forMs);
+    harm(scene, process, ms);
+    process[how]();
+    scene.fleet.time.in(ms, () => process.resume());
+    return ms;
+  };
+}
+
+function cutOff(
+  role: SimRole,
+  direction: "both_ways" | "one_way",
+  forMs: readonly [number, number],
+): Fault {
+  return (scene) => {
+    const process = victim(scene, role);
+    if (!process) return undefined;
+    const ms = between(scene.random, ...forMs);
+    harm(scene, process, ms + 1_000);
+    const undo = scene.fleet.nats.cutOff(process.self, direction);
+    scene.fleet.time.in(ms, undo);
+    return ms;
+  };
+}
+
+/** Something befalls the writes of all processes, at these rates. */
+function writes(fault: AppendFault, rate: number): Fault {
+  const name = ({ ack_lost: "ackLostRate", lost: "lostRate", late: "lateRate" } as const)[fault];
+  return (scene) =>
+    stores(scene, between(scene.random, 2_000, 6_000), (faults) => {
+      const before = faults[name];
+      faults[name] = rate;
+      faults.lateMsMax = 4_000;
+      return () => {
+        faults[name] = before;
+      };
+    });
+}
+
+type StoreFaults = Fleet["nodes"][number]["process"]["connections"]["stores"]["faults"];
+
+function stores(
+  { fleet, disturbances }: Scene,
+  ms: number,
+  set: (faults: StoreFaults) => () => void,
+): number {
+  const undo = fleet.processes.map(({ connections }) => set(connections.stores.faults));
+  disturbances.add("nats", fleet.time.now + ms);
+  fleet.time.in(ms, () => {
+    for (const back of undo) back();
+  });
+  return ms;
+}
+
+/** Something befalls the messages of both planes. */
+function links(
+  change: Partial<Record<"dropRate" | "duplicateRate" | "delayMsMax", number>>,
+): Fault {
+  return ({ fleet, random, disturbances }) => {
+    const ms = between(random, 1_000, 4_000);
+    const { control, data } = fleet.nats;
+    disturbances.add("nats", fleet.time.now + ms);
+    for (const { faults } of [control, data]) {
+      const before = { ...faults.everywhere };
+      Object.assign(faults.everywhere, change);
+      fleet.time.in(ms, () => Object.assign(faults.everywhere, before));
+    }
+    return ms;
+  };
+}
+
+/** From the moment it begins to a while after it ends, much may be said of this process. */
+function harm({ fleet, disturbances }: Scene, process: SimProcess, ms: number): void {
+  disturbances.add(process, fleet.time.now + ms);
+  // Who asks placement while none answers waits.
+  if (process.role === "placement") disturbances.add("placement", fleet.time.now + ms);
+}
+
+function client(act: (scene: Scene, client: SimClient) => number): Fault {
+  return (scene) => {
+    const chosen = one(
+      scene.random,
+      scene.fleet.clients.filter(({ room }) => room !== undefined),
+    );
+    if (!chosen) return undefined;
+    const ms = act(scene, chosen);
+    scene.disturbances.add(chosen, scene.fleet.time.now + ms);
+    return ms;
+  };
+}
+
+const nodeRestart = crash("node", [0, 50]);
+
+const nodeDrain: Fault = ({ fleet, random, disturbances }) => {
+  const node = one(
+    random,
+    fleet.nodes.filter(({ process }) => process.up && !process.frozen),
+  );
+  // One at a time, as a rolling restart does.
+  if (!node || fleet.nodes.some(({ node: { draining } }) => draining)) return undefined;
+  disturbances.add(node.process, fleet.time.now + 10_000);
+  node.drain();
+  return 10_000;
+};
+
+/** Everything that is done to a cluster here. A run in which one never struck proves nothing. */
+export const FAULTS = {
+  nodeCrash: crash("node", [300, 3_000]),
+  nodeRestart,
+  gatewayCrash: crash("gateway", [300, 3_000]),
+  placementCrash: crash("placement", [100, 3_000]),
+  nodePause: halt("node", "freeze", [100, 8_000]),
+  nodeLongPause: halt("node", "freeze", [8_000, 30_000]),
+  nodeStall: halt("node", "stall", [100, 6_000]),
+  gatewayPause: halt("gateway", "freeze", [100, 4_000]),
+  placementPause: halt("placement", "freeze", [100, 6_000]),
+  nodeCut: cutOff("node", "both_ways", [200, 8_000]),
+  nodeCutOneWay: cutOff("node", "one_way", [200, 8_000]),
+  gatewayCut: cutOff("gateway", "both_ways", [200, 5_000]),
+  placementCut: cutOff("placement", "both_ways", [200, 6_000]),
+
+  serverSplit: ({ fleet, random, disturbances }) => {
+    const ms = between(random, 300, 4_000);
+    disturbances.add("nats", fleet.time.now + ms);
+    fleet.time.in(ms, fleet.nats.split());
+    return ms;
+  },
+  serverLoss: ({ fleet, random, disturbances }) => {
+    const ms = between(random, 500, 5_000);
+    disturbances.add("nats", fleet.time.now + 9_500);
+    fleet.nats.loseServer(ms);
+    return 9_500;
+  },
+  leaderLoss: ({ fleet, disturbances }) => {
+    disturbances.add("nats", fleet.time.now + 9_500);
+    fleet.nats.loseLeader();
+    return 9_500;
+  },
+  reconnect: (scene) => {
+    const process = one(
+      scene.random,
+      scene.fleet.processes.filter(({ up }) => up),
+    );
+    if (!process) return undefined;
+    harm(scene, process, 1_000);
+    scene.fleet.nats.reconnect(process.self);
+    return 1_000;
+  },
+  advisoryLate: advisories("late"),
+  advisoryLost: advisories("lost"),
+  advisoryFalse: (scene) => {
+    const process = victim(scene, "node");
+    if (!process) return undefined;
+    scene.fleet.nats.advise(process.self);
+    return 0;
+  },
+
+  slowStores: (scene) =>
+    stores(scene, between(scene.random, 2_000, 6_000), (faults) => {
+      const { latencyMsMin, latencyMsMax } = faults;
+      Object.assign(faults, { latencyMsMin: 10, latencyMsMax: 250 });
+      return () => Object.assign(faults, { latencyMsMin, latencyMsMax });
+    }),
+  ackLost: writes("ack_lost", 0.3),
+  writeLost: writes("lost", 0.3),
+  writeLate: writes("late", 0.3),
+  staleReads: (scene) =>
+    stores(scene, between(scene.random, 5_000, 15_000), (faults) => {
+      faults.staleRate = 0.7;
+      return () => {
+        faults.staleRate = 0;
+      };
+    }),
+
+  loss: links({ dropRate: 0.05 }),
+  duplicates: links({ duplicateRate: 0.2 }),
+  delays: links({ delayMsMax: 250 }),
+  interestLag: ({ fleet, random }) => {
+    const ms = between(random, 4_000, 12_000);
+    for (const { faults } of [fleet.nats.control, fleet.nats.data]) {
+      faults.interestLagMsMax = 400;
+      fleet.time.in(ms, () => {
+        faults.interestLagMsMax = 0;
+      });
+    }
+    return ms;
+  },
+
+  nodeDrain,
+  gatewayDrain: ({ fleet, random, disturbances }) => {
+    const up = fleet.gateways.filter(({ process, core }) => process.up && !core.draining);
+    const gateway = up.length > 1 ? one(random, up) : undefined;
+    if (!gateway) return undefined;
+    disturbances.add(gateway.process, fleet.time.now + 8_000);
+    gateway.drain();
+    return 8_000;
+  },
+  versionSkew: (scene) => {
+    scene.fleet.version = 2;
+    return nodeDrain(scene) ?? nodeRestart(scene);
+  },
+
+  poison: client((_scene, chosen) => {
+    chosen.act("explode", null);
+    return 4_000;
+  }),
+  hang: client((scene, chosen) => {
+    chosen.act("hang", null);
+    // Whoever runs it dies of it, twice at most.
+    for (const { process } of scene.fleet.nodes) harm(scene, process, 12_000);
+    return 12_000;
+  }),
+  hotRoom: client(({ fleet, disturbances }, chosen) => {
+    const there = fleet.clients.filter(({ roomName }) => roomName === chosen.roomName);
+    for (const each of there) {
+      disturbances.add(each, fleet.time.now + 5_000);
+      // Whose order their answers tell, however many there are at once.
+      for (let i = 0; i < 40; i++) each.act("add", { key: "hot", n: 1 });
+    }
+    return 5_000;
+  }),
+  massJoin: ({ fleet, random, disturbances }) => {
+    const room = one(random, fleet.rooms);
+    if (!room) return undefined;
+    const until = fleet.time.now + 6_000;
+    for (let i = 0; i < 16; i++) {
+      const guest = fleet.join(`guest-${fleet.clients.length}`, room);
+      disturbances.add(guest, Number.POSITIVE_INFINITY);
+      fleet.time.at(until, () => {
+        void guest.room?.leave();
+        fleet.time.in(500, () => guest.stop());
+      });
+    }
+    return 6_500;
+  },
+  clockRate: ({ fleet, random }) => {
+    const process = one(
+      random,
+      fleet.processes.filter(({ up }) => up),
+    );
+    const rate = 0.9 + 0.2 * random.next();
+    process?.main.setRate(rate);
+    process?.liveness.setRate(rate);
+    return process ? 0 : undefined;
+  },
+  wallJump: ({ fleet, random }) => {
+    const process = one(
+      random,
+      fleet.processes.filter(({ up }) => up),
+    );
+    process?.main.jumpWall(between(random, -60_000, 60_000));
+    return process ? 0 : undefined;
+  },
+
+  clientCut: client(({ fleet, random }, { access }) => {
+    const ms = between(random, 500, 12_000);
+    access.cut = true;
+    fleet.time.in(ms, () => {
+      access.cut = false;
+    });
+    return ms + 6_000;
+  }),
+  clientReset: client((_scene, { sockets }) => {
+    for (const socket of [...sockets]) socket.reset();
+    return 1_000;
+  }),
+  clientPause: client(({ fleet, random }, { access }) => {
+    const ms = between(random, 500, 12_000);
+    access.strand.freeze();
+    fleet.time.in(ms, () => access.strand.resume());
+    return ms + 1_000;
+  }),
+  duplicateTab: client(({ fleet }, chosen) => {
+    const twin = fleet.join(chosen.name, chosen.roomName, chosen.saved);
+    fleet.time.in(5_000, () => twin.stop());
+    return 30_000;
+  }),
+} as const satisfies Record<string, Fault>;
+
+export type FaultKind = keyof typeof FAULTS;
+export const FAULT_KINDS = Object.keys(FAULTS) as FaultKind[];
+
+function advisories(how: "late" | "lost"): Fault {
+  return ({ fleet, random }) => {
+    const ms = between(random, 5_000, 15_000);
+    fleet.nats.advisories = how;
+    fleet.time.in(ms, () => {
+      fleet.nats.advisories = "prompt";
+    });
+    return ms;
+  };
+}

@@ -1,0 +1,158 @@
+import type { StoredRecord } from "../../src/journal/journal.ts";
+import { EPOCH_NONE, type Epoch, epochAt } from "../../src/kernel/epoch.ts";
+import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
+import {
+  decodeRecord,
+  type JournalEntry,
+  type JournalRecord,
+  type RecordOf,
+} from "../../src/protocol/journal-record.ts";
+import { applyPatches } from "../../src/protocol/patches.ts";
+import type { Registers } from "./register-world.ts";
+import type { Accuse } from "./violation.ts";
+
+/** What somebody said in a room, for everyone who was there. */
+export interface Said {
+  readonly index: number;
+  readonly data: unknown;
+}
+
+/** A room as its journal tells it, from the first record on: trims take nothing of it away. */
+export interface RoomTruth {
+  index: number;
+  sequence: number;
+  epoch: Epoch;
+  owner: ProcessId | undefined;
+  stateVersion: number;
+  state: Registers;
+  /** The state after each record, as JSON: what a replica at that index has to show. */
+  readonly states: Map<number, string>;
+  readonly said: Said[];
+  readonly nonces: Set<string>;
+  /** By session: the last command with an outcome, the last attach, and whether it is in. */
+  readonly sessions: Map<string, { last: number; attach: number; here: boolean }>;
+  namedIndex: number;
+  epochs: number;
+}
+
+/**
+ * Looks at every record at the moment it lands, whoever wrote it: the journal is the register, so
+ * nothing can go wrong with ownership that does not show here (I1, I2, I5, and the chain of I4).
+ */
+export class JournalChecker {
+  readonly rooms = new Map<RoomId, RoomTruth>();
+  readonly #accuse: Accuse;
+  readonly #generation: () => number;
+
+  constructor(generation: () => number, accuse: Accuse) {
+    this.#generation = generation;
+    this.#accuse = accuse;
+  }
+
+  truth(room: RoomId): RoomTruth {
+    let truth = this.rooms.get(room);
+    if (!truth) {
+      truth = {
+        index: 0,
+        sequence: 0,
+        epoch: EPOCH_NONE,
+        owner: undefined,
+        stateVersion: 0,
+        state: { values: {} },
+        states: new Map(),
+        said: [],
+        nonces: new Set(),
+        sessions: new Map(),
+        namedIndex: 0,
+        epochs: 0,
+      };
+      this.rooms.set(room, truth);
+    }
+    return truth;
+  }
+
+  /** How many commands of a session have an outcome in its room's journal. */
+  outcomes(room: RoomId, session: string): number {
+    return this.truth(room).sessions.get(session)?.last ?? 0;
+  }
+
+  landed(room: RoomId, { sequence, data }: StoredRecord, first: StoredRecord | undefined): void {
+    const record = decodeRecord(data);
+    if (!record) return this.#accuse("I1", `${room}: bytes that are no record`);
+    const truth = this.truth(room);
+    const bad = (rule: string, what: string): void =>
+      this.#accuse(rule, `${room} record ${record.index} at ${sequence}: ${what}`);
+    this.#chained(truth, record, sequence, bad);
+    this.#owned(truth, record, bad);
+    this.#untrimmed(truth, first, bad);
+    truth.index = record.index;
+    truth.sequence = sequence;
+    truth.stateVersion = record.stateVersion;
+    if (record.type === "owner") {
+      truth.epoch = epochAt(this.#generation(), sequence);
+      truth.owner = record.owner;
+      truth.epochs++;
+    }
+    if (record.type === "named") truth.namedIndex = record.snapshotIndex;
+    if (record.type === "batch")
+      for (const entry of record.entries) this.#apply(truth, entry, record, bad);
+    truth.states.set(record.index, JSON.stringify(truth.state));
+  }
+
+  #chained(truth: RoomTruth, record: JournalRecord, sequence: number, bad: Accuse): void {
+    if (record.index !== truth.index + 1) bad("I4", `follows index ${truth.index}`);
+    if (record.previous !== truth.sequence) bad("I4", `names ${record.previous} before it`);
+    if (sequence <= truth.sequence) bad("I1", `sequence after ${truth.sequence}`);
+    if (truth.nonces.has(record.nonce)) bad("I2", `the write ${record.nonce} landed twice`);
+    truth.nonces.add(record.nonce);
+    if (record.stateVersion < truth.stateVersion)
+      bad("I1", `state version ${record.stateVersion} after ${truth.stateVersion}`);
+    if (record.stateVersion >= 2 && truth.stateVersion === 1) truth.state.writes = 0;
+  }
+
+  /** One writer in each epoch, and epochs that rise. */
+  #owned(truth: RoomTruth, record: JournalRecord, bad: Accuse): void {
+    const claim = record.type === "owner" && record.by === record.owner;
+    if (record.epoch !== truth.epoch)
+      bad("I5", `of epoch ${record.epoch} under ownership ${truth.epoch}`);
+    if (!claim && record.by !== truth.owner) bad("I5", `by ${record.by}, not by ${truth.owner}`);
+  }
+
+  /** What the last snapshot that counts does not cover is still there. */
+  #untrimmed(truth: RoomTruth, first: StoredRecord | undefined, bad: Accuse): void {
+    const record = first && decodeRecord(first.data);
+    if (!record) return bad("I4", "the journal was empty");
+    if (record.index > truth.namedIndex + 1)
+      bad("I4", `begins at ${record.index}, the last named snapshot covers ${truth.namedIndex}`);
+  }
+
+  #apply(truth: RoomTruth, entry: JournalEntry, record: RecordOf<"batch">, bad: Accuse): void {
+    if (entry.type === "attach" || entry.type === "leave" || entry.type === "command")
+      this.#session(truth, entry, bad);
+    if (!("patches" in entry)) return;
+    const document = { state: truth.state, secret: {} };
+    if (!applyPatches(document, structuredClone(entry.patches))) bad("I4", "a patch does not fit");
+    truth.state = document.state;
+    for (const { name, data } of entry.events)
+      if (name === "said") truth.said.push({ index: record.index, data });
+  }
+
+  #session(
+    truth: RoomTruth,
+    entry: Extract<JournalEntry, { type: "attach" | "leave" | "command" }>,
+    bad: Accuse,
+  ): void {
+    const known = truth.sessions.get(entry.session) ?? { last: 0, attach: 0, here: false };
+    truth.sessions.set(entry.session, known);
+    if (entry.type === "command") {
+      if (entry.seq !== known.last + 1)
+        bad("I2", `command ${entry.seq} of ${entry.session} after ${known.last}`);
+      known.last = entry.seq;
+      return;
+    }
+    if (entry.attach < known.attach)
+      bad("I2", `${entry.type} ${entry.attach} of ${entry.session} after ${known.attach}`);
+    known.attach = entry.attach;
+    known.here = entry.type === "attach";
+  }
+}

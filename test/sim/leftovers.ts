@@ -1,0 +1,17 @@
+import type { Fleet } from "./fleet.ts";
+import type { Accuse } from "./violation.ts";
+
+const QUIET_MS = 20_000;
+
+/** I12: when everything was closed, nothing is left of it but what ends by itself. */
+export function checkLeftovers(fleet: Fleet, accuse: Accuse): void {
+  fleet.stop();
+  fleet.time.run(fleet.time.now + QUIET_MS);
+  for (const { self, main, up } of fleet.processes)
+    if (up && main.timers > LIVENESS_TIMERS) accuse("I12", `${self} has ${main.timers} timers`);
+  for (const { name, access } of fleet.clients)
+    if (access.strand.timers > 0) accuse("I12", `${name} has ${access.strand.timers} timers`);
+}
+
+/** Those of the liveness half, which lives as long as its process. */
+const LIVENESS_TIMERS = 2;

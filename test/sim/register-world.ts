@@ -1,0 +1,83 @@
+import { z } from "zod";
+import { defineRoom, refuse, type World } from "../../actors/room/define-room.ts";
+import { ROOM_KEYS_MAX } from "./models.ts";
+
+/** Called by a handler that never returns: throws, after everything of its process stood still. */
+export type Hang = () => never;
+
+export interface Registers {
+  values: Record<string, number>;
+  /** Since version 2. */
+  writes?: number;
+}
+
+const isFull = ({ values }: Registers): boolean => Object.keys(values).length >= ROOM_KEYS_MAX;
+
+const KEY = z.string().max(8);
+
+/**
+ * A document of a few registers, whose replies tell everything about the order in which commands
+ * took effect: what linearizability is asked of. `models.ts` says the same without a cluster.
+ */
+export const registerWorld = (version: number, hang: Hang): World =>
+  defineRoom({
+    name: "registers",
+    version,
+    tickHz: 5,
+    capacity: 64,
+    state: (): Registers => (version < 2 ? { values: {} } : { values: {}, writes: 0 }),
+    migrations: {
+      2: ({ state, secret }) => ({
+        state: { ...(state as Registers), writes: 0 },
+        secret: secret as object,
+      }),
+    },
+    commands: {
+      put: {
+        body: z.object({ key: KEY, value: z.number() }),
+        run({ state }, { key, value }) {
+          const before = state.values[key] ?? null;
+          if (before === null && isFull(state)) return refuse("full");
+          state.values[key] = value;
+          if (state.writes !== undefined) state.writes++;
+          return before;
+        },
+      },
+      add: {
+        body: z.object({ key: KEY, n: z.number() }),
+        run({ state }, { key, n }) {
+          if (state.values[key] === undefined && isFull(state)) return refuse("full");
+          state.values[key] = (state.values[key] ?? 0) + n;
+          return state.values[key];
+        },
+      },
+      get: {
+        body: z.object({ key: KEY }),
+        run: ({ state }, { key }) => state.values[key] ?? null,
+      },
+      swap: {
+        body: z.object({ key: KEY, expected: z.number().nullable(), value: z.number() }),
+        run({ state }, { key, expected, value }) {
+          if ((state.values[key] ?? null) !== expected) return false;
+          if (expected === null && isFull(state)) return refuse("full");
+          state.values[key] = value;
+          return true;
+        },
+      },
+      say: {
+        body: z.object({ text: z.string().max(64) }),
+        run(room, { text }) {
+          room.emit("said", text);
+          return null;
+        },
+      },
+      explode: {
+        body: z.null(),
+        run: () => {
+          throw new Error("this command always throws");
+        },
+      },
+      hang: { body: z.null(), run: () => hang() },
+    },
+    signals: { wave: z.object({ hand: z.string().max(8) }) },
+  });
