@@ -103,7 +103,7 @@ export class Endpoint implements Bus, Peer, Guest {
   #requests = 0;
   #redialTimer: Timer | undefined;
   readonly #backlog: Backlog;
-  readonly #ways = new Map<Endpoint, Way>();
+  readonly #ways = new WeakMap<Endpoint, Way>();
   readonly #subscriptions = new Set<Subscription>();
   readonly #pending = new Map<number, (outcome: Result<Uint8Array, BusError>) => void>();
   readonly #listeners = new Set<(connected: boolean) => void>();

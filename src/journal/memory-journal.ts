@@ -13,22 +13,20 @@ import type { MemoryStores } from "./memory-stores.ts";
  * window in which one is recognised, and the expected sequence alone refuses it.
  */
 export class MemoryJournal implements Journal {
-  /** Before the restore that this process has not noticed yet. */
-  #outdated: number | undefined;
+  /** Behind the stores' own after a restore that this process has not noticed yet. */
+  #generation: number;
   readonly #stores: MemoryStores;
   readonly #line: StoreLine;
 
   constructor(stores: MemoryStores, line: StoreLine) {
     this.#stores = stores;
     this.#line = line;
-    stores.beforeRestore.add((generation) => {
-      this.#outdated ??= generation;
-    });
+    this.#generation = stores.generation;
     line.onReturn(() => void this.#learnGeneration());
   }
 
   get generation(): number {
-    return this.#outdated ?? this.#stores.generation;
+    return this.#generation;
   }
 
   async readTail(room: RoomId): Promise<Result<Tail, StoreError>> {
@@ -37,7 +35,7 @@ export class MemoryJournal implements Journal {
       const { generation } = this.#stores;
       return { generation, sequence: last?.sequence ?? 0, record: last?.data.slice() };
     });
-    if (tail.ok && tail.value.generation === this.#stores.generation) this.#outdated = undefined;
+    if (tail.ok) this.#heard(tail.value.generation);
     return tail;
   }
 
@@ -135,7 +133,12 @@ export class MemoryJournal implements Journal {
 
   async #learnGeneration(): Promise<void> {
     const generation = await this.#line.call(FIRST_STREAM, () => this.#stores.generation);
-    if (generation === this.#stores.generation) this.#outdated = undefined;
+    if (generation !== undefined) this.#heard(generation);
+  }
+
+  /** Answers may overtake each other. */
+  #heard(generation: number): void {
+    this.#generation = Math.max(this.#generation, generation);
   }
 
   #records(room: RoomId): StoredRecord[] {

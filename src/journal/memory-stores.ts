@@ -53,8 +53,6 @@ export class MemoryStores {
   readonly watchers = new Set<(data: Uint8Array) => void>();
   /** Hears of every record at the moment it is stored, for checkers. */
   landed: (room: RoomId, record: StoredRecord) => void = () => {};
-  /** Told the generation that ends; for journals, which do not know of it by themselves. */
-  readonly beforeRestore = new Set<(generation: number) => void>();
   #generation: number;
   /** Writes that the next leader of a stream finds. */
   readonly #kept = new Map<string, (() => unknown)[]>();
@@ -91,7 +89,6 @@ export class MemoryStores {
    * many: a new generation, in which the rest have the sequences that they had.
    */
   restore(recordsLostMax: number): void {
-    for (const journal of this.beforeRestore) journal(this.#generation);
     for (const [room, { records }] of this.logs) {
       const lost = Math.min(records.length, randomBelow(this.random, recordsLostMax + 1));
       records.splice(records.length - lost, lost);
