@@ -8,7 +8,7 @@ import {
 } from "../client/client.ts";
 import type { Clock, Timer } from "../kernel/clock.ts";
 import type { Random } from "../kernel/random.ts";
-import { Checks, EffectChecker, FrameChecker } from "./checks.ts";
+import { Checks, EffectChecker, type Finder, FrameChecker } from "./checks.ts";
 import { botLine, botName } from "./small-talk.ts";
 import { Walker } from "./walker.ts";
 import {
@@ -60,6 +60,8 @@ export interface BotWitness {
   readonly command?: (bot: Bot, told: CommandTold) => void;
   /** The socket in use is gone and no other was open, so the person noticed. */
   readonly cut?: (bot: Bot, code: number | null, reason: string) => void;
+  /** Something that is counted as wrong. */
+  readonly found?: (bot: Bot, ...finding: Parameters<Finder>) => void;
 }
 
 export interface BotOptions {
@@ -93,7 +95,7 @@ export class Bot {
   readonly #client: Client;
   readonly #options: BotOptions;
   readonly #walker: Walker;
-  readonly #effects = new EffectChecker(this.checks.counts);
+  readonly #effects: EffectChecker;
   readonly #steps: Timer;
   #habits: BotHabits;
   #freshEpoch: number;
@@ -131,6 +133,7 @@ export class Bot {
     this.#habits = options.habits;
     this.#freshEpoch = room.epoch;
     this.#frameAtMs = options.clock.now();
+    this.#effects = new EffectChecker(this.checks.counts, this.#found);
     this.#walker = new Walker(options.random, options.world.area);
     this.#listen();
     const { clock, habits, random } = options;
@@ -172,10 +175,12 @@ export class Bot {
     this.#client.close();
   }
 
+  readonly #found: Finder = (what, detail) => this.#options.witness?.found?.(this, what, detail);
+
   #listen(): void {
     const { counts, frameGap } = this.checks;
     const { clock, witness, world } = this.#options;
-    const frames = new FrameChecker(counts, frameGap);
+    const frames = new FrameChecker(counts, frameGap, this.#found);
     this.room.on("frame", (frame) => {
       const now = clock.now();
       frames.frame(frame, now);
@@ -191,7 +196,9 @@ export class Bot {
     });
     this.room.on("ended", (code: EndCode) => {
       this.#steps.cancel();
-      if (!this.#stopped && code !== "closed") counts.ended++;
+      if (this.#stopped || code === "closed") return;
+      counts.ended++;
+      this.#found("ended", code);
     });
     let open = true;
     this.#client.on("connection", (state, { code, reason }) => {

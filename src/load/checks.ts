@@ -79,6 +79,12 @@ export class Checks {
   }
 }
 
+/** Told of each thing that is wrong, as it is found. */
+export type Finder = (
+  what: "lost" | "doubled" | "ghost" | "regressed" | "ended",
+  detail: string,
+) => void;
+
 interface Tally {
   issued: number;
   acked: number;
@@ -94,10 +100,12 @@ const TALLIES_MAX = 8_192;
 /** Compares what was asked for with what shows, by effect key. */
 export class EffectChecker {
   readonly #counts: CheckCounts;
+  readonly #found: Finder | undefined;
   readonly #tallies = new Map<string, Tally>();
 
-  constructor(counts: CheckCounts) {
+  constructor(counts: CheckCounts, found?: Finder) {
     this.#counts = counts;
+    this.#found = found;
   }
 
   issued(key: string): void {
@@ -125,6 +133,7 @@ export class EffectChecker {
       // Counted once; seen is raised so that the next one is judged on its own.
       tally.seen++;
       this.#counts.lost++;
+      this.#found?.("lost", key);
     }
   }
 
@@ -136,6 +145,7 @@ export class EffectChecker {
     if (tally.seen > tally.issued) {
       tally.seen--;
       this.#counts.ghosts++;
+      this.#found?.("ghost", key);
     }
   }
 
@@ -154,6 +164,7 @@ export class EffectChecker {
     if (tally.seen <= (tally.own ? tally.issued : 1)) return;
     tally.seen--;
     this.#counts.doubled++;
+    this.#found?.("doubled", key);
   }
 
   /** The state was replaced: what happened in between did not show. */
@@ -184,12 +195,14 @@ export class EffectChecker {
 export class FrameChecker {
   readonly #counts: CheckCounts;
   readonly #gap: Percentiles;
+  readonly #found: Finder | undefined;
   #last: FrameHeadline | undefined;
   #acceptedMs: number | undefined;
 
-  constructor(counts: CheckCounts, gap: Percentiles) {
+  constructor(counts: CheckCounts, gap: Percentiles, found?: Finder) {
     this.#counts = counts;
     this.#gap = gap;
+    this.#found = found;
   }
 
   frame(frame: FrameHeadline, nowMs: number): void {
@@ -204,6 +217,8 @@ export class FrameChecker {
     if (before === undefined || before.attach !== frame.attach) return;
     const sameOwner = frame.epoch === before.epoch;
     const back = frame.epoch < before.epoch || (sameOwner && frame.tick <= before.tick);
-    if (back || (sameOwner && frame.index < before.index)) this.#counts.regressed++;
+    if (!back && !(sameOwner && frame.index < before.index)) return;
+    this.#counts.regressed++;
+    this.#found?.("regressed", `${JSON.stringify(before)} then ${JSON.stringify(frame)}`);
   }
 }

@@ -32,6 +32,13 @@ export type CommandNews = readonly [
   outcome: "acked" | "refused" | "unknown",
 ];
 export type CutNews = readonly [bot: string, room: string, atMs: number, why: string];
+export type FindingNews = readonly [
+  bot: string,
+  room: string,
+  atMs: number,
+  what: string,
+  detail: string,
+];
 export interface RoomNews {
   readonly room: string;
   readonly bots: number;
@@ -45,6 +52,7 @@ export type FromBots =
       readonly fresh: readonly FreshNews[];
       readonly commands: readonly CommandNews[];
       readonly cuts: readonly CutNews[];
+      readonly findings: readonly FindingNews[];
       readonly rooms: readonly RoomNews[];
       readonly waiting: number;
       readonly failures: Readonly<Record<string, number>>;

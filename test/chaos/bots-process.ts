@@ -6,7 +6,14 @@ import type { BotWitness, CommandTold } from "../../src/load/bot.ts";
 import { Checks } from "../../src/load/checks.ts";
 import { Crowd } from "../../src/load/crowd.ts";
 import { auditLedger, type LedgerLike, ledgerScript } from "../../src/load/ledger-script.ts";
-import type { CommandNews, CutNews, FreshNews, FromBots, ToBots } from "./bots-messages.ts";
+import type {
+  CommandNews,
+  CutNews,
+  FindingNews,
+  FreshNews,
+  FromBots,
+  ToBots,
+} from "./bots-messages.ts";
 import { monotonicOf } from "./bots-messages.ts";
 
 /**
@@ -15,6 +22,8 @@ import { monotonicOf } from "./bots-messages.ts";
  */
 const NEWS_MS = 250;
 const STEP_MS = 500;
+/** In one message; the counts go on. */
+const FINDINGS_MAX = 100;
 const REST_MS_MAX = 20_000;
 const READ_MS_MAX = 20_000;
 
@@ -29,6 +38,7 @@ let start: Extract<ToBots, { type: "start" }> | undefined;
 let fresh: FreshNews[] = [];
 let commands: CommandNews[] = [];
 let cuts: CutNews[] = [];
+let findings: FindingNews[] = [];
 let cpu = process.cpuUsage();
 let cpuAtMs = performance.now();
 
@@ -86,6 +96,10 @@ function witnessOf(room: string, acked: Set<string>): BotWitness {
       const why = `${code ?? ""} ${reason}`.trim();
       cuts.push([bot.name, room, monotonicOf(performance.now()), why]);
     },
+    found: (bot, what, detail) => {
+      const atMs = monotonicOf(performance.now());
+      if (findings.length < FINDINGS_MAX) findings.push([bot.name, room, atMs, what, detail]);
+    },
   };
 }
 
@@ -108,6 +122,7 @@ function tell(): void {
     fresh,
     commands,
     cuts,
+    findings,
     rooms,
     waiting,
     failures,
@@ -117,6 +132,7 @@ function tell(): void {
   fresh = [];
   commands = [];
   cuts = [];
+  findings = [];
 }
 
 function busy(): number {

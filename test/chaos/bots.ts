@@ -6,6 +6,7 @@ import { type CheckCounts, Checks } from "../../src/load/checks.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import type {
   CutNews,
+  FindingNews,
   FreshNews,
   FromBots,
   RoomNews,
@@ -55,6 +56,7 @@ export class Bots {
   readonly fresh: FreshNews[] = [];
   readonly commands: CommandSeen[] = [];
   readonly cuts: CutNews[] = [];
+  readonly findings: FindingNews[] = [];
   readonly #hosts: Host[] = [];
   readonly #shape: BotsShape;
 
@@ -101,6 +103,7 @@ export class Bots {
     host.news = message;
     this.fresh.push(...message.fresh);
     this.cuts.push(...message.cuts);
+    this.findings.push(...message.findings);
     for (const [room, sentMs, tookMs, moved, outcome] of message.commands)
       this.commands.push({ room, sentMs, tookMs, moved, outcome });
   }

@@ -11,6 +11,7 @@ export interface FleetShape {
   readonly gateways: number;
   readonly rooms: number;
   readonly built?: { readonly main: string; readonly worlds: string };
+  readonly onOutput?: (name: string, text: string) => void;
 }
 
 const ASK_MS_MAX = 1_500;

@@ -1,10 +1,11 @@
-import { writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { buildProduct } from "../support/built-product.ts";
 import { parseKinds } from "./plan.ts";
 import { failuresOf, reportOf, tableOf } from "./report.ts";
 import { htmlOf } from "./report-html.ts";
+import { latencyPoints } from "./report-timeline.ts";
 import { Chaos } from "./run.ts";
 
 const HELP = `npm run chaos -- [options]: faults on a real cluster under load, and what people notice
@@ -18,6 +19,7 @@ const HELP = `npm run chaos -- [options]: faults on a real cluster under load, a
   --say MS        mean time between one person's commands       (default 3000)
   --json FILE     the report, with every fault
   --html FILE     the same as a page with a timeline
+  --logs FOLDER   what every process said
 
 Everything runs on this machine, on 127.0.0.1 and, where network namespaces may be made, in those.
 `;
@@ -33,6 +35,7 @@ const { values } = parseArgs({
     say: { type: "string", default: "3000" },
     json: { type: "string" },
     html: { type: "string" },
+    logs: { type: "string" },
     help: { type: "boolean", short: "h", default: false },
   },
 });
@@ -64,7 +67,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
 chaos = await Chaos.open({
   seed,
   runMs: minutes * 60_000,
-  fleet: { ...shape, built: buildProduct() },
+  fleet: { ...shape, built: buildProduct(), ...(values.logs ? keepLogs(values.logs) : {}) },
   bots,
   botProcesses: 2,
   sayMs,
@@ -77,11 +80,22 @@ const report = reportOf(result, { seed, command, minutes, ...shape, bots });
 say("");
 console.log(tableOf(report));
 if (values.json) write(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
-if (values.html) write(values.html, htmlOf(report, result));
+if (values.html) {
+  const latency = latencyPoints(result.commands, result.startMs, result.tookMs);
+  write(values.html, htmlOf({ report, latency }));
+}
 await chaos.close();
 const failures = failuresOf(report);
 for (const failure of failures) say(`FAILED: ${failure}`);
 process.exit(failures.length === 0 ? 0 : 1);
+
+function keepLogs(folder: string) {
+  mkdirSync(folder, { recursive: true });
+  return {
+    onOutput: (name: string, text: string): void =>
+      appendFileSync(path.join(folder, `${name}.log`), text),
+  };
+}
 
 function write(file: string, text: string): void {
   writeFileSync(file, text);

@@ -106,8 +106,9 @@ class Pair {
     if (this.#over) return;
     this.#over = true;
     for (const way of this.#ways) way.stop();
-    this.#near.destroy();
-    this.#far?.destroy();
+    // Not an orderly end: whoever still listens is told that the link broke.
+    for (const socket of [this.#near, this.#far])
+      if (socket?.destroyed === false) socket.resetAndDestroy();
     this.#ended();
   }
 

@@ -73,7 +73,8 @@ export function reportOf(result: ChaosResult, facts: RunFacts, now: Date = new D
     bots_failed: result.failures,
     machine_busy: result.machineBusy,
     deaths: result.deaths,
-    findings: { lost: audit.lost.slice(0, 50), doubled: audit.doubled.slice(0, 50) },
+    audit: { lost: audit.lost.slice(0, 50), doubled: audit.doubled.slice(0, 50) },
+    findings: result.findings.slice(0, 200),
   };
   return { ...body, aims: aimsOf(body, spreads), timeline: records };
 }

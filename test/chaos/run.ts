@@ -8,6 +8,7 @@ import { chooseFault, type Fault } from "./faults.ts";
 import { Fleet, type FleetShape } from "./fleet.ts";
 import type { FaultRecord } from "./measure.ts";
 import { ALL_KINDS, factsOf, type Kind, type PlannedFault, planFaults } from "./plan.ts";
+import { clock, describe } from "./words.ts";
 
 export interface ChaosOptions {
   readonly seed: number;
@@ -21,6 +22,8 @@ export interface ChaosOptions {
   readonly botProcesses: number;
   readonly sayMs: number;
   readonly say: (line: string) => void;
+  /** Before the first fault; default 4 s. */
+  readonly warmUpMs?: number;
 }
 
 export interface ChaosResult {
@@ -40,6 +43,8 @@ export interface ChaosResult {
   readonly machineBusy: number;
   /** Processes that ended though nobody had ended them. */
   readonly deaths: readonly string[];
+  /** What bots found wrong: who, where, when and what. */
+  readonly findings: readonly string[];
 }
 
 const SERVED_MS_MAX = 45_000;
@@ -98,13 +103,14 @@ export class Chaos {
   /** Fires faults until the time is over. */
   async run(): Promise<ChaosResult> {
     const { faultsMax = Number.POSITIVE_INFINITY, runMs, say, seed } = this.#options;
+    const { warmUpMs = WARM_UP_MS } = this.#options;
     const skipped = this.#skipped();
     const kinds = (this.#options.kinds ?? ALL_KINDS).filter((kind) => !(kind in skipped));
     for (const [kind, why] of Object.entries(skipped)) say(`skipped: ${kind}: ${why}`);
     const scrapes = setInterval(() => void this.#fleet.scrape(), SCRAPE_MS);
     const status = setInterval(() => say(this.#status()), STATUS_MS);
     try {
-      await pause(WARM_UP_MS);
+      await pause(warmUpMs);
       for (const planned of planFaults(seed, kinds)) {
         await pause(planned.restMs);
         if (this.#stopped || this.#sinceStart() >= runMs) break;
@@ -134,6 +140,10 @@ export class Chaos {
       failures: this.#bots.failures,
       machineBusy,
       deaths: this.#deaths,
+      findings: this.#bots.findings.map(
+        ([bot, room, atMs, what, detail]) =>
+          `${clock(atMs - this.#startMs)} ${bot} in ${room}: ${what} ${detail}`,
+      ),
     };
   }
 
@@ -173,6 +183,7 @@ export class Chaos {
     }
     const seen = { fresh: this.#bots.fresh.length, commands: this.#bots.commands.length };
     const cutsBefore = this.#bots.cuts.length;
+    const foundBefore = this.#bots.findings.length;
     const bots = this.#botsIn(affected);
     const strikeMs = monotonicMs();
     await fault.strike();
@@ -184,6 +195,8 @@ export class Chaos {
     if (factsOf(planned.kind).planned) this.#bots.pace([...affected]);
     const waits = this.#waits(strikeMs, affected, seen.fresh);
     const died = await this.#reviveOthers();
+    for (const [bot, room, , what, detail] of this.#bots.findings.slice(foundBefore))
+      this.#options.say(`FOUND ${what} by ${bot} in ${room}: ${detail}`);
     const record: FaultRecord = {
       number: planned.number,
       kind: planned.kind,
@@ -200,7 +213,7 @@ export class Chaos {
         .join("; "),
     };
     this.#records.push(record);
-    this.#options.say(describe(record, this.#sinceStart()));
+    this.#options.say(`${clock(this.#sinceStart())}  ${describe(record)}`);
   }
 
   #mustMove = ({ kind }: PlannedFault): boolean => factsOf(kind).figure !== undefined;
@@ -290,32 +303,6 @@ export class Chaos {
     );
   }
 }
-
-export function clock(ms: number): string {
-  const seconds = Math.floor(ms / 1_000);
-  return `${String(Math.floor(seconds / 60)).padStart(2, "0")}:${String(seconds % 60).padStart(2, "0")}`;
-}
-
-/** One line for a fault. */
-function describe(record: FaultRecord, nowMs: number): string {
-  const { cuts, kind, movedMs, note, number, servedAfterMs, unserved, victims, waitsMs } = record;
-  const served =
-    servedAfterMs === null
-      ? "NOT SERVED AGAIN"
-      : `served after ${(servedAfterMs / 1e3).toFixed(2)} s`;
-  const parts = [
-    `${clock(nowMs)}  #${number} ${kind} ${victims.join(" + ")}: ${served}`,
-    waitsMs.length > 0 ? `new owners seen after ${span(waitsMs)} ms by ${waitsMs.length}` : "",
-    unserved > 0 ? `${unserved} never saw one` : "",
-    factsOf(kind).planned && movedMs.length > 0 ? `commands that moved ${span(movedMs)} ms` : "",
-    cuts > 0 ? `${cuts} sockets lost` : "",
-    note,
-  ];
-  return parts.filter((part) => part !== "").join(", ");
-}
-
-const span = (values: readonly number[]): string =>
-  `${Math.round(Math.min(...values))} to ${Math.round(Math.max(...values))}`;
 
 function signed(person: string): Promise<string> {
   const exp = Math.floor(Date.now() / 1000) + 600;

@@ -36,6 +36,8 @@ export interface ClusterShape {
   readonly built?: { readonly main: string; readonly worlds: string };
   /** For processes that are not simply here; asked at each start of one. */
   readonly site?: (name: string, nats: TestNats) => Promise<Site>;
+  /** Hears all that a process says. */
+  readonly onOutput?: (name: string, text: string) => void;
 }
 
 /** Where a process runs and how it reaches NATS. */
@@ -288,6 +290,7 @@ export class Cluster {
     this.members.push(member);
     for (const stream of [child.stdout, child.stderr])
       stream?.setEncoding("utf8").on("data", (text: string) => {
+        this.#shape.onOutput?.(name, text);
         member.output.push(...text.trimEnd().split("\n"));
         member.output.splice(20, Math.max(0, member.output.length - OUTPUT_LINES_MAX));
       });
