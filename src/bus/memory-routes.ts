@@ -60,6 +60,13 @@ export class RouteTable<P extends Peer> {
     this.#faults = faults;
   }
 
+  /** How many are subscribed: a released part must leave none behind. */
+  get size(): number {
+    let size = this.#patterns.size;
+    for (const routes of this.#exact.values()) size += routes.size;
+    return size;
+  }
+
   add(what: Pick<Route<P>, "pattern" | "queue" | "peer" | "receive">): Route<P> {
     const route: Route<P> = {
       ...what,

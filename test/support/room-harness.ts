@@ -41,6 +41,11 @@ export interface HostedNode {
   readonly counts: Map<string, number>;
 }
 
+interface StartedNode extends HostedNode {
+  /** Closes the node and its connections. */
+  readonly end: () => void;
+}
+
 /** Nodes on virtual time, with scripted gateways in front. One seed decides everything. */
 export class RoomHarness {
   readonly clock = new ManualClock();
@@ -63,7 +68,7 @@ export class RoomHarness {
     return processId(`${name}.${(++this.#processes).toString(16).padStart(16, "0")}`);
   }
 
-  node(name: string, worlds: readonly World[], config: Partial<NodeConfig> = {}): HostedNode {
+  node(name: string, worlds: readonly World[], config: Partial<NodeConfig> = {}): StartedNode {
     const id = this.process(name);
     const stores = this.stores.open();
     const counts = new Map<string, number>();
@@ -84,7 +89,13 @@ export class RoomHarness {
       index: stores.index,
       turn: () => {},
     };
-    return { id, node: new Node(ports, worlds, { ...PROMPT, ...config }), stores, counts };
+    const node = new Node(ports, worlds, { ...PROMPT, ...config });
+    const end = (): void => {
+      node.close();
+      void ports.controlBus.close();
+      void ports.dataBus.close();
+    };
+    return { id, node, stores, counts, end };
   }
 
   gateway(name: string): ScriptedGateway {
