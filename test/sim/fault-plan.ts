@@ -15,7 +15,7 @@ const LAST_MS = 34_000;
 /** Some faults together, as they come: every seed has at least five, the last one 26 s before the end. */
 export function planFaults(seed: number): PlannedFault[] {
   const random = seededRandom(seed ^ 0x5eed);
-  const count = 5 + randomBelow(random, 5);
+  const count = 6 + randomBelow(random, 4);
   const plan = Array.from({ length: count }, (_, i) => ({
     atMs: Math.round(FIRST_MS + random.next() * (LAST_MS - FIRST_MS)),
     // Each kind comes round: in any run of so many seeds every one is struck.

@@ -218,6 +218,20 @@ export const FAULTS = {
       };
     }),
 
+  watchLag: (scene) =>
+    stores(scene, between(scene.random, 4_000, 12_000), (faults) => {
+      Object.assign(faults, { watchLagMsMin: 500, watchLagMsMax: 4_000, watchDuplicateRate: 0.4 });
+      return () =>
+        Object.assign(faults, { watchLagMsMin: 0, watchLagMsMax: 0, watchDuplicateRate: 0 });
+    }),
+  watchSilent: (scene) =>
+    stores(scene, between(scene.random, 4_000, 15_000), (faults) => {
+      faults.watchSilent = true;
+      return () => {
+        faults.watchSilent = false;
+      };
+    }),
+
   loss: links({ dropRate: 0.05 }),
   duplicates: links({ duplicateRate: 0.2 }),
   delays: links({ delayMsMax: 250 }),

@@ -31,6 +31,8 @@ export interface SeedReport {
   readonly plan: readonly PlannedFault[];
   /** How often each kind of fault struck. */
   readonly struck: Readonly<Partial<Record<FaultKind, number>>>;
+  /** How often what they do befell something, by place and name. */
+  readonly fired: Readonly<Record<string, number>>;
   readonly commands: number;
   readonly answered: number;
   readonly epochChanges: number;
@@ -109,6 +111,7 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
     shape,
     plan,
     struck,
+    fired: firedIn(fleet),
     commands: history.size,
     answered: history.answered,
     epochChanges,
@@ -116,6 +119,18 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
     hash: trace.hash,
     violations,
   };
+}
+
+function firedIn({ nats }: Fleet): Record<string, number> {
+  const fired: Record<string, number> = {};
+  const add = (place: string, counts: object): void => {
+    for (const [name, count] of Object.entries(counts) as [string, number][])
+      fired[`${place}.${name}`] = (fired[`${place}.${name}`] ?? 0) + count;
+  };
+  for (const { faults } of nats.networks) add("network", faults.fired);
+  add("servers", nats.servers.fired);
+  add("stores", nats.stores.fired);
+  return fired;
 }
 
 function shapeOf(seed: number): Shape {

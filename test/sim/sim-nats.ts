@@ -27,6 +27,10 @@ const STREAMS = ["JRN0", "JRN1", "JRN2", "JRN3", "JRN4", "JRN5", "JRN6", "JRN7",
 const SERVERS = ["nats-0", "nats-1", "nats-2"];
 /** In its cluster, between processes of one datacentre. */
 const HEALTHY = { delayMsMin: 0.1, delayMsMax: 1.5 };
+/** So little that a paused process is a slow consumer within its pause. */
+const PENDING = { socketBytes: 8 * 1024, bytesMax: 32 * 1024 };
+/** What becomes of requests to a stream that has lost its leader. */
+const OUTAGE = { keptRate: 0.3, refusedRate: 0.2, answerLostRate: 0.5 };
 const STORE_LATENCY = { latencyMsMin: 0.3, latencyMsMax: 2 };
 
 /**
@@ -58,10 +62,12 @@ export class SimNats {
     this.data = new MemoryNetwork(clock, random, this.servers);
     this.sys = new MemoryNetwork(clock, random, this.servers);
     this.stores = new MemoryStores(clock, random);
+    Object.assign(this.stores.outage, OUTAGE);
     for (const { faults } of this.networks) {
       Object.assign(faults.everywhere, HEALTHY);
       faults.redialMsMin = RECONNECT_MS.min;
       faults.redialMsMax = RECONNECT_MS.max;
+      Object.assign(faults.pending, PENDING);
     }
     for (const [i, stream] of STREAMS.entries())
       this.#leaders.set(stream, SERVERS[i % SERVERS.length] as string);
@@ -78,13 +84,10 @@ export class SimNats {
 
   /** A process's main thread connects. */
   connect(process: ProcessId, { arrive, clock }: Strand): Connections {
-    const stores = this.stores.open(arrive);
+    const control = this.control.open(process, { arrive, clock, label: "control" });
+    const stores = this.stores.open(arrive, control);
     Object.assign(stores.faults, STORE_LATENCY);
     this.#lines.set(process, stores.faults);
-    const control = this.control.open(process, { arrive, clock, label: "control" });
-    control.onConnection((connected) => {
-      stores.faults.unreachable = !connected;
-    });
     return {
       control,
       data: this.data.open(process, { arrive, clock, label: "data" }),

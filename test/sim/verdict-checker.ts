@@ -1,5 +1,5 @@
 import type { ProcessId } from "../../src/kernel/ids.ts";
-import type { Disturbances } from "./disturbances.ts";
+import type { Disturbances, Sufferer } from "./disturbances.ts";
 import type { Fleet } from "./fleet.ts";
 import type { SimClient } from "./sim-client.ts";
 import type { SimProcess } from "./sim-process.ts";
@@ -54,7 +54,7 @@ export class VerdictChecker {
     this.#accuse("dropped", `${client.name} in ${client.roomName}: ${why}`);
   }
 
-  #explained(...causes: readonly (SimProcess | SimClient | "nats" | "placement" | undefined)[]) {
+  #explained(...causes: readonly (Sufferer | undefined)[]) {
     const { now } = this.#fleet.time;
     return causes.some((who) => who && this.#disturbances.explain(who, now, GRACE_MS));
   }
