@@ -6,7 +6,8 @@ const COMMAND_BYTES_MAX = COMMAND_BODY_BYTES_MAX + 512;
 
 /** What must hold between knobs, each as a sentence with both of them. */
 export function checkRelations(config: FileConfig): string[] {
-  const { gateway, node, stopMsMax, graceMs } = config;
+  const { gateway, node, placement, stopMsMax, graceMs } = config;
+  const { windowMs, roomRestMs } = placement.rebalance;
   const must = (holds: boolean, sentence: string): string[] => (holds ? [] : [sentence]);
   return [
     ...must(
@@ -32,6 +33,10 @@ export function checkRelations(config: FileConfig): string[] {
     ...must(
       node.drainMs < stopMsMax,
       `node.drainMs (${node.drainMs}) must be below stopMsMax (${stopMsMax}): otherwise a stopping node exits before its rooms have moved.`,
+    ),
+    ...must(
+      windowMs <= roomRestMs,
+      `placement.rebalance.windowMs (${windowMs}) must be at most placement.rebalance.roomRestMs (${roomRestMs}): otherwise a room may move every time.`,
     ),
     ...must(
       stopMsMax < graceMs,

@@ -143,6 +143,21 @@ export const placementSchema = z
     replicas: z.union([z.literal(1), z.literal(3)]).default(3),
     /** Rooms that this cluster lists and keeps. Closed ones give way; one more is refused. */
     roomsMax: count(1, 1_000_000).default(100_000),
+    /** Rooms move from full nodes to empty ones, while nothing is wrong with any of them. */
+    rebalance: z
+      .strictObject({
+        /**
+         * Share of the cluster's load that may move in a window. More: a new node is of use sooner,
+         * and more people see their room pause. 0 moves none; a room that weighs more waits for as
+         * many windows as it needs, and moves alone.
+         */
+        shareMax: z.number().min(0).max(1).default(0.05),
+        /** Loads are averaged over a sixth of it, and nodes have to be calm for as long. */
+        windowMs: ms(1_000, 3_600_000).default(60_000),
+        /** A room that has moved, or was taken over, is left alone for so long. */
+        roomRestMs: ms(1_000, 86_400_000).default(300_000),
+      })
+      .prefault({}),
     /**
      * Worlds of rooms that are made when somebody asks for them, by room name; a `*` at the end
      * stands for anything: `{"plaza-*": "plaza"}`. Whoever may join can then make such rooms, up to

@@ -67,7 +67,17 @@ export const METRICS = {
   },
   roomcluster_placement_migrations_total: {
     kind: "counter",
-    help: "Times this placement replica asked an owner to hand a room over.",
+    help: "Times this placement replica asked an owner to hand a room over, by why: drain or balance.",
+    labels: ["why"],
+  },
+  roomcluster_placement_rounds_total: {
+    kind: "counter",
+    help: "Rounds of moves for a better balance that this replica wanted to make, by outcome: won, lost to another, unavailable.",
+    labels: ["outcome"],
+  },
+  roomcluster_placement_imbalance: {
+    kind: "gauge",
+    help: "Load of the fullest node against the mean, both by capacity; 1 is balanced.",
   },
   roomcluster_migrations_total: {
     kind: "counter",

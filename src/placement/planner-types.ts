@@ -1,5 +1,5 @@
 import type { IndexEntry } from "../journal/index-store.ts";
-import type { Epoch } from "../kernel/epoch.ts";
+import { EPOCH_NONE, type Epoch } from "../kernel/epoch.ts";
 import type { ProcessId, RoomId, WorldName } from "../kernel/ids.ts";
 import type { Transition } from "../membership/detector.ts";
 import type { ControlOf, Proposal } from "../protocol/control-messages.ts";
@@ -100,6 +100,13 @@ export interface TailOwner {
 }
 
 export type Located = Omit<ControlOf<"located">, "type">;
+/** No owner can be told. */
+export const nowhere = (status: Located["status"], retryAfterMs: number): Located => ({
+  status,
+  epoch: EPOCH_NONE,
+  owner: null,
+  retryAfterMs,
+});
 
 export type PlannerEffect =
   | { readonly type: "propose"; readonly node: ProcessId; readonly proposals: readonly Proposal[] }

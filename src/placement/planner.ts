@@ -1,4 +1,4 @@
-import { EPOCH_NONE, type Epoch } from "../kernel/epoch.ts";
+import type { Epoch } from "../kernel/epoch.ts";
 import type { ProcessId, RoomId, WorldName } from "../kernel/ids.ts";
 import type { NodeState, Transition } from "../membership/detector.ts";
 import type { ClusterView } from "../membership/view.ts";
@@ -7,6 +7,7 @@ import { crashedTooOften, needOf, type Reason } from "./need.ts";
 import {
   type AskId,
   type Located,
+  nowhere,
   type PlannerConfig,
   type PlannerEffect,
   type PlannerMessage,
@@ -64,6 +65,13 @@ export class Planner {
   /** Rooms that wait for an owner. */
   get unsettled(): number {
     return this.#due.size + this.#pending.size;
+  }
+
+  /** Of these, rooms that a node could take: all but those that wait for capacity. */
+  get underWay(): number {
+    let underWay = this.#due.size;
+    for (const { target } of this.#pending.values()) if (target) underWay++;
+    return underWay;
   }
 
   decide(message: PlannerMessage, now: number): PlannerEffect[] {
@@ -388,10 +396,3 @@ export class Planner {
     return { ...nowhere("placing", askAgainMs), epoch };
   }
 }
-
-const nowhere = (status: Located["status"], retryAfterMs: number): Located => ({
-  status,
-  epoch: EPOCH_NONE,
-  owner: null,
-  retryAfterMs,
-});

@@ -61,6 +61,10 @@ export class RoomTable {
     return [...(this.#owned.get(process) ?? [])];
   }
 
+  countOf(process: ProcessId): number {
+    return this.#owned.get(process)?.size ?? 0;
+  }
+
   /** True where one more line fits, if need be in the place of a closed one that is `settled`. */
   makeSpace(linesMax: number, settled: (line: RoomLine) => boolean): boolean {
     if (this.lines.size < linesMax) return true;

@@ -71,13 +71,13 @@ interface Candidate {
   readonly weight: number;
 }
 
-/** The node that should host the room. Pure; the caller reserves what the room adds. */
-export function chooseNode(
+/** The nodes that may take the room, and how many each rule refused. */
+export function eligibleNodes(
   request: PlaceRequest,
   nodes: Iterable<NodeLine>,
   reserved: (process: ProcessId) => number,
   config: ScoreConfig,
-): Result<ProcessId, NoCapacity> {
+): { readonly eligible: readonly NodeLine[]; readonly refused: NoCapacity["refused"] } {
   const refused: Partial<Record<Refusal, number>> = {};
   const refuse = (rule: Refusal): void => {
     refused[rule] = (refused[rule] ?? 0) + 1;
@@ -89,12 +89,23 @@ export function chooseNode(
     else eligible.push(node);
   }
   const full = fullZones(request, eligible, config);
+  if (full.size === 0) return { eligible, refused };
+  const open = eligible.filter(({ beat }) => !full.has(beat.zone));
+  return { eligible: open, refused: { ...refused, zone_cap: eligible.length - open.length } };
+}
+
+/** The node that should host the room. Pure; the caller reserves what the room adds. */
+export function chooseNode(
+  request: PlaceRequest,
+  nodes: Iterable<NodeLine>,
+  reserved: (process: ProcessId) => number,
+  config: ScoreConfig,
+): Result<ProcessId, NoCapacity> {
+  const { eligible, refused } = eligibleNodes(request, nodes, reserved, config);
   const seed = hashText(request.room);
   const top: Candidate[] = [];
-  for (const node of eligible) {
-    if (full.has(node.beat.zone)) refuse("zone_cap");
-    else keepBest(top, { node, weight: rendezvous(seed, node) }, config.candidatesMax);
-  }
+  for (const node of eligible)
+    keepBest(top, { node, weight: rendezvous(seed, node) }, config.candidatesMax);
   let best: { readonly process: ProcessId; readonly score: number } | undefined;
   for (const { node } of top) {
     const { capacity } = node.beat;
@@ -126,7 +137,8 @@ export function roomLoad(node: NodeLine, people: number | null, config: ScoreCon
   return Math.max(config.roomLoadMin, utilisation(node, config) * capacity * Math.min(1, share));
 }
 
-const expectedLoad = (node: NodeLine, config: ScoreConfig): number =>
+/** What a node carries, in reference nodes. */
+export const expectedLoad = (node: NodeLine, config: ScoreConfig): number =>
   Math.max(utilisation(node, config) * node.beat.capacity, node.beat.rooms * config.roomLoadMin);
 
 /** The highest state version at which a node hosts a world; undefined where it does not. */

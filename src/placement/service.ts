@@ -15,8 +15,8 @@ import * as subjects from "../protocol/subjects.ts";
 import { autoCreateBy } from "./auto-create.ts";
 import { CostGauges } from "./cost.ts";
 import { DeathNotices } from "./death-notices.ts";
-import { Drainer } from "./drainer.ts";
 import { changeEntry } from "./index-changes.ts";
+import { PlannedMoves } from "./planned-moves.ts";
 import { Planner } from "./planner.ts";
 import {
   type PlannerConfig,
@@ -24,12 +24,14 @@ import {
   type PlannerMessage,
   plannerDefaults,
 } from "./planner-types.ts";
+import { REBALANCE_LIMITS, type RebalanceLimits } from "./rebalancer.ts";
 import { RoomTable } from "./room-table.ts";
 import { type PlacementSnapshot, snapshotOf } from "./snapshot.ts";
 import { StoreWork } from "./store-work.ts";
 
 export interface PlacementConfig {
   readonly planner: PlannerConfig;
+  readonly rebalancer: RebalanceLimits;
   readonly tickMs: number;
   /** A tick so much later than due means that this process did not run. */
   readonly pauseMs: number;
@@ -43,6 +45,7 @@ export interface PlacementConfig {
 
 export const placementDefaults: PlacementConfig = {
   planner: plannerDefaults,
+  rebalancer: REBALANCE_LIMITS,
   tickMs: 50,
   pauseMs: 500,
   beatMs: 500,
@@ -95,7 +98,7 @@ class PlacementService implements Placement {
   readonly #rooms = new RoomTable();
   readonly #detector = new Detector();
   readonly #planner: Planner;
-  readonly #drainer: Drainer;
+  readonly #moves: PlannedMoves;
   readonly #stores: StoreWork;
   readonly #notices = new DeathNotices();
   readonly #cost: CostGauges;
@@ -125,9 +128,10 @@ class PlacementService implements Placement {
       },
       clock.now(),
     );
-    this.#drainer = new Drainer(
-      { self, view: this.#view, rooms: this.#rooms },
+    this.#moves = new PlannedMoves(
+      { ...parts, view: this.#view, rooms: this.#rooms },
       this.#config.planner,
+      this.#config.rebalancer,
     );
     this.#stores = new StoreWork(
       { index, journal, clock, random, log: observer.log },
@@ -198,6 +202,7 @@ class PlacementService implements Placement {
     for (const subscription of this.#subscriptions) subscription.close();
     for (const timer of this.#timers) timer.cancel();
     this.#stores.close();
+    this.#moves.close();
   }
 
   #hear({ data, respond }: BusMessage): void {
@@ -275,10 +280,7 @@ class PlacementService implements Placement {
     this.#view.tick(now);
     this.#run(this.#detector.tick(now));
     this.#decide({ type: "tick", wallNow: clock.wallNow() });
-    for (const { node, ...wish } of this.#drainer.tick(now)) {
-      this.#parts.control.publish(subjects.nodeControl(node), control.encode(wish));
-      observer.metrics.add("roomcluster_placement_migrations_total");
-    }
+    this.#moves.tick(now, this.#planner.underWay);
     observer.metrics.set("roomcluster_placement_unsettled", this.#planner.unsettled);
   }
 
@@ -297,6 +299,7 @@ class PlacementService implements Placement {
     observer.log.warn({ cause, pausedMs }, "paused: forgetting samples and decisions");
     this.#view.observerPaused(now);
     this.#run(this.#detector.observerPaused(now));
+    this.#moves.paused(now);
     this.#decide({ type: "paused" });
   }
 
@@ -309,6 +312,7 @@ class PlacementService implements Placement {
     for (const { state } of this.#view.nodes.values()) counts[state]++;
     for (const [state, count] of Object.entries(counts))
       this.#parts.observer.metrics.set("roomcluster_nodes", count, { state });
+    this.#moves.report();
     this.#cost.set([...this.#view.nodes.values()].map((node) => node.beat));
   }
 

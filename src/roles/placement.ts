@@ -89,9 +89,10 @@ async function openSys(
 export function placementLimits({
   placement,
 }: Pick<PlacementConfig, "placement">): PlacementLimits {
-  const { roomsMax, autoCreate } = placement;
+  const { roomsMax, autoCreate, rebalance } = placement;
   const planner = { ...placementDefaults.planner, roomsMax };
-  return { ...placementDefaults, planner, autoCreate };
+  const rebalancer = { ...placementDefaults.rebalancer, ...rebalance };
+  return { ...placementDefaults, planner, rebalancer, autoCreate };
 }
 
 /** Placement's beliefs and deeds, and single rooms from the index, which is nearer to the truth. */

@@ -176,6 +176,10 @@ describe("knobs", () => {
     [{ node: { seatHoldMs: 60_000, sessionKeepMs: 59_999 } }, ["sessionKeepMs", "seatHoldMs"]],
     [{ gateway: { drainMs: 20_000 } }, ["gateway.drainMs", "stopMsMax"]],
     [{ stopMsMax: 30_000 }, ["stopMsMax", "graceMs"]],
+    [
+      { placement: { rebalance: { roomRestMs: 59_999 } } },
+      ["rebalance.windowMs", "rebalance.roomRestMs"],
+    ],
   ])("[CF6] %j breaks a relation", (file, names) => {
     const problems = problemsOf("node", DEV, file);
     expect(problems).toHaveLength(1);
@@ -207,6 +211,7 @@ describe("knobs", () => {
       [defaults.value.gateway, GATEWAY_DEFAULTS],
       [defaults.value.node, ROOM_DEFAULTS],
       [defaults.value.placement, { ...placementDefaults.planner, ...placementDefaults }],
+      [defaults.value.placement.rebalance, placementDefaults.rebalancer],
     ] as unknown as [Record<string, unknown>, Record<string, unknown>][];
     let compared = 0;
     for (const [knobs, part] of pairs) {
