@@ -17,7 +17,7 @@ import { PROFILE, type RoomHarness } from "./room-harness.ts";
 import { unframe } from "./unframe.ts";
 
 /** Tokens are names; nobody resumes. */
-const TRUSTING: Auth = {
+export const TRUSTING: Auth = {
   verifyPerson: async (token) =>
     ok({
       person: personId(token),
@@ -68,6 +68,11 @@ export class MemoryClient implements ClientSocket {
   /** How many messages of a type came. */
   count(type: GatewayMessage["type"]): number {
     return this.#counts.get(type) ?? 0;
+  }
+
+  /** What came, for failures. */
+  describe(): string {
+    return JSON.stringify(Object.fromEntries(this.#counts));
   }
 
   write(frame: Buffer): void {
