@@ -286,8 +286,10 @@ export const FAULTS = {
     for (let i = 0; i < 16; i++) {
       const guest = fleet.join(`guest-${fleet.clients.length}`, room);
       disturbances.add(guest, Number.POSITIVE_INFINITY);
+      // Half of them say good-bye; the seats of the others are held for a while.
+      const polite = i % 2 === 0;
       fleet.time.at(until, () => {
-        void guest.room?.leave();
+        if (polite) void guest.room?.leave();
         fleet.time.in(500, () => guest.stop());
       });
     }

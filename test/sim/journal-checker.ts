@@ -9,6 +9,7 @@ import {
 } from "../../src/protocol/journal-record.ts";
 import { applyPatches } from "../../src/protocol/patches.ts";
 import type { Registers } from "./register-world.ts";
+import { PENDING_ENTRIES_MAX } from "./sim-node.ts";
 import type { Accuse } from "./violation.ts";
 
 /** What somebody said in a room, for everyone who was there. */
@@ -33,6 +34,8 @@ export interface RoomTruth {
   readonly sessions: Map<string, { last: number; attach: number; here: boolean }>;
   namedIndex: number;
   epochs: number;
+  /** The owner before named this one, as in a planned move. */
+  handedOver: boolean;
 }
 
 /**
@@ -65,6 +68,7 @@ export class JournalChecker {
         sessions: new Map(),
         namedIndex: 0,
         epochs: 0,
+        handedOver: false,
       };
       this.rooms.set(room, truth);
     }
@@ -91,9 +95,13 @@ export class JournalChecker {
     if (record.type === "owner") {
       truth.epoch = epochAt(this.#generation(), sequence);
       truth.owner = record.owner;
+      truth.handedOver = record.by !== record.owner;
       truth.epochs++;
     }
     if (record.type === "named") truth.namedIndex = record.snapshotIndex;
+    // What joins or leaves in the same turn comes on top.
+    if (record.type === "batch" && record.entries.length > 2 * PENDING_ENTRIES_MAX)
+      bad("I8", `${record.entries.length} entries had waited`);
     if (record.type === "batch")
       for (const entry of record.entries) this.#apply(truth, entry, record, bad);
     truth.states.set(record.index, JSON.stringify(truth.state));

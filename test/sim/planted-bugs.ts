@@ -4,6 +4,8 @@ export interface PlantedBug {
   /** What the code does then. */
   readonly says: string;
   readonly edits: readonly Edit[];
+  /** A seed that showed it: tried first. */
+  readonly seed?: number;
 }
 
 export interface Edit {

@@ -23,7 +23,6 @@ export const registerWorld = (version: number, hang: Hang): World =>
   defineRoom({
     name: "registers",
     version,
-    tickHz: 5,
     capacity: 64,
     state: (): Registers => (version < 2 ? { values: {} } : { values: {}, writes: 0 }),
     migrations: {

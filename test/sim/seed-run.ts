@@ -89,7 +89,10 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
   });
   const verdicts = new VerdictChecker(fleet, disturbances, accuse);
   fleet.nats.stores.landed = (room, record) => {
+    const truth = journal.truth(room);
+    const { owner } = truth;
     journal.landed(room, record, fleet.nats.stores.logs.get(room)?.records[0]);
+    if (!truth.handedOver) verdicts.owned(room, owner, truth.owner);
     trace.note(room, `record ${journal.truth(room).index} at ${record.sequence}`);
   };
   const struck: Partial<Record<FaultKind, number>> = {};

@@ -18,6 +18,10 @@ export function checkSettled(
     const serving = fleet.nodes.find(({ process }) => process.self === owner);
     if (!serving?.process.up) accuse("I6", `${name} belongs to ${owner}, which is not there`);
   }
+  let hosted = 0;
+  for (const { node, process } of fleet.nodes) if (process.up) hosted += node.stats().rooms;
+  if (hosted !== fleet.rooms.length)
+    accuse("I6", `nodes believe to host ${hosted} rooms, of ${fleet.rooms.length}`);
   for (const client of fleet.clients) {
     if (!client.client) continue;
     const { room, roomName } = client;

@@ -5,18 +5,23 @@ import { livenessDefaults } from "../../src/membership/liveness-beats.ts";
 import { type Hang, registerWorld } from "./register-world.ts";
 import { SimProcess, type Surroundings } from "./sim-process.ts";
 
+/** A seat is let go well before the minute is over. */
+const SEAT_HOLD_MS = 10_000;
+export const PENDING_ENTRIES_MAX = 32;
 /** Small, so that a minute sees snapshots, trims and rings that are full. */
 const ROOM = {
   ...NODE_DEFAULTS.room,
   snapshotRecords: 24,
   snapshotRecordsMin: 8,
   ringRecordsMax: 12,
-  seatHoldMs: 20_000,
+  seatHoldMs: SEAT_HOLD_MS,
   sessionKeepMs: 120_000,
-  pendingEntriesMax: 32,
+  pendingEntriesMax: PENDING_ENTRIES_MAX,
 };
 /** The loop shows that it turns a little less often: nothing of it takes less than a second. */
 const LIVENESS = { ...livenessDefaults, tickMs: 125 };
+/** Slower than a definition may ask for: frames are most of what a seed costs. */
+const TICK_HZ = 2;
 /** What the last room's people may take to go when a node drains. */
 export const DRAIN_MS = 8_000;
 
@@ -43,7 +48,7 @@ export class SimNode {
       stores.faults.unreachable = true;
       throw new Error("this turn never ends");
     };
-    const worlds: World[] = [registerWorld(version, hang)];
+    const worlds: World[] = [{ ...registerWorld(version, hang), tickHz: TICK_HZ }];
     this.node = new Node(
       {
         self,

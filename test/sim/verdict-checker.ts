@@ -1,4 +1,4 @@
-import type { ProcessId } from "../../src/kernel/ids.ts";
+import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import type { Disturbances, Sufferer } from "./disturbances.ts";
 import type { Fleet } from "./fleet.ts";
 import type { SimClient } from "./sim-client.ts";
@@ -35,6 +35,14 @@ export class VerdictChecker {
     if (to !== "dead" || !judged?.up) return;
     if (this.#explained("nats", judged, judge)) return;
     this.#accuse("I11", `${self} holds the healthy ${node} dead: ${reason}`);
+  }
+
+  /** Somebody claimed a room. */
+  owned(room: RoomId, before: ProcessId | undefined, now: ProcessId | undefined): void {
+    if (before === now) return;
+    const last = this.#fleet.processes.find(({ self }) => self === before);
+    if (!last?.up || this.#explained("nats", last)) return;
+    this.#accuse("I11", `${room} was taken from the healthy ${before} by ${now}`);
   }
 
   /** A process ended by itself. */
