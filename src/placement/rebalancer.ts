@@ -151,7 +151,6 @@ export class Rebalancer {
     this.#waiting = [];
     this.#calmSince = now;
     this.#loads.forget();
-    if (this.#asked) this.#asked = { ...this.#asked, moves: [] };
   }
 
   #isCalm(unsettled: number): boolean {
