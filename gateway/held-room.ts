@@ -37,6 +37,8 @@ export class HeldRoom {
   #suspendedAt: number | undefined;
   #watchedAt = Number.NEGATIVE_INFINITY;
   #behind = false;
+  /** Of the current owner's ticks. */
+  #lastTick = -1;
   #composedAt = Number.NEGATIVE_INFINITY;
   #tails: Timer | undefined;
   /** Who has been told something alone since the last time tails were flushed. */
@@ -231,7 +233,9 @@ export class HeldRoom {
     const { replica } = this;
     if (replica.ready && index < replica.index) this.#startOver();
     if (index > replica.index || !replica.ready) this.#fallBehind();
-    if (!replica.ready) return;
+    // A batch that came twice takes nobody back.
+    if (!replica.ready || tick <= this.#lastTick) return;
+    this.#lastTick = tick;
     const words = rowsFromBytes(rows);
     const touched = words ? replica.applyRows(words) : [];
     replica.tick = tick;
@@ -248,6 +252,7 @@ export class HeldRoom {
     const resumes = this.#suspendedAt !== undefined;
     this.#suspendedAt = undefined;
     if (known === epoch && !resumes) return;
+    if (known !== epoch) this.#lastTick = -1;
     this.replica.epoch = epoch;
     if (known === EPOCH_NONE) return;
     if (epochGeneration(known) !== epochGeneration(epoch)) this.#startOver();

@@ -180,6 +180,11 @@ export class FakeRoom {
     return written;
   }
 
+  /** Its next batch to anybody is numbered 1 again. */
+  restartLinks(): void {
+    this.#links.clear();
+  }
+
   tick(gateway: ProcessId, rows: readonly Uint32Array[] = []): number {
     const words = new Uint32Array(rows.length * ROW_WORDS);
     rows.forEach((row, at) => {

@@ -263,6 +263,18 @@ describe("the replica", () => {
     expect(client.frames.map((frame) => frame.index)).toEqual([2, 3]);
   });
 
+  it("[GW49] makes one frame of a tick that comes twice (simulation, seed 28)", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    rig.network.faults.link("node1", "gw1").duplicateRate = 1;
+    // The first batch of a sender is taken for a new beginning, also the second time.
+    rig.room.restartLinks();
+    rig.room.tick(GATEWAY, [rowAt(0, 1, 1)]);
+    await rig.run(20);
+    expect(rig.network.faults.fired.duplicated).toBe(1);
+    expect(client.frames).toHaveLength(1);
+  });
+
   it("[GW20] watches at once when batches of the owner were lost", async () => {
     const rig = new GatewayRig();
     await rig.joined();
