@@ -1,7 +1,4 @@
 import { type ChildProcess, fork } from "node:child_process";
-import path from "node:path";
-import { fileURLToPath } from "node:url";
-import { buildSync } from "esbuild";
 import { type CheckCounts, Checks } from "../../src/load/checks.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import type {
@@ -13,8 +10,8 @@ import type {
   RoomOfBots,
   ToBots,
 } from "./bots-messages.ts";
+import { bundle } from "./bundle.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const JOIN_MS_MAX = 90_000;
 const AUDIT_MS_MAX = 60_000;
 
@@ -68,7 +65,8 @@ export class Bots {
   static async start(shape: BotsShape): Promise<Bots> {
     const bots = new Bots(shape);
     process.once("exit", bots.kill);
-    const file = bundle();
+    // Compiled, so that the figures are the cluster's.
+    const file = bundle("bots-process");
     for (let i = 0; i < shape.processes; i++) bots.#fork(file, i);
     await waitUntil("all bots are in", () => bots.#allIn(), {
       timeoutMs: JOIN_MS_MAX,
@@ -187,18 +185,3 @@ function say(child: ChildProcess, message: ToBots): void {
 
 const share = (all: number, of: number, at: number): number =>
   Math.floor((all * (at + 1)) / of) - Math.floor((all * at) / of);
-
-/** Bots run as what they are compiled to, so that the figures are the cluster's. */
-function bundle(): string {
-  const outfile = path.join(ROOT, ".cache", "chaos", "bots.mjs");
-  buildSync({
-    entryPoints: [path.join(ROOT, "test", "chaos", "bots-process.ts")],
-    outfile,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    packages: "external",
-    logLevel: "error",
-  });
-  return outfile;
-}

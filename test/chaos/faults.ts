@@ -59,14 +59,13 @@ const frozen =
   (role: RoleName, leastMs: number, mostMs: number): Chooser =>
   ({ fleet, owners }, { dice, victim: chosen }) => {
     const victim = choose(fleet, role, owners, chosen);
-    const { pid } = fleet.cluster.member(victim);
     return {
       victims: [victim],
       dispossessed: role === "node" ? [victim] : [],
       holdMs: between(dice, leastMs, mostMs),
-      strike: () => void process.kill(pid, "SIGSTOP"),
+      strike: () => fleet.cluster.signal(victim, "SIGSTOP"),
       heal: async () => {
-        process.kill(pid, "SIGCONT");
+        fleet.cluster.signal(victim, "SIGCONT");
         await standing(fleet, victim);
       },
     };
@@ -131,8 +130,8 @@ const natsServer =
   (how: "SIGKILL" | "SIGTERM" | "SIGSTOP"): Chooser =>
   async ({ fleet }, { dice, victim }) => {
     const { servers } = fleet.cluster.nats;
-    const any = servers[Math.floor(victim * servers.length)] as NatsServer;
-    const server = how === "SIGKILL" ? await fleet.natsLeader() : any;
+    const chosen = servers[Math.floor(victim * servers.length)] as NatsServer;
+    const server = how === "SIGKILL" ? await fleet.natsLeader() : chosen;
     const strikes = {
       SIGKILL: () => void server.kill(),
       SIGTERM: () => void server.stop(),

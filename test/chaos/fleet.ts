@@ -1,7 +1,7 @@
 import { Cluster, type Member, type RoleName, type Site } from "../support/cluster.ts";
 import type { NatsServer, TestNats } from "../support/nats-servers.ts";
 import { waitUntil } from "../support/wait-until.ts";
-import { Links } from "./links.ts";
+import { type Links, LinkThread } from "./links.ts";
 import { Namespaces, type Zone } from "./namespaces.ts";
 
 export interface FleetShape {
@@ -24,6 +24,7 @@ export class Fleet {
   readonly rooms: readonly string[];
   /** Why there are no namespaces; undefined where there are. */
   readonly unzoned: string | undefined;
+  readonly #thread: LinkThread;
   readonly #links: ReadonlyMap<string, Links>;
   readonly #clients = new Map<string, Links>();
   readonly #zones: ReadonlyMap<string, Zone>;
@@ -34,6 +35,7 @@ export class Fleet {
     readonly cluster: Cluster;
     readonly rooms: readonly string[];
     readonly unzoned: string | undefined;
+    readonly thread: LinkThread;
     readonly links: ReadonlyMap<string, Links>;
     readonly zones: ReadonlyMap<string, Zone>;
     readonly namespaces: Namespaces | undefined;
@@ -41,6 +43,7 @@ export class Fleet {
     this.cluster = parts.cluster;
     this.rooms = parts.rooms;
     this.unzoned = parts.unzoned;
+    this.#thread = parts.thread;
     this.#links = parts.links;
     this.#zones = parts.zones;
     this.#namespaces = parts.namespaces;
@@ -50,19 +53,20 @@ export class Fleet {
     const opened = zoned ? Namespaces.open(ZONED.length) : { refused: "not asked for" };
     const namespaces = opened instanceof Namespaces ? opened : undefined;
     const zones = namespaces ? zonesOf(namespaces, shape) : new Map<string, Zone>();
+    const thread = new LinkThread();
     const links = new Map<string, Links>();
     const rooms = Array.from({ length: shape.rooms }, (_, i) => `hall-${i + 1}`);
     try {
       const site = (name: string, nats: TestNats): Promise<Site> =>
-        siteOf(name, nats, zones, links);
+        siteOf({ name, nats, zones, thread, links });
       const cluster = await Cluster.start({ ...shape, site });
       const unzoned = "refused" in opened ? opened.refused : undefined;
-      const fleet = new Fleet({ cluster, rooms, unzoned, links, zones, namespaces });
+      const fleet = new Fleet({ cluster, rooms, unzoned, thread, links, zones, namespaces });
       await fleet.#linkClients();
       await Promise.all(rooms.map((room) => cluster.createRoom(room)));
       return fleet;
     } catch (error) {
-      await Promise.all([...links.values()].map((link) => link.close()));
+      await thread.close();
       namespaces?.close();
       throw error;
     }
@@ -70,7 +74,7 @@ export class Fleet {
 
   async #linkClients(): Promise<void> {
     for (const { name, host, port } of this.members("gateway"))
-      this.#clients.set(name, await Links.open([{ host, port }]));
+      this.#clients.set(name, await this.#thread.open([{ host, port }]));
   }
 
   /** Where clients dial. */
@@ -214,8 +218,7 @@ export class Fleet {
   async close(): Promise<void> {
     this.#namespaces?.close();
     await this.cluster.close();
-    const links = [...this.#links.values(), ...this.#clients.values()];
-    await Promise.all(links.map((link) => link.close()));
+    await this.#thread.close();
   }
 }
 
@@ -243,17 +246,19 @@ function zonesOf(namespaces: Namespaces, shape: FleetShape): Map<string, Zone> {
   return zones;
 }
 
-async function siteOf(
-  name: string,
-  nats: TestNats,
-  zones: ReadonlyMap<string, Zone>,
-  links: Map<string, Links>,
-): Promise<Site> {
+async function siteOf(parts: {
+  readonly name: string;
+  readonly nats: TestNats;
+  readonly zones: ReadonlyMap<string, Zone>;
+  readonly thread: LinkThread;
+  readonly links: Map<string, Links>;
+}): Promise<Site> {
+  const { links, name, nats, thread, zones } = parts;
   const zone = zones.get(name);
   let own = links.get(name);
   if (own === undefined) {
     const targets = nats.servers.map(({ ports }) => ({ host: "127.0.0.1", port: ports.client }));
-    own = await Links.open(targets, zone?.hostAddress);
+    own = await thread.open(targets, zone?.hostAddress);
     links.set(name, own);
   }
   const host = zone?.address ?? "127.0.0.1";

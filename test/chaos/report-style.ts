@@ -1,10 +1,10 @@
 /** Of the report's page; colours turn over with the reader's preference. */
 export const STYLE = `
-:root{color-scheme:light dark;--ground:#f7f7f5;--card:#fff;--ink:#1c1d21;--quiet:#6a6d76;--rule:#e3e3de;
---good:#18794e;--bad:#c62a2f;--node:#3b6fd4;--gateway:#a14fc4;--placement:#b5760b;--nats:#0f8a86;
+:root{color-scheme:light dark;--ground:#f7f7f5;--card:#fff;--ink:#1c1d21;--quiet:#6a6d76;
+--rule:#e3e3de;--good:#18794e;--bad:#c62a2f;--node:#3b6fd4;--gateway:#a14fc4;--placement:#b5760b;--nats:#0f8a86;
 --clients:#d0517d;--median:#3b6fd4;--slowest:#9aa1ae}
-@media (prefers-color-scheme:dark){:root{--ground:#131417;--card:#1c1e22;--ink:#e9e9ec;--quiet:#9b9ea8;
---rule:#2e3137;--good:#4cc38a;--bad:#ff7a7f;--node:#7da6ff;--gateway:#cf8ff0;--placement:#e3ab4a;
+@media (prefers-color-scheme:dark){:root{--ground:#131417;--card:#1c1e22;--ink:#e9e9ec;
+--quiet:#9b9ea8;--rule:#2e3137;--good:#4cc38a;--bad:#ff7a7f;--node:#7da6ff;--gateway:#cf8ff0;--placement:#e3ab4a;
 --nats:#4fc7c2;--clients:#f28ab0;--median:#7da6ff;--slowest:#666c78}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--ground);color:var(--ink);font:15px/1.5 system-ui,sans-serif}

@@ -173,6 +173,7 @@ export class Chaos {
 
   async #fire(planned: PlannedFault): Promise<void> {
     const fleet = this.#fleet;
+    const before = await this.#reviveOthers();
     const owners = await fleet.owners();
     const fault = await chooseFault({ fleet, owners, token: signed }, planned);
     const rooms = [...owners].filter(([, owner]) => fault.dispossessed.includes(owner));
@@ -208,7 +209,7 @@ export class Chaos {
       unserved: this.#mustMove(planned) ? Math.max(0, bots - waits.length) : 0,
       movedMs: this.#movedSince(seen.commands, affected),
       cuts: this.#bots.cuts.length - cutsBefore,
-      note: [failed, whole === undefined ? "not whole again" : "", ...died]
+      note: [failed, whole === undefined ? "not whole again" : "", ...before, ...died]
         .filter((text) => text !== "")
         .join("; "),
     };
@@ -235,8 +236,8 @@ export class Chaos {
   }
 
   /**
-   * When every room has acknowledged a command that was sent after `sinceMs`, everybody sees frames,
-   * and everybody in rooms that had to move sees those of a new owner.
+   * When every room has acknowledged a command that was sent after `sinceMs`, everybody sees
+   * frames, and everybody in rooms that had to move sees those of a new owner.
    */
   async #served(
     strikeMs: number,
