@@ -27,6 +27,8 @@ export interface CoreDeps {
   readonly observer: Observer;
   readonly config: GatewayConfig;
   readonly auth: Auth;
+  /** An operator asked for a drain, and it is over. Left out: the gateway goes on, empty. */
+  readonly drained?: () => void;
 }
 
 export interface GatewayStats {
@@ -195,7 +197,8 @@ export class GatewayCore {
   }
 
   #control(message: BusMessage): void {
-    if (decodeControl(message.data)?.type === "drain") void this.drain();
+    if (decodeControl(message.data)?.type === "drain")
+      void this.drain().then(() => this.#deps.drained?.());
   }
 
   #sweep(): void {

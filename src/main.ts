@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { parseArgs } from "node:util";
-import { loadConfig, sourceOf } from "./config/load.ts";
+import { CONTROL_TOKEN } from "./config/keys.ts";
+import { environment, loadConfig, sourceOf } from "./config/load.ts";
 import type { Role } from "./config/role-config.ts";
+import { holdingClock } from "./kernel/clock.ts";
 import { EXIT, runRole, type StartRole } from "./roles/process.ts";
 import { packageVersion } from "./roles/project.ts";
 
@@ -23,6 +25,14 @@ const HELP = `roomcluster: the server side of live 3D events and worlds
   roomcluster gateway     holds client sockets
     --config FILE         JSON, see deploy/config.sample.json
     --set PATH=VALUE      one knob of it, e.g. --set gateway.listen.port=8080; may be repeated
+
+  roomcluster restart     nodes and gateways, one at a time, each emptied first
+    --control URL         of a placement's operator API    (default http://127.0.0.1:7070)
+    --role R              node, gateway or all                   (default all)
+    --wait S              for one that has ended to be back: a supervisor has to start it
+                          again, also after exit code 0          (default 60)
+    --token T             instead of ROOMCLUSTER_CONTROL_TOKEN
+    --json                a report on standard output
 
   roomcluster bots        visitors that move, decode and check
     --gateway URL         may be repeated
@@ -63,6 +73,13 @@ const OPTIONS = {
   placement: { ...ROLE_OPTIONS, page: { type: "string" } },
   node: ROLE_OPTIONS,
   gateway: ROLE_OPTIONS,
+  restart: {
+    control: { type: "string", default: "http://127.0.0.1:7070" },
+    role: { type: "string", default: "all" },
+    wait: { type: "string", default: "60" },
+    token: { type: "string" },
+    json: { type: "boolean", default: false },
+  },
   bots: {
     gateway: { type: "string", multiple: true },
     room: { type: "string", default: "plaza" },
@@ -147,6 +164,29 @@ function role<R extends Role>(
   return runRole(config.value, start, { supervised: values.supervised === true });
 }
 
+const RESTARTS = { node: ["node"], gateway: ["gateway"], all: ["node", "gateway"] } as const;
+
+async function restart(args: readonly string[]): Promise<void> {
+  const values = parse(args, OPTIONS.restart);
+  const { control, role: named, wait, json } = values;
+  // An empty variable is none.
+  const token = values.token ?? (environment()[CONTROL_TOKEN.variable] || undefined);
+  if (!Object.hasOwn(RESTARTS, named))
+    fail(`--role is node, gateway or all, not ${JSON.stringify(named)}.`);
+  if (!URL.canParse(control) || !/^https?:$/.test(new URL(control).protocol))
+    fail(`--control is of the form http://host[:port], not ${JSON.stringify(control)}.`);
+  // What fetch would say of another one shows it.
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token))
+    fail("a token is of letters, digits and signs, without spaces.");
+  const roles = RESTARTS[named as keyof typeof RESTARTS];
+  const waitMs = 1_000 * whole("wait", wait, 3_600, 1);
+  const { controlClient } = await import("./roles/control-client.ts");
+  const { runRestart } = await import("./roles/restart.ts");
+  const parts = { api: controlClient(control, token), clock: holdingClock };
+  const outcome = await runRestart({ roles, waitMs, json }, parts);
+  process.exitCode = outcome === "done" ? EXIT.stopped : EXIT[outcome];
+}
+
 /** Each command loads its own parts only: a gateway has no use for the code of rooms. */
 async function main([command = "", ...args]: readonly string[]): Promise<void> {
   switch (command) {
@@ -182,6 +222,8 @@ async function main([command = "", ...args]: readonly string[]): Promise<void> {
       const { startGatewayRole } = await import("./roles/gateway.ts");
       return role("gateway", values, startGatewayRole);
     }
+    case "restart":
+      return restart(args);
     case "bots": {
       const { gateway = [], room, bots, supervised } = parse(args, OPTIONS.bots);
       if (gateway.length === 0) fail("bots need a --gateway URL to go to.");

@@ -74,7 +74,7 @@ async function dispatch(routes: readonly Route[], request: HttpRequest): Promise
 
 // Ids are made of characters that need no percent-encoding, so an encoded segment names nothing.
 const ROOM_PATH = /^\/v1\/rooms\/([\w-]+)\/([\w-]+)$/;
-const DRAIN_PATH = /^\/v1\/nodes\/([\w-]+)\/drain$/;
+const DRAIN_PATH = /^\/v1\/(nodes|gateways)\/([\w-]+)\/drain$/;
 /** A node that has not emptied by then ends as it is. */
 const DRAIN_MS_MAX = 60_000;
 const KILL_PATH = /^\/v1\/nodes\/([\w-]+)\/kill$/;
@@ -99,7 +99,10 @@ function routesOf({ port, devTools }: ControlOptions): Route[] {
   ];
   routes.push({
     path: DRAIN_PATH,
-    methods: { POST: async (_, [name]) => drainNode(port, name as string) },
+    methods: {
+      POST: async (_, [kind, name = ""]) =>
+        kind === "nodes" ? drainNode(port, name) : drainGateway(port, name),
+    },
   });
   if (devTools !== undefined) {
     routes.push({
@@ -169,6 +172,12 @@ function drainNode(port: ControlPort, name: string): HttpAnswer {
   const node = port.drainNode(name, DRAIN_MS_MAX);
   if (node === undefined) return failure(404, "node_unknown", `No live node is called ${name}.`);
   return json(202, { draining: node, deadlineMs: DRAIN_MS_MAX });
+}
+
+function drainGateway(port: ControlPort, name: string): HttpAnswer {
+  const draining = port.drainGateway(name);
+  if (draining !== undefined) return json(202, { draining });
+  return failure(404, "gateway_unknown", `No live gateway is called ${name}.`);
 }
 
 function killNode(port: ControlPort, devTools: DevTools, name: string): HttpAnswer {

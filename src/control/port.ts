@@ -26,6 +26,7 @@ export interface NodeView {
 
 export interface GatewayView {
   readonly id: string;
+  readonly name: string;
   /** Where clients connect. */
   readonly url: string;
   readonly sessions: number;
@@ -70,6 +71,8 @@ export interface ControlPort {
   ): Promise<Result<{ readonly created: boolean; readonly entry: IndexEntry }, StoreFailure>>;
   /** Asks the node to hand its rooms over and to end; undefined where no node has this name. */
   drainNode(name: string, deadlineMs: number): ProcessId | undefined;
+  /** Asks the gateway to send its clients elsewhere and to end. */
+  drainGateway(name: string): ProcessId | undefined;
   /** Answers undefined where the room was never created. */
   closeRoom(room: RoomId): Promise<Result<IndexEntry | undefined, StoreFailure>>;
 }

@@ -51,7 +51,7 @@ export interface IndexStore {
     room: RoomId,
     decide: (entry: IndexEntry | undefined) => IndexEntry | undefined,
   ): Promise<Result<IndexEntry | undefined, StoreError | "contended">>;
-  /** The same for the one record of rounds, which is in no listing and which no watcher hears of. */
+  /** The same for the one record of rounds, which no listing shows and no watcher hears of. */
   changeRound(
     decide: (round: MovesRound | undefined) => MovesRound | undefined,
   ): Promise<Result<MovesRound | undefined, StoreError | "contended">>;

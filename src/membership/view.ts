@@ -94,6 +94,14 @@ export class ClusterView {
     return process === undefined ? undefined : this.nodes.get(process);
   }
 
+  /** Of several incarnations, of which all but one are silent, the one heard last. */
+  gatewayNamed(name: string): ProcessId | undefined {
+    let last: PeerLine<GatewayBeat> | undefined;
+    for (const [process, line] of this.gateways)
+      if (processName(process) === name && line.heardAt >= (last?.heardAt ?? 0)) last = line;
+    return last?.beat.process;
+  }
+
   observeGateway(beat: GatewayBeat, now: number): "accepted" | "repeated" | "full" {
     return this.#observePeer(this.gateways, beat, now);
   }

@@ -70,8 +70,8 @@ export function meanUtilisation(nodes: readonly BalanceNode[]): number {
 
 /**
  * Which rooms to move for a better balance, by Dicer's objective: being over the mean costs most,
- * being under it less, hosting nothing very much, and moving a little. Greedy from the fullest node;
- * an unmoved cluster is the usual answer. Pure, and the same for the same nodes.
+ * being under it less, hosting nothing very much, and moving a little. Greedy from the fullest
+ * node; an unmoved cluster is the usual answer. Pure, and the same for the same nodes.
  */
 export function planMoves(
   nodes: readonly BalanceNode[],

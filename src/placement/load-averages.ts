@@ -5,7 +5,7 @@ import { expectedLoad, type ScoreConfig } from "./score.ts";
 /** No more often than nodes beat. */
 const OBSERVE_MS_MIN = 250;
 
-/** What nodes carry, averaged: a beat tells of a moment, in which a collection of garbage may fall. */
+/** What nodes carry, averaged: a beat tells of a moment, into which a pause of V8 may fall. */
 export class LoadAverages {
   readonly #loads = new Map<ProcessId, number>();
   readonly #score: ScoreConfig;

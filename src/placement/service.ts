@@ -85,6 +85,8 @@ export interface Placement {
   closeRoom(room: RoomId): Promise<Result<IndexEntry | undefined, ChangeError>>;
   /** Asks the node of that name to hand its rooms over. */
   drainNode(name: string, deadlineMs: number): Result<ProcessId, "unknown_node">;
+  /** Asks the gateway of that name to send its clients elsewhere, in its own time. */
+  drainGateway(name: string): Result<ProcessId, "unknown_gateway">;
   close(): void;
 }
 
@@ -195,6 +197,14 @@ class PlacementService implements Placement {
     const drain = control.encode({ type: "drain", deadlineMs });
     this.#parts.control.publish(subjects.nodeControl(node.process), drain);
     return ok(node.process);
+  }
+
+  drainGateway(name: string): Result<ProcessId, "unknown_gateway"> {
+    const gateway = this.#view.gatewayNamed(name);
+    if (gateway === undefined) return err("unknown_gateway");
+    const drain = control.encode({ type: "drain", deadlineMs: 0 });
+    this.#parts.control.publish(subjects.gatewayControl(gateway), drain);
+    return ok(gateway);
   }
 
   close(): void {

@@ -6,7 +6,7 @@ import type { GatewayConfig } from "../config/role-config.ts";
 import { openNatsJournal } from "../journal/nats-journal.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
 import { openConnection } from "./connections.ts";
-import type { StartRole } from "./process.ts";
+import { EXIT, type StartRole } from "./process.ts";
 
 /** Holds client sockets. */
 export const startGatewayRole: StartRole<"gateway"> = async (config, runtime) => {
@@ -20,9 +20,20 @@ export const startGatewayRole: StartRole<"gateway"> = async (config, runtime) =>
   }
   const controlBus = new NatsBus(control.value);
   const dataBus = new NatsBus(data.value);
+  let closing: Promise<void> | undefined;
+  const close = (serving: Gateway): Promise<void> => {
+    closing ??= serving
+      .close()
+      .then(() => Promise.all([controlBus.close(), dataBus.close()]))
+      .then(() => undefined);
+    return closing;
+  };
   const gateway = await listening(
     startGateway({
       ...runtime,
+      drained: () => {
+        if (gateway.ok) void close(gateway.value).then(() => process.exit(EXIT.stopped));
+      },
       controlBus,
       dataBus,
       journal: journal.value,
@@ -40,8 +51,7 @@ export const startGatewayRole: StartRole<"gateway"> = async (config, runtime) =>
     ],
     stop: async () => {
       await gateway.value.drain();
-      await gateway.value.close();
-      await Promise.all([controlBus.close(), dataBus.close()]);
+      await close(gateway.value);
     },
   });
 };

@@ -109,6 +109,10 @@ export function controlPort(placement: Placement, index: Pick<IndexStore, "read"
       const drained = placement.drainNode(name, deadlineMs);
       return drained.ok ? drained.value : undefined;
     },
+    drainGateway: (name) => {
+      const drained = placement.drainGateway(name);
+      return drained.ok ? drained.value : undefined;
+    },
     closeRoom: (room) => placement.closeRoom(room),
   };
 }

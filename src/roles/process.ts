@@ -51,6 +51,9 @@ export const EXIT = {
   stopped: 0,
   failed: 1,
   usage: 2,
+  /** Of `restart`: nothing was done, or not all. */
+  refused: 3,
+  incomplete: 4,
   crashed: 70,
   orphaned: 71,
   declaredDead: 72,

@@ -57,6 +57,7 @@ function memoryCluster(nodes: readonly NodeView[] = [NODE]) {
       gateways: [
         {
           id: "gw-1.0123456789abcdef",
+          name: "gw-1",
           url: "wss://live.example:8443",
           sessions: 0,
           sessionsMax: 10,
@@ -83,6 +84,7 @@ function memoryCluster(nodes: readonly NodeView[] = [NODE]) {
       const node = nodes.find((one) => one.name === name);
       return node && processId(node.id);
     },
+    drainGateway: (name) => (name === "gw-1" ? processId("gw-1.0123456789abcdef") : undefined),
     closeRoom: async (room) => {
       const known = rooms.get(room);
       if (known !== undefined) rooms.set(room, { ...known, status: "closed" });
@@ -231,6 +233,7 @@ describe("an operator with a token", () => {
     ["GET", "//v1/rooms", undefined, 404, "not_found"],
     ["POST", "/v1/nodes/nobody/drain", undefined, 404, "node_unknown"],
     ["GET", "/v1/nodes/node-1/drain", undefined, 405, "method_not_allowed"],
+    ["POST", "/v1/gateways/node-1/drain", undefined, 404, "gateway_unknown"],
     ["OPTIONS", "/v1/rooms", undefined, 405, "method_not_allowed"],
     ["TRACE", "/v1/nodes", undefined, 405, "method_not_allowed"],
     ["GET", "/v1/toString", undefined, 404, "not_found"],
@@ -483,6 +486,13 @@ describe("dev mode", () => {
     expect((await ask(closed, "GET", "/v1/nodes")).status).toBe(401);
     expect((await ask(closed, "GET", "/v1/nodes", { token: TOKEN })).status).toBe(200);
     await closed.close();
+  });
+
+  test("[CO23] asks a gateway to drain", async () => {
+    const served = await serve({ token: TOKEN });
+    const answer = await ask(served, "POST", "/v1/gateways/gw-1/drain", { token: TOKEN });
+    expect([answer.status, answer.body]).toEqual([202, { draining: "gw-1.0123456789abcdef" }]);
+    await served.close();
   });
 
   test("[CO21] asks a node to drain", async () => {
