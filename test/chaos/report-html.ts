@@ -114,8 +114,8 @@ function faultsOf(records: readonly FaultRecord[]): string {
     const slowest = waitsMs.length > 0 ? `${Math.max(...waitsMs)} ms` : "";
     const notes = [unserved > 0 ? `${unserved} clients saw no new owner` : "", note];
     return `<tr id="fault-${record.number}"><td class="number quiet">${clock(atMs)}</td>
-<td title="${escaped(what)}"><i class="dot ${lane}"></i>${kind.replaceAll("_", " ")}</td>
-<td>${escaped(victims.join(", "))}</td>
+<td class="name" title="${escaped(what)}"><i class="dot ${lane}"></i>${kind.replaceAll("_", " ")}</td>
+<td class="name">${escaped(victims.join(", "))}</td>
 <td class="number${servedAfterMs === null ? " bad" : ""}">${served}</td>
 <td class="number">${slowest}</td><td class="number">${cuts > 0 ? cuts : ""}</td>
 <td class="quiet">${escaped(notes.filter((text) => text !== "").join("; "))}</td></tr>`;
@@ -138,7 +138,7 @@ function kindsOf(report: ChaosReport): string {
 
 const legendOf = (): string =>
   `<p class="legend">${LANES.map(([lane, name]) => `<span><i class="dot ${lane}"></i>${name}</span>`).join("")}
-<span><i class="line median"></i>median</span><span><i class="line slowest"></i>slowest</span></p>`;
+<span><i class="line median"></i>median</span><span><i class="dot slowest"></i>slowest</span></p>`;
 
 function table(heads: readonly string[], rows: readonly string[]): string {
   const head = heads.map(

@@ -1,11 +1,11 @@
 /** Of the report's page; colours turn over with the reader's preference. */
 export const STYLE = `
 :root{color-scheme:light dark;--ground:#f7f7f5;--card:#fff;--ink:#1c1d21;--quiet:#6a6d76;
---rule:#e3e3de;--good:#18794e;--bad:#c62a2f;--node:#3b6fd4;--gateway:#a14fc4;--placement:#b5760b;--nats:#0f8a86;
---clients:#d0517d;--median:#3b6fd4;--slowest:#9aa1ae}
+--rule:#e3e3de;--good:#18794e;--bad:#c62a2f;--node:#3b6fd4;--gateway:#a14fc4;--placement:#b5760b;
+--nats:#0f8a86;--clients:#d0517d;--median:#3b6fd4;--slowest:#9aa1ae}
 @media (prefers-color-scheme:dark){:root{--ground:#131417;--card:#1c1e22;--ink:#e9e9ec;
---quiet:#9b9ea8;--rule:#2e3137;--good:#4cc38a;--bad:#ff7a7f;--node:#7da6ff;--gateway:#cf8ff0;--placement:#e3ab4a;
---nats:#4fc7c2;--clients:#f28ab0;--median:#7da6ff;--slowest:#666c78}}
+--quiet:#9b9ea8;--rule:#2e3137;--good:#4cc38a;--bad:#ff7a7f;--node:#7da6ff;--gateway:#cf8ff0;
+--placement:#e3ab4a;--nats:#4fc7c2;--clients:#f28ab0;--median:#7da6ff;--slowest:#666c78}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--ground);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 main{max-width:1180px;margin:0 auto;padding:36px 24px 60px}
@@ -16,6 +16,7 @@ p{margin:0 0 8px}
 .meta,.note,.quiet{color:var(--quiet)}
 .meta,.note{font-size:13px}
 .note{max-width:80ch}
+.scroll+.note{margin-top:12px}
 code{font:13px ui-monospace,monospace;color:var(--ink)}
 section{background:var(--card);border:1px solid var(--rule);border-radius:10px;padding:18px 20px;
 margin-top:16px;min-width:0}
@@ -34,6 +35,7 @@ border-bottom:1px solid var(--rule);white-space:nowrap}
 td{padding:5px 10px 5px 0;border-bottom:1px solid var(--rule);vertical-align:baseline}
 tr:last-child td{border-bottom:0}
 tr:target td{background:color-mix(in srgb,var(--node) 14%,transparent)}
+.name{white-space:nowrap}
 .number{font-variant-numeric:tabular-nums;white-space:nowrap}
 .mark{font-size:12px;font-weight:600}
 .kept{color:var(--good)}
@@ -47,7 +49,7 @@ vertical-align:middle}
 .dot.nats{background:var(--nats)}
 .dot.clients{background:var(--clients)}
 .line.median{border-color:var(--median)}
-.line.slowest{border-color:var(--slowest)}
+.dot.slowest{background:var(--slowest)}
 .legend{display:flex;flex-wrap:wrap;gap:4px 20px;font-size:13px;color:var(--quiet);margin:8px 0 0}
 .kinds{columns:3 260px;list-style:none;margin:0;padding:0;font-size:14px}
 .kinds li{break-inside:avoid;padding:2px 0}
