@@ -8,8 +8,8 @@ import { assert } from "../../src/kernel/assert.ts";
  * operation that may come next, recurse, take it back. Lowe (Testing for Linearizability, 2017)
  * remembers which pairs of operations placed and state were tried, and places an operation just
  * before the return that needs it. Horn and Kroening (Faster Linearizability Checking via
- * P-Compositionality, 2015) check each part for itself where the thing is made of independent parts.
- * The list of calls and returns out of which operations are lifted is porcupine's
+ * P-Compositionality, 2015) check each part for itself where the thing is made of such parts. The
+ * list of calls and returns out of which operations are lifted is porcupine's
  * (github.com/anishathalye/porcupine).
  */
 
