@@ -136,9 +136,12 @@ export class NatsJournal implements Journal {
   }
 
   async trim(room: RoomId, upTo: number): Promise<Result<void, StoreError>> {
+    const generation = this.#generation;
     // Tails only rise, so what is below this one never includes the last record.
     const tail = await this.readTail(room);
     if (!tail.ok) return tail;
+    // In a restored journal the same sequence is another record's.
+    if (tail.value.generation !== generation) return err("unavailable");
     const below = Math.min(upTo + 1, tail.value.sequence);
     if (below <= 1) return ok(undefined);
     const subject = journalSubject(tail.value.generation, room);

@@ -79,7 +79,7 @@ describe.skipIf(withoutNats)("Streams", () => {
     expect(await waiting).toEqual({ ok: true, value: { generation: 1 } });
   });
 
-  it("[JN15] [JS4] of a higher generation are taken up, and the old one writes nothing", async () => {
+  it("[JN15] [JN28] [JS4] of a higher generation are taken up, and the old one writes nothing", async () => {
     stores = await startStores(1);
     placement = await stores.connect("placement");
     const opened = await openNatsJournal(await stores.connect("node"));
@@ -100,6 +100,14 @@ describe.skipIf(withoutNats)("Streams", () => {
     const unaware = new NatsJournal(await stores.connect("node"), 1, NATS_JOURNAL_LIMITS);
     const other = got(await unaware.readTail(roomId("gen/other")));
     expect(other).toEqual({ generation: 2, sequence: 0, record: undefined });
+
+    // Nor does it trim by the old sequences what has others now.
+    const restored = roomId("gen/restored");
+    const sequences = await fill(journal, restored, ["a", "b", "c"]);
+    const late = new NatsJournal(await stores.connect("node"), 1, NATS_JOURNAL_LIMITS);
+    const trimmed = await late.trim(restored, sequences.at(-1) as number);
+    expect(trimmed).toEqual({ ok: false, error: "unavailable" });
+    expect(got(await journal.readThrough(restored, 1_000_000))).toHaveLength(3);
 
     const made = await provisionStreams(placement, { replicas: 1 });
     expect(made).toEqual({ ok: true, value: { generation: 2 } });
