@@ -147,10 +147,10 @@ export class RouteTable<P extends Peer> {
         routes.push(route);
         return;
       }
-      const key = `${route.pattern} ${route.queue}`;
-      const members = groups.get(key);
+      // One group, whatever its members' patterns are.
+      const members = groups.get(route.queue);
       if (members) members.push(route);
-      else groups.set(key, [route]);
+      else groups.set(route.queue, [route]);
     };
     for (const route of this.#exact.get(subject) ?? []) consider(route);
     for (const route of this.#patterns) if (subjectMatches(route.pattern, subject)) consider(route);

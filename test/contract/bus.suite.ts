@@ -100,6 +100,18 @@ export function busContract(adapter: string, start: () => Promise<BusHarness>): 
       expect(groups.flat().sort()).toEqual([...plain].sort());
     });
 
+    it("[BU3] takes listeners to different patterns for one queue group", async () => {
+      const [a, b, c] = [await open("a"), await open("b"), await open("c")];
+      const heard = [collect(b, "qp.x", "workers"), collect(c, "qp.*", "workers")];
+      const plain = collect(b, "qp.>");
+      await Promise.all([b.flush(), c.flush()]);
+      for (let i = 0; i < 100; i++) a.publish("qp.x", bytes(String(i)));
+      await settled(plain, 100);
+      await waitUntil("the group to have all", () => heard.flat().length >= 100);
+      await Promise.all([b.flush(), c.flush()]);
+      expect(heard.flat().sort()).toEqual([...plain].sort());
+    });
+
     it("[BU4] keeps a publisher's order over all its subjects", async () => {
       const [a, b] = [await open("a"), await open("b")];
       const heard = collect(b, "o.*");

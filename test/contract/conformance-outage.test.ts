@@ -20,13 +20,15 @@ const STREAM = journalStream(0);
 /** Many tries in one outage, and many that are given up before they land. */
 const IMPATIENT = { readMsMax: 250, appendMsMax: 250 };
 
-/** One for each stream. */
-const ROOMS: readonly RoomId[] = Array.from({ length: JOURNAL_SHARDS }, (_, shard) => {
+function roomOf(shard: number): RoomId {
   for (let i = 0; ; i++) {
     const room = roomId(`outage/room-${i}`);
     if (journalShard(room) === shard) return room;
   }
-});
+}
+
+/** One for each stream. */
+const ROOMS = Array.from({ length: JOURNAL_SHARDS }, (_, shard) => roomOf(shard));
 
 /** Whatever a history was that no simulated store can have. */
 function dump(lane: HistoryLane, final: readonly string[], found: Explanation): string {
@@ -56,7 +58,7 @@ describe("A history", () => {
       { event: 4, before: 4 },
     ];
     expect(found).toEqual({ ok: true, landings });
-    const again = await replay(events, landings, ROOMS[0] as RoomId);
+    const again = await replay(events, landings, roomOf(0));
     expect(again).toEqual({ events, final: ["a", "b", "c"] });
   });
 
@@ -90,7 +92,7 @@ describe("Memory stores without a leader", () => {
       Object.assign(faults, { latencyMsMin: 1, latencyMsMax: 3, staleRate: 0.2 });
       return journal;
     });
-    const room = ROOMS[0] as RoomId;
+    const room = roomOf(0);
     const both = [journals[0], journals[1]] as [(typeof journals)[0], (typeof journals)[0]];
     const lane = new HistoryLane(room, both as never, seededRandom(SEED));
     let over = false;
