@@ -15,11 +15,14 @@ export interface RestartLimits {
   readonly heedMsMax: number;
   /** And has ended within this: gateways may be told to take 10 minutes. */
   readonly drainMsMax: number;
+  /** Gateways that have ended are listed beside their successors for 5 s. */
+  readonly listedMsMax: number;
 }
 
 export const RESTART_LIMITS: RestartLimits = {
   pollMs: 250,
   heedMsMax: 10_000,
+  listedMsMax: 10_000,
   drainMsMax: 660_000,
 };
 
@@ -28,7 +31,7 @@ export interface RestartedProcess {
   readonly name: string;
   readonly from: string;
   readonly to: string;
-  /** From the wish that it drains until its successor is there. */
+  /** From the beginning of its turn until its successor is there. */
   readonly ms: number;
 }
 
@@ -56,7 +59,7 @@ export async function restartCluster(
   options: RestartOptions,
   parts: RestartParts,
 ): Promise<RestartReport> {
-  const first = await parts.api.list();
+  const first = await listedOnce(parts);
   const targets = first.ok ? targetsOf(first.value, options.roles) : [];
   const refusal = first.ok ? refusalOf(first.value, options.roles) : first.error.sentence;
   const names = targets.map(({ name }) => name);
@@ -74,6 +77,23 @@ export async function restartCluster(
     parts.say(`${i + 1} of ${targets.length}: ${name} is back as ${to} after ${seconds(ms)}`);
   }
   return { outcome: "done", reason: null, restarted, left: [] };
+}
+
+/** The first listing, and a later one where it has the past in it. */
+async function listedOnce(parts: RestartParts): ReturnType<ControlClient["list"]> {
+  const { api, clock, limits = RESTART_LIMITS } = parts;
+  const until = clock.now() + limits.listedMsMax;
+  for (;;) {
+    const listed = await api.list();
+    if (!listed.ok || !twiceIn(listed.value) || clock.now() >= until) return listed;
+    await delay(clock, limits.pollMs);
+  }
+}
+
+/** A name that several incarnations have in the listing: which of them is past it does not say. */
+function twiceIn(all: readonly ListedProcess[]): string | undefined {
+  const known = new Set<string>();
+  return all.find(({ role, name }) => known.size === known.add(`${role} ${name}`).size)?.name;
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
@@ -104,6 +124,8 @@ function refusalOf(
 
 /** What keeps the next process from being taken away. */
 function troubleOf(all: readonly ListedProcess[]): string | undefined {
+  const twice = twiceIn(all);
+  if (twice !== undefined) return `${twice} is listed twice`;
   for (const { role, name, state, draining } of all) {
     if (role === "node" && state !== "alive") return `${name} is ${state}`;
     if (draining) return `${name} is draining`;

@@ -209,6 +209,20 @@ describe("a rolling restart", () => {
     expect((await cluster.restart()).outcome).toBe("done");
   });
 
+  test("[CO27] a gateway that crashed, and is listed beside its successor, is no successor", async () => {
+    const cluster = new FakeCluster(2, 2);
+    const crashed = cluster.processes.find(({ name }) => name === "gateway-1");
+    cluster.start("gateway", "gateway-1");
+    const successor = cluster.processes.at(-1)?.id;
+    cluster.clock.after(4_000, () => cluster.remove(crashed?.id ?? ""));
+    const report = await cluster.restart(["gateway"]);
+    expect(report.restarted.map(({ from }) => from)).toContain(successor);
+    expect([report.outcome, cluster.drained]).toEqual(["done", ["gateway-1", "gateway-2"]]);
+    const stuck = new FakeCluster(2, 2);
+    stuck.start("gateway", "gateway-1");
+    expect((await stuck.restart()).reason).toContain("gateway-1 is listed twice");
+  });
+
   test("[CO27] what has started again by itself is not restarted once more", async () => {
     const cluster = new FakeCluster(3, 2);
     cluster.onList = () => {
