@@ -127,6 +127,10 @@ export class Bots {
     return checks.counts;
   }
 
+  get pids(): number[] {
+    return this.#hosts.map(({ child }) => child.pid ?? 0);
+  }
+
   get failures(): Record<string, number> {
     return Object.assign({}, ...this.#hosts.map(({ news }) => news?.failures ?? {}));
   }

@@ -82,6 +82,12 @@ export class Fleet {
     return [...this.#clients.values()].flatMap((links) => links.urls("ws"));
   }
 
+  get pids(): number[] {
+    const { members, nats } = this.cluster;
+    const servers = nats.servers.flatMap((server) => (server.running ? [server.pid] : []));
+    return [...members.map(({ pid }) => pid), ...servers];
+  }
+
   members(role: RoleName): Member[] {
     const all = this.cluster.members.filter((member) => member.role === role);
     return all.sort((a, b) => a.name.localeCompare(b.name));

@@ -32,6 +32,7 @@ export function htmlOf({ latency, report }: PageFacts): string {
   const missed = report.aims.filter(({ kept }) => !kept).length;
   const verdict =
     missed === 0 ? "Every aim was kept." : `${missed} of ${report.aims.length} aims were missed.`;
+  const busy = Math.round(report.machine_busy * 100);
   const minutes = (report.took_ms / 60_000).toFixed(1);
   return `<!doctype html>
 <html lang="en">
@@ -45,8 +46,10 @@ export function htmlOf({ latency, report }: PageFacts): string {
 <p class="lead">${report.faults_total} faults in ${minutes} minutes on ${report.nodes} nodes,
 ${report.gateways} gateways, ${report.placements} placement replicas and ${report.nats} NATS servers
 with ${report.bots} people in ${report.rooms} rooms. ${verdict}</p>
-<p class="meta"><code>${escaped(report.command)}</code><br>seed ${report.seed} · ${escaped(report.date)} ·
-${escaped(report.machine)} · machine ${Math.round(report.machine_busy * 100)} % busy</p>
+<p class="meta"><code>${escaped(report.command)}</code><br>
+seed ${report.seed} · ${escaped(report.date)} ·
+${escaped(report.machine)} · machine ${busy} % busy, ${report.own_cores} cores of it with
+this run</p>
 </header>
 ${tilesOf(report)}
 <section><h2>Timeline</h2>

@@ -72,6 +72,7 @@ export function reportOf(result: ChaosResult, facts: RunFacts, now: Date = new D
     bots_at_end: result.present,
     bots_failed: result.failures,
     machine_busy: result.machineBusy,
+    own_cores: result.ownCores,
     deaths: result.deaths,
     audit: { lost: audit.lost.slice(0, 50), doubled: audit.doubled.slice(0, 50) },
     findings: result.findings.slice(0, 200),
@@ -95,6 +96,8 @@ interface Judged {
   readonly sockets_closed_by_migration: number;
   readonly recovered: number;
   readonly never_fired: readonly string[];
+  readonly bots_failed: Readonly<Record<string, number>>;
+  readonly deaths: readonly string[];
 }
 
 function aimsOf(body: Judged, spreads: Figures["spreads"]): Aim[] {
@@ -124,6 +127,17 @@ function aimsOf(body: Judged, spreads: Figures["spreads"]): Aim[] {
       kept: body.never_fired.length === 0,
       hard: true,
     },
+    {
+      name: "bots that did not come in",
+      aim: "none",
+      value:
+        Object.entries(body.bots_failed)
+          .map(([why, bots]) => `${bots}: ${why}`)
+          .join("; ") || "none",
+      kept: Object.keys(body.bots_failed).length === 0,
+      hard: true,
+    },
+    { ...count("processes that nobody had ended", body.deaths.length), hard: false },
     {
       name: "words of old owners refused",
       aim: "> 0",
@@ -174,7 +188,7 @@ export function tableOf(report: ChaosReport): string {
     `  ${report.commands} commands acknowledged by ${report.bots} bots, ${report.refused} refused, ` +
       `${report.unknown} unknown; ${report.bots_at_end} bots at the end, ${report.ended} memberships ended`,
     `  a command usually takes ${report.usual_command_ms} ms; the machine was ` +
-      `${Math.round(report.machine_busy * 100)} % busy`,
+      `${Math.round(report.machine_busy * 100)} % busy, this run took ${report.own_cores} cores of it`,
     ...report.deaths.map((death) => `  ended by itself: ${death.split("\n")[0]}`),
   ].join("\n");
 }

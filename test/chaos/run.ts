@@ -3,7 +3,7 @@ import type { CheckCounts } from "../../src/load/checks.ts";
 import { SECRET } from "../support/cluster.ts";
 import { type Audited, Bots, type CommandSeen } from "./bots.ts";
 import { monotonicMs } from "./bots-messages.ts";
-import { MachineLoad } from "./cpu.ts";
+import { MachineLoad, OwnLoad } from "./cpu.ts";
 import { chooseFault, type Fault } from "./faults.ts";
 import { Fleet, type FleetShape } from "./fleet.ts";
 import type { FaultRecord } from "./measure.ts";
@@ -41,6 +41,8 @@ export interface ChaosResult {
   readonly present: number;
   readonly failures: Readonly<Record<string, number>>;
   readonly machineBusy: number;
+  /** Cores that this run's own processes took on average. */
+  readonly ownCores: number;
   /** Processes that ended though nobody had ended them. */
   readonly deaths: readonly string[];
   /** What bots found wrong: who, where, when and what. */
@@ -67,6 +69,7 @@ export class Chaos {
   readonly #fleet: Fleet;
   readonly #bots: Bots;
   readonly #load = new MachineLoad();
+  readonly #ownLoad = new OwnLoad();
   readonly #records: FaultRecord[] = [];
   readonly #deaths: string[] = [];
   readonly #startMs = monotonicMs();
@@ -107,7 +110,7 @@ export class Chaos {
     const skipped = this.#skipped();
     const kinds = (this.#options.kinds ?? ALL_KINDS).filter((kind) => !(kind in skipped));
     for (const [kind, why] of Object.entries(skipped)) say(`skipped: ${kind}: ${why}`);
-    const scrapes = setInterval(() => void this.#fleet.scrape(), SCRAPE_MS);
+    const scrapes = setInterval(() => void this.#scrape(), SCRAPE_MS);
     const status = setInterval(() => say(this.#status()), STATUS_MS);
     try {
       await pause(warmUpMs);
@@ -123,6 +126,7 @@ export class Chaos {
     }
     const tookMs = this.#sinceStart();
     const machineBusy = this.#load.total();
+    const ownCores = this.#ownLoad.cores(tookMs);
     say("no more faults: the ledgers are compared with what was acknowledged");
     await this.#fleet.scrape();
     const audit = await this.#bots.audit();
@@ -139,6 +143,7 @@ export class Chaos {
       present: this.#bots.present,
       failures: this.#bots.failures,
       machineBusy,
+      ownCores,
       deaths: this.#deaths,
       findings: this.#bots.findings.map(
         ([bot, room, atMs, what, detail]) =>
@@ -155,6 +160,11 @@ export class Chaos {
   async close(): Promise<void> {
     await this.#bots.close();
     await this.#fleet.close();
+  }
+
+  #scrape(): Promise<void> {
+    this.#ownLoad.sample([process.pid, ...this.#bots.pids, ...this.#fleet.pids]);
+    return this.#fleet.scrape();
   }
 
   #sinceStart = (): number => monotonicMs() - this.#startMs;

@@ -10,6 +10,8 @@ const KINDS: readonly Kind[] = ["node_sigkill", "node_sigterm", "client_links_re
 const SHAPE = { nats: 1, placements: 1, nodes: 2, gateways: 2, rooms: 4 } as const;
 const SEED = 3;
 const BOTS = 16;
+/** On a calm machine it takes some 20 s. */
+const MS_MAX = 150_000;
 
 it.skipIf(withoutNats)(
   "a short chaos run: three faults, nothing lost, everybody served",
@@ -53,4 +55,5 @@ it.skipIf(withoutNats)(
       await chaos.close();
     }
   },
+  MS_MAX,
 );

@@ -59,6 +59,7 @@ function result(over: Partial<ChaosResult> = {}): ChaosResult {
     present: 300,
     failures: {},
     machineBusy: 0.6,
+    ownCores: 1.1,
     deaths: [],
     findings: [],
     ...over,
@@ -143,6 +144,7 @@ test("a loss, a kind that never struck or a room that stays away fails the run",
   expect(broken({ audit: { acked: 4, lost: ["a:1"], doubled: [], open: 0 } })).toHaveLength(1);
   expect(broken({ audit: { acked: 4, lost: [], doubled: ["a:1"], open: 0 } })).toHaveLength(1);
   expect(broken({ counts: { ...new Checks().counts, regressed: 1 } })).toHaveLength(1);
+  expect(broken({ failures: { "join refused: room_full": 2 } })[0]).toContain("2: join refused");
   expect(broken({ kinds: [...KINDS, "nats_sigkill"] })[0]).toContain("nats_sigkill");
   const { records } = result();
   expect(broken({ records: [...records, record({ servedAfterMs: null })] })).toHaveLength(1);
