@@ -14,6 +14,7 @@ import { gatewayInbox, nodeControl, nodeInbox } from "../src/protocol/subjects.t
 import { DeathCheck } from "./death-check.ts";
 import { HandOvers } from "./hand-overs.ts";
 import { IndexNotes } from "./index-notes.ts";
+import { PauseWatch } from "./pause-watch.ts";
 import type { RoomStart } from "./room/claim.ts";
 import type { World } from "./room/define-room.ts";
 import type { EndReason } from "./room/lifecycle.ts";
@@ -80,6 +81,7 @@ export class Node {
   readonly #takeovers: Takeovers;
   readonly #handOvers: HandOvers;
   readonly #notes: IndexNotes;
+  readonly #pauses: PauseWatch;
   readonly #subscriptions: Subscription[];
   readonly #sweep: Timer;
   #egressBytes = 0;
@@ -102,6 +104,7 @@ export class Node {
       adopt: (room, world, adoption) => this.#take(room, world, adoption),
     });
     this.#notes = new IndexNotes(ports);
+    this.#pauses = new PauseWatch(ports.clock);
     const sessionsIn = (room: RoomId): number => this.#rooms.get(room)?.sessions ?? 0;
     this.#announcer = new RouteAnnouncer(ports.controlBus, ports.clock, ports.self, sessionsIn);
     this.#subscriptions = [
@@ -153,6 +156,7 @@ export class Node {
     }
     this.#announcer.close();
     this.#handOvers.close();
+    this.#pauses.close();
     this.#sweep.cancel();
   }
 
@@ -223,6 +227,8 @@ export class Node {
       hosted.stop();
     }
     if (this.draining) return "draining";
+    // Safe to obey, since the tail decides; but by now the room may do well where it is.
+    if (this.#pauses.readsBacklog) return "outdated";
     const type = this.#worlds.get(world);
     if (!type) return "unknown_world";
     if (this.#rooms.size >= this.#config.roomsMax) return "full";
