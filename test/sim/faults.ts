@@ -3,6 +3,7 @@ import type { Random } from "../../src/kernel/random.ts";
 import type { Disturbances } from "./disturbances.ts";
 import type { Fleet } from "./fleet.ts";
 import type { SimClient } from "./sim-client.ts";
+import { HEALTHY_LINKS, STORE_LATENCY } from "./sim-nats.ts";
 import type { SimProcess, SimRole } from "./sim-process.ts";
 
 /** What a fault acts on. `random` is its own: leaving one fault out changes no other. */
@@ -14,6 +15,13 @@ export interface Scene {
 
 /** Strikes, and answers how long it lasts at most; undefined where there was nothing to strike. */
 export type Fault = (scene: Scene) => number | undefined;
+
+/** By then everything is over, so that the rest of the minute shows how it heals. */
+const OVER_MS = 48_000;
+
+/** A duration from this range, cut off where it would last too long. */
+const lasting = ({ fleet, random }: Scene, min: number, max: number): number =>
+  Math.min(between(random, min, max), Math.max(100, OVER_MS - fleet.time.now));
 
 const between = (random: Random, min: number, max: number): number =>
   min + random.next() * (max - min);
@@ -45,7 +53,7 @@ function halt(role: SimRole, how: "freeze" | "stall", forMs: readonly [number, n
   return (scene) => {
     const process = victim(scene, role);
     if (!process) return undefined;
-    const ms = between(scene.random, ...forMs);
+    const ms = lasting(scene, ...forMs);
     harm(scene, process, ms);
     process[how]();
     scene.fleet.time.in(ms, () => process.resume());
@@ -61,7 +69,7 @@ function cutOff(
   return (scene) => {
     const process = victim(scene, role);
     if (!process) return undefined;
-    const ms = between(scene.random, ...forMs);
+    const ms = lasting(scene, ...forMs);
     harm(scene, process, ms + 1_000);
     const undo = scene.fleet.nats.cutOff(process.self, direction);
     scene.fleet.time.in(ms, undo);
@@ -73,27 +81,23 @@ function cutOff(
 function writes(fault: AppendFault, rate: number): Fault {
   const name = ({ ack_lost: "ackLostRate", lost: "lostRate", late: "lateRate" } as const)[fault];
   return (scene) =>
-    stores(scene, between(scene.random, 2_000, 6_000), (faults) => {
-      const before = faults[name];
-      faults[name] = rate;
-      faults.lateMsMax = 4_000;
-      return () => {
-        faults[name] = before;
-      };
-    });
+    stores(scene, [2_000, 6_000], { [name]: rate, lateMsMax: 4_000 }, { [name]: 0 });
 }
 
-type StoreFaults = Fleet["nodes"][number]["process"]["connections"]["stores"]["faults"];
-
+/** The stores' ways of all processes change, and change back. What overlaps ends with the first. */
 function stores(
-  { fleet, disturbances }: Scene,
-  ms: number,
-  set: (faults: StoreFaults) => () => void,
+  scene: Scene,
+  forMs: readonly [number, number],
+  faulty: Partial<StoreFaults>,
+  healthy: Partial<StoreFaults>,
 ): number {
-  const undo = fleet.processes.map(({ connections }) => set(connections.stores.faults));
+  const { fleet, disturbances } = scene;
+  const ms = lasting(scene, ...forMs);
+  const lines = fleet.processes.map(({ connections }) => connections.stores.faults);
   disturbances.add("nats", fleet.time.now + ms);
+  for (const line of lines) Object.assign(line, faulty);
   fleet.time.in(ms, () => {
-    for (const back of undo) back();
+    for (const line of lines) Object.assign(line, healthy);
   });
   return ms;
 }
@@ -102,14 +106,13 @@ function stores(
 function links(
   change: Partial<Record<"dropRate" | "duplicateRate" | "delayMsMax", number>>,
 ): Fault {
-  return ({ fleet, random, disturbances }) => {
-    const ms = between(random, 1_000, 4_000);
-    const { control, data } = fleet.nats;
+  return (scene) => {
+    const { fleet, disturbances } = scene;
+    const ms = lasting(scene, 1_000, 4_000);
     disturbances.add("nats", fleet.time.now + ms);
-    for (const { faults } of [control, data]) {
-      const before = { ...faults.everywhere };
+    for (const { faults } of [fleet.nats.control, fleet.nats.data]) {
       Object.assign(faults.everywhere, change);
-      fleet.time.in(ms, () => Object.assign(faults.everywhere, before));
+      fleet.time.in(ms, () => Object.assign(faults.everywhere, HEALTHY_LINKS));
     }
     return ms;
   };
@@ -202,35 +205,20 @@ export const FAULTS = {
   },
 
   slowStores: (scene) =>
-    stores(scene, between(scene.random, 2_000, 6_000), (faults) => {
-      const { latencyMsMin, latencyMsMax } = faults;
-      Object.assign(faults, { latencyMsMin: 10, latencyMsMax: 250 });
-      return () => Object.assign(faults, { latencyMsMin, latencyMsMax });
-    }),
+    stores(scene, [2_000, 6_000], { latencyMsMin: 10, latencyMsMax: 250 }, STORE_LATENCY),
   ackLost: writes("ack_lost", 0.3),
   writeLost: writes("lost", 0.3),
   writeLate: writes("late", 0.3),
-  staleReads: (scene) =>
-    stores(scene, between(scene.random, 5_000, 15_000), (faults) => {
-      faults.staleRate = 0.7;
-      return () => {
-        faults.staleRate = 0;
-      };
-    }),
-
+  staleReads: (scene) => stores(scene, [5_000, 15_000], { staleRate: 0.7 }, { staleRate: 0 }),
   watchLag: (scene) =>
-    stores(scene, between(scene.random, 4_000, 12_000), (faults) => {
-      Object.assign(faults, { watchLagMsMin: 500, watchLagMsMax: 4_000, watchDuplicateRate: 0.4 });
-      return () =>
-        Object.assign(faults, { watchLagMsMin: 0, watchLagMsMax: 0, watchDuplicateRate: 0 });
-    }),
+    stores(
+      scene,
+      [4_000, 12_000],
+      { watchLagMsMin: 500, watchLagMsMax: 4_000, watchDuplicateRate: 0.4 },
+      { watchLagMsMin: 0, watchLagMsMax: 0, watchDuplicateRate: 0 },
+    ),
   watchSilent: (scene) =>
-    stores(scene, between(scene.random, 4_000, 15_000), (faults) => {
-      faults.watchSilent = true;
-      return () => {
-        faults.watchSilent = false;
-      };
-    }),
+    stores(scene, [4_000, 15_000], { watchSilent: true }, { watchSilent: false }),
 
   loss: links({ dropRate: 0.05 }),
   duplicates: links({ duplicateRate: 0.2 }),

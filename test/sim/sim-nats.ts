@@ -26,12 +26,17 @@ const RECONNECT_MS = { min: 20, max: 500 };
 const STREAMS = ["JRN0", "JRN1", "JRN2", "JRN3", "JRN4", "JRN5", "JRN6", "JRN7", "SNP", "KV_own"];
 const SERVERS = ["nats-0", "nats-1", "nats-2"];
 /** In its cluster, between processes of one datacentre. */
-const HEALTHY = { delayMsMin: 0.1, delayMsMax: 1.5 };
+export const HEALTHY_LINKS = {
+  delayMsMin: 0.1,
+  delayMsMax: 1.5,
+  dropRate: 0,
+  duplicateRate: 0,
+};
 /** So little that a paused process is a slow consumer within its pause. */
 const PENDING = { socketBytes: 8 * 1024, bytesMax: 32 * 1024 };
 /** What becomes of requests to a stream that has lost its leader. */
 const OUTAGE = { keptRate: 0.3, refusedRate: 0.2, answerLostRate: 0.5 };
-const STORE_LATENCY = { latencyMsMin: 0.3, latencyMsMax: 2 };
+export const STORE_LATENCY = { latencyMsMin: 0.3, latencyMsMax: 2 };
 
 /**
  * Three NATS servers as reference/nats.md measured them: three accounts, the stores, and who hangs
@@ -64,7 +69,7 @@ export class SimNats {
     this.stores = new MemoryStores(clock, random);
     Object.assign(this.stores.outage, OUTAGE);
     for (const { faults } of this.networks) {
-      Object.assign(faults.everywhere, HEALTHY);
+      Object.assign(faults.everywhere, HEALTHY_LINKS);
       faults.redialMsMin = RECONNECT_MS.min;
       faults.redialMsMax = RECONNECT_MS.max;
       Object.assign(faults.pending, PENDING);
