@@ -1,4 +1,4 @@
-import type { AppendFault } from "../../src/journal/store-faults.ts";
+import type { AppendFault, StoreFaults } from "../../src/journal/store-faults.ts";
 import type { Random } from "../../src/kernel/random.ts";
 import type { Disturbances } from "./disturbances.ts";
 import type { Fleet } from "./fleet.ts";
