@@ -15,6 +15,7 @@ export interface FleetShape {
 }
 
 const ASK_MS_MAX = 1_500;
+const PATIENCE = { timeoutMs: 30_000, pollMs: 50 };
 /** Who lives in namespaces where the machine has them: two nodes in one, a gateway in another. */
 const ZONED: readonly (readonly RoleName[])[] = [["node", "node"], ["gateway"]];
 
@@ -135,8 +136,19 @@ export class Fleet {
     throw last;
   }
 
-  /** The name of each room's owner, as the index has it. */
+  /** The name of each room's owner, as the index has it, as soon as somebody tells. */
   async owners(): Promise<ReadonlyMap<string, string>> {
+    let owners: ReadonlyMap<string, string> | undefined;
+    const told = async (): Promise<boolean> => {
+      owners = await this.#readOwners().catch(() => undefined);
+      return owners !== undefined;
+    };
+    const dump = (): string => this.cluster.dump();
+    await waitUntil("placement tells who owns the rooms", told, { ...PATIENCE, dump });
+    return owners ?? new Map();
+  }
+
+  async #readOwners(): Promise<ReadonlyMap<string, string>> {
     const owned = await Promise.all(
       this.rooms.map(async (room) => {
         const { owner } = await this.ask<{ owner: string | null }>(`/v1/rooms/demo/${room}`);
@@ -156,7 +168,7 @@ export class Fleet {
         const { id } = this.cluster.member(name);
         return view.nodes.some((node) => node.id === id && node.state === "alive");
       },
-      { timeoutMs: 30_000, pollMs: 50, dump: () => this.cluster.dump() },
+      { ...PATIENCE, dump: () => this.cluster.dump() },
     );
   }
 

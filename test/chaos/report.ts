@@ -74,6 +74,7 @@ export function reportOf(result: ChaosResult, facts: RunFacts, now: Date = new D
     machine_busy: result.machineBusy,
     own_cores: result.ownCores,
     deaths: result.deaths,
+    misfired: result.misfired,
     audit: { lost: audit.lost.slice(0, 50), doubled: audit.doubled.slice(0, 50) },
     findings: result.findings.slice(0, 200),
   };

@@ -45,6 +45,8 @@ export interface ChaosResult {
   readonly ownCores: number;
   /** Processes that ended though nobody had ended them. */
   readonly deaths: readonly string[];
+  /** Faults that could not be fired, and why. */
+  readonly misfired: readonly string[];
   /** What bots found wrong: who, where, when and what. */
   readonly findings: readonly string[];
 }
@@ -72,6 +74,7 @@ export class Chaos {
   readonly #ownLoad = new OwnLoad();
   readonly #records: FaultRecord[] = [];
   readonly #deaths: string[] = [];
+  readonly #misfired: string[] = [];
   readonly #startMs = monotonicMs();
   #stopped = false;
 
@@ -117,7 +120,11 @@ export class Chaos {
       for (const planned of planFaults(seed, kinds)) {
         await pause(planned.restMs);
         if (this.#stopped || this.#sinceStart() >= runMs) break;
-        await this.#fire(planned);
+        await this.#fire(planned).catch((error: Error) => {
+          const [first] = error.message.split("\n");
+          say(`#${planned.number} ${planned.kind} could not be fired: ${first}`);
+          this.#misfired.push(`#${planned.number} ${planned.kind}: ${first}`);
+        });
         if (this.#records.length >= faultsMax) break;
       }
     } finally {
@@ -145,6 +152,7 @@ export class Chaos {
       machineBusy,
       ownCores,
       deaths: this.#deaths,
+      misfired: this.#misfired,
       findings: this.#bots.findings.map(
         ([bot, room, atMs, what, detail]) =>
           `${clock(atMs - this.#startMs)} ${bot} in ${room}: ${what} ${detail}`,

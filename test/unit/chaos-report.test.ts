@@ -62,6 +62,7 @@ function result(over: Partial<ChaosResult> = {}): ChaosResult {
     ownCores: 1.1,
     deaths: [],
     findings: [],
+    misfired: [],
     ...over,
   };
 }
