@@ -228,7 +228,9 @@ export class NatsJournal implements Journal {
         const sequence = natural(Number(message.header("Nats-Sequence")));
         if (sequence > range.until) state = "end";
         else if (sequence === 0) state = "failed";
-        else records.push({ sequence, data: message.data.slice() });
+        // While a server comes back, two replicas may answer the one request, each from the start.
+        else if (sequence > (records.at(-1)?.sequence ?? 0))
+          records.push({ sequence, data: message.data.slice() });
       }
       return state !== "reading";
     };
