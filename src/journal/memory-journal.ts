@@ -60,6 +60,10 @@ export class MemoryJournal implements Journal {
       await this.#line.timeOut();
       return TIMEOUT;
     }
+    if (fault === "refused" && outcome?.kind === "accepted") {
+      fired.refusedLanded++;
+      return { kind: "refused" };
+    }
     if (outcome === UNHEARD) void this.#learnGeneration();
     return outcome ?? TIMEOUT;
   }

@@ -123,12 +123,15 @@ export class StoreLine {
   appendFault(): AppendFault | "none" {
     const scripted = this.faults.nextAppends.shift();
     if (scripted) return scripted;
-    const { ackLostRate, lostRate, lateRate } = this.faults;
-    if (ackLostRate + lostRate + lateRate === 0) return "none";
-    const draw = this.#stores.random.next();
+    const { ackLostRate, lostRate, lateRate, refusedRate } = this.faults;
+    if (ackLostRate + lostRate + lateRate + refusedRate === 0) return "none";
+    let draw = this.#stores.random.next();
     if (draw < ackLostRate) return "ack_lost";
-    if (draw < ackLostRate + lostRate) return "lost";
-    return draw < ackLostRate + lostRate + lateRate ? "late" : "none";
+    draw -= ackLostRate;
+    if (draw < lostRate) return "lost";
+    draw -= lostRate;
+    if (draw < lateRate) return "late";
+    return draw - lateRate < refusedRate ? "refused" : "none";
   }
 
   lateMs(): number {

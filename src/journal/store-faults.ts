@@ -5,7 +5,9 @@ export type AppendFault =
   /** It never lands. */
   | "lost"
   /** It is reported undecided and lands some time after that, if it still may. */
-  | "late";
+  | "late"
+  /** A leader that does not know that it leads no more refuses it; the new one stores it. */
+  | "refused";
 
 /** The faults between one process and the stores. May be changed at any time. */
 export interface StoreFaults {
@@ -20,6 +22,7 @@ export interface StoreFaults {
   ackLostRate: number;
   lostRate: number;
   lateRate: number;
+  refusedRate: number;
   /** How long after it was reported undecided a late append arrives. */
   lateMsMin: number;
   lateMsMax: number;
@@ -45,6 +48,7 @@ export const noStoreFaults = (): StoreFaults => ({
   ackLostRate: 0,
   lostRate: 0,
   lateRate: 0,
+  refusedRate: 0,
   lateMsMin: 0,
   lateMsMax: 1_000,
   staleRate: 0,
@@ -87,6 +91,8 @@ export interface StoreFaultsFired {
   late: number;
   /** Late ones that were still accepted when they arrived. */
   lateLanded: number;
+  /** Refused by a deposed leader and stored by the new one. */
+  refusedLanded: number;
   stale: number;
   slowed: number;
   /** Records that a restored journal lacks. */
@@ -107,6 +113,7 @@ export const nothingFired = (): StoreFaultsFired => ({
   lost: 0,
   late: 0,
   lateLanded: 0,
+  refusedLanded: 0,
   stale: 0,
   slowed: 0,
   restoredWithout: 0,

@@ -32,8 +32,9 @@ export type Explanation =
   | { readonly ok: false; readonly at: number; readonly why: string };
 
 /**
- * Whether a journal that ended as `final` can have answered so: an accepted write landed then, a
- * refused one did not, and an undecided one at any time later or never. Followers may be behind.
+ * Whether a journal that ended as `final` can have answered so: an accepted write landed then, an
+ * undecided one at any time later or never. A refused one did not, or it found the tail that it
+ * expected and landed all the same: a deposed leader refused it. Followers may be behind.
  */
 export function explain(events: readonly StoreEvent[], final: readonly string[]): Explanation {
   const attempts = new Map<string, number[]>();
@@ -43,16 +44,19 @@ export function explain(events: readonly StoreEvent[], final: readonly string[])
     return attempts.has(words) && expects.get(words) === (final[record - 1] ?? "");
   };
   /** How many records there can have been, and how many there were one event before. */
-  const steps: Map<number, number>[] = [];
+  const steps: Map<number, Step>[] = [];
   let lengths = new Set([0]);
   for (const [at, event] of events.entries()) {
-    const step = new Map<number, number>();
+    const step = new Map<number, Step>();
     for (const before of [...lengths].sort((a, b) => b - a))
       for (let length = before; length <= final.length; length++) {
         // Between two events, what is undecided may land.
         if (length > before && !mayLand(length - 1)) break;
         const after = follow(event, length, final);
-        if (after !== undefined && !step.has(after)) step.set(after, before);
+        if (after === undefined) continue;
+        // A refusal of what had landed before is the simpler explanation.
+        const isSimpler = length === after;
+        if (!step.has(after) || isSimpler) step.set(after, { before, found: length });
       }
     if (step.size === 0)
       return { ok: false, at, why: `with ${[...lengths].join(" or ")} of ${final.length} records` };
@@ -69,14 +73,20 @@ export function explain(events: readonly StoreEvent[], final: readonly string[])
   return { ok: true, landings: backtrack(events, final, steps, end, attempts) };
 }
 
+/** How many records there were after the event before, and how many the event found. */
+interface Step {
+  readonly before: number;
+  readonly found: number;
+}
+
 /** How many records there are after an event that finds `length` of them; undefined: impossible. */
 function follow(event: StoreEvent, length: number, final: readonly string[]): number | undefined {
   const tail = length === 0 ? "" : final[length - 1];
   if (event.outcome === undefined || event.outcome === "undecided") return length;
   switch (event.do) {
     case "append":
-      if (event.outcome === "refused") return tail === event.expected ? undefined : length;
-      return tail === event.expected && final[length] === event.words ? length + 1 : undefined;
+      if (tail === event.expected) return final[length] === event.words ? length + 1 : undefined;
+      return event.outcome === "refused" ? length : undefined;
     case "readTail":
       return event.outcome === tail ? length : undefined;
     case "readThrough": {
@@ -91,7 +101,7 @@ function follow(event: StoreEvent, length: number, final: readonly string[]): nu
 function backtrack(
   events: readonly StoreEvent[],
   final: readonly string[],
-  steps: readonly Map<number, number>[],
+  steps: readonly Map<number, Step>[],
   end: number,
   attempts: ReadonlyMap<string, readonly number[]>,
 ): Landing[] {
@@ -103,13 +113,9 @@ function backtrack(
   for (let record = end; record < final.length; record++) late(record, events.length);
   let length = end;
   for (let at = events.length - 1; at >= 0; at--) {
-    const event = events[at] as StoreEvent;
-    const before = steps[at]?.get(length) as number;
-    if (event.do === "append" && event.outcome === "accepted") {
-      length--;
-      landings[length] = { event: at, before: at };
-    }
-    for (let record = before; record < length; record++) late(record, at);
+    const { before, found } = steps[at]?.get(length) as Step;
+    if (length > found) landings[found] = { event: at, before: at };
+    for (let record = before; record < found; record++) late(record, at);
     length = before;
   }
   return landings;
@@ -151,6 +157,8 @@ export async function replay(
         const lateMs = lateness.get(at);
         if (event.outcome === "undecided")
           faults.nextAppends.push(lateMs === undefined ? "lost" : "late");
+        else if (event.outcome === "refused" && lateMs !== undefined)
+          faults.nextAppends.push("refused");
         faults.lateMsMin = faults.lateMsMax = lateMs ?? 0;
         const expected = sequences.get(event.expected) ?? Number.NaN;
         const append = journal.append(room, expected, utf8.encode(event.words));

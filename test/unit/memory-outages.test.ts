@@ -73,6 +73,22 @@ describe("A stream without a leader", () => {
   });
 });
 
+describe("A leader that was deposed", () => {
+  it("[JN29] refuses what the new one stores", async () => {
+    const { stores, access } = open();
+    access.faults.nextAppends.push("refused", "refused");
+    const { journal } = access;
+    expect(await journal.append(ROOM, 0, bytes("x"))).toEqual({ kind: "refused" });
+    expect(await journal.readAfter(ROOM, 0)).toMatchObject({ value: { data: bytes("x") } });
+    expect(await journal.append(ROOM, 0, bytes("y"))).toEqual({ kind: "refused" });
+    expect(stores.logs.get(ROOM)?.records).toHaveLength(1);
+    expect(stores.fired.refusedLanded).toBe(1);
+    access.faults.refusedRate = 1;
+    expect(await journal.append(ROOM, 1, bytes("z"))).toEqual({ kind: "refused" });
+    expect(stores.fired.refusedLanded).toBe(2);
+  });
+});
+
 describe("Slow storage", () => {
   it("[JN22] takes one request after the other, and what it stores after the deadline stays", async () => {
     const { clock, stores, access } = open();
