@@ -22,6 +22,8 @@ export interface DetectorConfig {
   readonly busFaultNodesMin: number;
   readonly busFaultShare: number;
   readonly busFaultHoldMs: number;
+  /** An advisory is followed by so many probes that nobody answers in time, until it counts. */
+  readonly probesMax: number;
   /** Incarnations known to be dead are remembered up to this number. */
   readonly deadMax: number;
 }
@@ -40,6 +42,7 @@ export const detectorDefaults: DetectorConfig = {
   busFaultNodesMin: 4,
   busFaultShare: 1 / 3,
   busFaultHoldMs: 3_000,
+  probesMax: 5,
   deadMax: 10_000,
 };
 
@@ -86,7 +89,12 @@ interface Watched {
   suspectAt: number;
   /** The open probe that an advisory asked for. */
   probe: number | undefined;
+  /** Probes that this advisory has asked for, and since when. */
+  probes: number;
+  probedAt: number;
 }
+
+const NOT_PROBED = { probe: undefined, probes: 0, probedAt: 0 };
 
 /** Judges nodes from what one observer hears of them. Pure: time comes in, effects go out. */
 export class Detector {
@@ -114,9 +122,11 @@ export class Detector {
    * be told `observerPaused` first, or it would take those whose next beat is still to come for
    * lost.
    */
-  endsCutOff(process: ProcessId): boolean {
-    const forgotten = this.#watched.size === 0;
-    return this.#cutOff && (forgotten || this.state(process) === "suspect");
+  endsCutOff(process: ProcessId, now: number): boolean {
+    if (!this.#cutOff) return false;
+    const node = this.#watched.get(process);
+    if (!node) return this.#watched.size === 0;
+    return node.state === "suspect" || this.#isQuiet(node, now);
   }
 
   beat(process: ProcessId, ages: Ages, now: number): DetectorEffect[] {
@@ -125,7 +135,7 @@ export class Detector {
     if (!node) {
       const intervals = new Intervals(this.#config.samplesMax);
       const state = "alive";
-      const first = { process, intervals, state, heardAt: now, suspectAt: 0, probe: undefined };
+      const first = { process, intervals, state, heardAt: now, suspectAt: 0, ...NOT_PROBED };
       this.#watched.set(process, first as Watched);
       const born = transition(process, undefined, "alive", "first_beat");
       return [born, ...this.#judgeAges(first as Watched, ages)];
@@ -140,22 +150,30 @@ export class Detector {
   }
 
   /** The server says that the process's liveness connection ended. */
-  disconnected(process: ProcessId): DetectorEffect[] {
+  disconnected(process: ProcessId, now: number): DetectorEffect[] {
     const node = this.#watched.get(process);
     if (!node || node.probe !== undefined) return [];
-    return [this.#probe(node)];
+    return [this.#firstProbe(node, now)];
   }
 
-  /** `unsent`: this observer could not ask, so nothing is known. */
+  /**
+   * `gone`: nobody listens under that name any more. `silent`: somebody may, who had no time to
+   * answer; a node that has changed its connection is such a one. `unsent`: this observer could not
+   * ask, so nothing is known.
+   */
   probeResult(
     process: ProcessId,
     attempt: number,
-    outcome: "alive" | "silent" | "unsent",
+    outcome: "alive" | "gone" | "silent" | "unsent",
   ): DetectorEffect[] {
     const node = this.#watched.get(process);
     if (!node || node.probe !== attempt) return [];
     node.probe = undefined;
-    return outcome === "silent" ? [this.#bury(node, "disconnected")] : [];
+    if (outcome === "gone") return [this.#bury(node, "disconnected")];
+    // It has beaten since, so the connection that ended was not its last one.
+    if (outcome !== "silent" || node.heardAt > node.probedAt) return [];
+    if (node.probes < this.#config.probesMax) return [this.#probe(node)];
+    return [this.#bury(node, "disconnected")];
   }
 
   /** A newer incarnation of the same name is there. */
@@ -197,7 +215,7 @@ export class Detector {
       if (!measuredWell) node.intervals.clear();
       node.heardAt = now;
       if (node.state === "suspect") node.suspectAt = now;
-      if (node.probe !== undefined) effects.push(this.#probe(node));
+      if (node.probe !== undefined) effects.push(this.#firstProbe(node, now));
     }
     return effects;
   }
@@ -272,7 +290,14 @@ export class Detector {
     return [];
   }
 
+  #firstProbe(node: Watched, now: number): ProbeEffect {
+    node.probes = 0;
+    node.probedAt = now;
+    return this.#probe(node);
+  }
+
   #probe(node: Watched): ProbeEffect {
+    node.probes++;
     node.probe = ++this.#attempts;
     return { type: "probe", process: node.process, attempt: node.probe };
   }

@@ -170,6 +170,8 @@ function watchEcho(
   },
 ): { readonly send: () => void; readonly close: () => void } {
   let missed = 0;
+  /** An echo has come back since the connection was last made anew. */
+  let carried = true;
   const send = (): void => {
     if (!bus.connected) return;
     if (missed >= options.missedMax) bus.redial();
@@ -180,12 +182,16 @@ function watchEcho(
   };
   const echoes = bus.subscribe(subject, () => {
     missed = 0;
+    carried = true;
     options.echoed();
   });
   const changes = bus.onConnection((connected) => {
     missed = 0;
-    // The node's life may depend on how soon this one is back.
-    if (connected) send();
+    if (!connected) return;
+    // A new connection is given the time of an echo, once: one that comes and goes shows nothing.
+    if (carried) options.echoed();
+    carried = false;
+    send();
   });
   return {
     send,

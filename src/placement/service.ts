@@ -90,6 +90,12 @@ export interface Placement {
   close(): void;
 }
 
+const PROBE_OUTCOMES = {
+  no_responders: "gone",
+  timeout: "silent",
+  disconnected: "unsent",
+} as const;
+
 export const startPlacement = (parts: PlacementParts): Placement => new PlacementService(parts);
 
 /** Runs what membership and the planner decide: buses, stores and timers in, effects out. */
@@ -252,7 +258,7 @@ class PlacementService implements Placement {
       this.#tellDead(process, now);
       return true;
     }
-    if (this.#detector.endsCutOff(process))
+    if (this.#detector.endsCutOff(process, now))
       this.#pause("cut_off", this.#view.nodes.get(process)?.heardAt);
     const observed = this.#view.observeNode(beat, now);
     if (observed.kind === "superseded") this.#run(this.#detector.superseded(process));
@@ -273,7 +279,8 @@ class PlacementService implements Placement {
   #onAdvisory({ data }: BusMessage): void {
     this.#noticePause();
     const process = disconnectOf(data);
-    if (process !== undefined) this.#run(this.#detector.disconnected(process));
+    if (process !== undefined)
+      this.#run(this.#detector.disconnected(process, this.#parts.clock.now()));
   }
 
   #onConnection(connected: boolean): void {
@@ -348,8 +355,7 @@ class PlacementService implements Placement {
     const answer = await bus.request(subjects.nodePing(process), probe, this.#config.probeMs);
     if (this.#closed) return;
     this.#noticePause();
-    const unsent = !answer.ok && answer.error === "disconnected";
-    const outcome = answer.ok ? "alive" : unsent ? "unsent" : "silent";
+    const outcome = answer.ok ? "alive" : PROBE_OUTCOMES[answer.error];
     this.#run(this.#detector.probeResult(process, attempt, outcome));
   }
 

@@ -220,6 +220,26 @@ describe("beats", () => {
     expect(clock.pending).toBe(0);
   });
 
+  test("[MS38] one redial gives the time of an echo anew, a second in a row does not", async () => {
+    const { clock, controlNet, dataNet, beats } = cluster();
+    const [own, data] = [controlNet.open("n1"), dataNet.open("n1")];
+    const liveness = startInlineLiveness({
+      facts,
+      clock,
+      control: own,
+      data,
+      measure: () => ({ rooms: 0, sessions: 0, egressBytesPerS: 0, draining: false }),
+    });
+    await clock.run(2_100, 10);
+    dataNet.faults.link("n1", "n1").cut = true;
+    await clock.run(2_900, 10);
+    // Redialled 1.5 s after the last echo, and its age goes on from there.
+    expect(beats.at(-1)?.echoAgeMs).toBeLessThanOrEqual(1_750);
+    await clock.run(2_500, 10);
+    expect(beats.at(-1)?.echoAgeMs).toBeGreaterThan(3_000);
+    await liveness.close();
+  });
+
   test("[MS38] the redial and a dial in vain leave time for an echo", () => {
     const { echoMs, echoesMissedMax, ageMsMax, beatMs } = livenessDefaults;
     const backMs = echoMs * (echoesMissedMax + 1) + NATS_LIMITS.dialMsMax;
