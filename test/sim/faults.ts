@@ -79,7 +79,9 @@ function cutOff(
 
 /** Something befalls the writes of all processes, at these rates. */
 function writes(fault: AppendFault, rate: number): Fault {
-  const name = ({ ack_lost: "ackLostRate", lost: "lostRate", late: "lateRate" } as const)[fault];
+  const name = (
+    { ack_lost: "ackLostRate", lost: "lostRate", late: "lateRate", refused: "refusedRate" } as const
+  )[fault];
   return (scene) =>
     stores(scene, [2_000, 6_000], { [name]: rate, lateMsMax: 4_000 }, { [name]: 0 });
 }

@@ -55,7 +55,7 @@ export class SimSocket {
       bufferedBytes: 0,
     };
     this.#serverEnd = this.#makeServerEnd();
-    this.#to("server", () => this.#accept());
+    this.#dial();
   }
 
   /** The connection breaks: the process at one end is gone, or a machine in between forgot it. */
@@ -81,10 +81,20 @@ export class SimSocket {
     };
   }
 
+  /** Where nobody listens the machine itself says so, at once. */
+  #dial(): void {
+    const { access, time } = this.#options;
+    time.in(access.latencyMsMax, () => {
+      if (access.cut) return;
+      if (this.gateway.process.up) this.#to("server", () => this.#accept());
+      else this.reset();
+    });
+  }
+
   #accept(): void {
-    const { process, core } = this.gateway;
+    const { core } = this.gateway;
     if (this.#state === "closed") return;
-    if (!process.up || core.draining) return this.reset();
+    if (core.draining) return this.reset();
     this.#state = "open";
     this.#server = core.accept(this.#serverEnd, "welcome");
     this.#to("client", () => this.#options.client.open());
