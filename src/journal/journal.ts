@@ -23,8 +23,8 @@ export interface Tail {
 
 /**
  * `refused`: the tail was not the expected one. It may still be this very write that moved it: a
- * repeated write is refused by its own first arrival. `undecided`: the write may have landed, may
- * land later, or never.
+ * repeated write is refused by its own first arrival, and any write by a leader that was deposed.
+ * `undecided`: the write may have landed, may land later, or never.
  */
 export type AppendOutcome =
   | { readonly kind: "accepted"; readonly sequence: number }
