@@ -1,3 +1,4 @@
+import "./nats-transport.ts";
 import { connect, NatsError } from "nats";
 import { delay } from "../kernel/clock.ts";
 import { type Random, randomBelow } from "../kernel/random.ts";
