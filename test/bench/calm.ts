@@ -19,7 +19,8 @@ const { values } = parseArgs({
     nodes: { type: "string", default: "4" },
     rooms: { type: "string", default: "40" },
     clients: { type: "string", default: "40" },
-    only: { type: "string" },
+    /** Comma separated. */
+    only: { type: "string", default: DISTURBANCES.join() },
     json: { type: "string" },
   },
 });
@@ -31,15 +32,17 @@ const [times, minutes, nodes, rooms, clients] = [
   values.clients,
 ].map(Number) as [number, number, number, number, number];
 // The longest last: it gets what the others leave.
-const kinds = DISTURBANCES.filter((kind) => !values.only || kind === values.only).toReversed();
+const kinds = DISTURBANCES.filter((kind) => values.only.split(",").includes(kind)).toReversed();
 
 const say = (text: string): void => console.error(text);
 const built = buildProduct();
 const drill = await CalmDrill.start({ nodes, rooms, clients, built });
 const endAt = performance.now() + minutes * 60_000;
 const reports: Partial<Record<Disturbance, object>> = {};
-for (const [at, kind] of kinds.entries())
+for (const [at, kind] of kinds.entries()) {
   reports[kind] = await reportOf(kind, (endAt - performance.now()) / (kinds.length - at));
+  say(JSON.stringify({ [kind]: reports[kind] }));
+}
 const report = {
   ...reports,
   nodes,
@@ -61,11 +64,12 @@ async function reportOf(kind: Disturbance, msMax: number): Promise<object> {
     const harm = await drill.disturb(kind);
     harms.push(harm);
     took.record(harm.calmAgainMs);
-    const { failovers, suspensions, socketsClosed, moved, pauses, calmAgainMs } = harm;
+    const { failovers, suspensions, socketsClosed, moved, pauses } = harm;
     say(
       `${kind} ${harms.length}: ${failovers.length} failovers, ${suspensions.length} suspensions, ` +
         `${socketsClosed} sockets closed, ${moved} moved, ${pauses} pauses, ` +
-        `calm after ${calmAgainMs.toFixed(0)} ms`,
+        `calm after ${harm.calmAgainMs.toFixed(0)} ms, ` +
+        `${harm.cpuWaitMsMax.toFixed(0)} ms without a processor`,
     );
     for (const detail of [...failovers, ...suspensions]) say(`  ${detail}`);
   }
@@ -80,6 +84,7 @@ async function reportOf(kind: Disturbance, msMax: number): Promise<object> {
     doubled,
     moved: sum(harms.map(({ moved }) => moved)),
     pauses: sum(harms.map(({ pauses }) => pauses)),
+    cpu_wait_ms_max: Math.round(Math.max(...harms.map(({ cpuWaitMsMax }) => cpuWaitMsMax))),
     calm_again_ms: { p50: Math.round(p50), p99: Math.round(p99), max: Math.round(max) },
   };
 }

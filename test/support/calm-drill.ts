@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { openNats } from "../../src/bus/nats-connection.ts";
 import type { Journal } from "../../src/journal/journal.ts";
 import { openNatsJournal } from "../../src/journal/nats-journal.ts";
@@ -7,19 +8,21 @@ import { roomId } from "../../src/kernel/ids.ts";
 import { systemRandom } from "../../src/kernel/random.ts";
 import { silentObserver } from "../../src/observe/observer.ts";
 import { decodeRecord } from "../../src/protocol/journal-record.ts";
-import { Cluster, type ClusterShape } from "./cluster.ts";
+import { Cluster, type ClusterShape, type Member } from "./cluster.ts";
 import { Crew, type Sailor } from "./crew.ts";
 import { waitUntil } from "./wait-until.ts";
 
 /** What must not end anybody's ownership. */
 export const DISTURBANCES = ["nats_server", "stalled_loop", "placement"] as const;
 export type Disturbance = (typeof DISTURBANCES)[number];
+/** The other way round: what has to show in the counts. */
+export const DEATH = "node_death";
 
 /** What one disturbance did that it should not have. */
 export interface Harm {
   /** Rooms that were claimed although no node had died. */
   readonly failovers: readonly string[];
-  /** Nodes that a replica took for suspect, stalled or dead, with its reason. */
+  /** Nodes that a replica took for suspect, stalled or dead, with its reason, or that ended. */
   readonly suspensions: readonly string[];
   readonly socketsClosed: number;
   /** Rooms that were handed over: no harm, but their epochs changed as well. */
@@ -28,6 +31,8 @@ export interface Harm {
   readonly pauses: number;
   /** How long until everybody's commands were answered again. */
   readonly calmAgainMs: number;
+  /** How long a node's main thread was ready to run and had no processor, at the worst one. */
+  readonly cpuWaitMsMax: number;
 }
 
 export interface DrillShape extends Pick<ClusterShape, "built" | "onOutput"> {
@@ -90,27 +95,31 @@ export class CalmDrill {
   }
 
   /** Disturbs once, waits until all is calm again, and says what came of it. */
-  async disturb(kind: Disturbance): Promise<Harm> {
+  async disturb(kind: Disturbance | typeof DEATH): Promise<Harm> {
     const number = this.#times++;
     const epochs = await this.#epochs();
     const closes = this.#socketsClosed();
     const said = await this.#said();
+    const waited = this.#cpuWaits();
     const began = performance.now();
     if (kind === "nats_server") await this.#killNatsServer(number % 3);
     else if (kind === "stalled_loop") await this.#stall(`node-${1 + (number % this.#nodes)}`);
-    else await this.#killPlacement(`placement-${1 + (number % 2)}`, said);
-    await this.#calm();
+    else if (kind === "placement") await this.#killPlacement(`placement-${1 + (number % 2)}`, said);
+    else await this.#killNode(`node-${1 + (number % this.#nodes)}`);
+    const ended = await this.#calm();
     const calmAgainMs = performance.now() - began;
+    const cpuWaits = [...this.#cpuWaits()].map(([pid, ms]) => ms - (waited.get(pid) ?? 0));
     const now = await this.#said();
     const changed = [...(await this.#epochs())].filter(([room, at]) => at !== epochs.get(room));
     const claimed = await Promise.all(changed.map(([room, at]) => this.#wasClaimed(room, at)));
     return {
       failovers: changed.filter((_, i) => claimed[i]).map(([room, at]) => `${room} at ${at}`),
-      suspensions: risen(said.suspensions, now.suspensions),
+      suspensions: [...risen(said.suspensions, now.suspensions), ...ended],
       socketsClosed: this.#socketsClosed() - closes,
       moved: claimed.filter((each) => !each).length,
       pauses: risen(said.pauses, now.pauses).length,
       calmAgainMs,
+      cpuWaitMsMax: Math.max(...cpuWaits),
     };
   }
 
@@ -151,6 +160,11 @@ export class CalmDrill {
     await sailor.room.command("stall", { ms: STALL_MS });
   }
 
+  async #killNode(name: string): Promise<void> {
+    this.cluster.kill(name);
+    await this.cluster.restart(name);
+  }
+
   async #killPlacement(name: string, said: Said): Promise<void> {
     this.cluster.kill(name);
     await this.cluster.restart(name);
@@ -168,26 +182,53 @@ export class CalmDrill {
     throw new Error(`nobody is in a room of ${name}`);
   }
 
-  /** Everybody works and sees frames, and each replica knows all nodes, replicas and rooms. */
-  async #calm(): Promise<void> {
+  /**
+   * Everybody works and sees frames, and each replica knows all nodes and rooms. Answers with the
+   * nodes that ended meanwhile, which are started again as a supervisor would.
+   */
+  async #calm(): Promise<string[]> {
+    const ended: string[] = [];
     await this.#everybodyAnswered();
-    for (const { name, port } of this.cluster.members.filter(({ role }) => role === "placement"))
-      await waitUntil(
-        `${name} knows everybody`,
-        async () => {
-          const views = await Promise.all(
-            ["nodes", "rooms"].map(async (what) => {
-              const answer = await fetch(`http://127.0.0.1:${port}/v1/${what}`);
-              return ((await answer.json()) as Record<string, unknown[]>)[what] ?? [];
-            }),
-          ).catch(() => [[], []]);
-          const [nodes = [], rooms = []] = views as [{ state: string }[], { owner: unknown }[]];
-          const alive = nodes.filter(({ state }) => state === "alive").length;
-          const owned = rooms.filter(({ owner }) => owner).length;
-          return alive === this.#nodes && owned === this.rooms.length;
-        },
-        { timeoutMs: CALM_MS_MAX, pollMs: 20, dump: this.describe },
-      );
+    const replicas = this.cluster.members.filter(({ role }) => role === "placement");
+    const calm = async (): Promise<boolean> => {
+      ended.push(...(await this.#revive()));
+      return (await Promise.all(replicas.map((each) => this.#knowsAll(each)))).every(Boolean);
+    };
+    const waiting = { timeoutMs: CALM_MS_MAX, pollMs: 20, dump: this.describe };
+    await waitUntil("the replicas know everybody", calm, waiting);
+    return ended;
+  }
+
+  async #knowsAll({ port }: Member): Promise<boolean> {
+    const list = async <T>(what: string): Promise<T[]> => {
+      const answer = await fetch(`http://127.0.0.1:${port}/v1/${what}`).catch(() => undefined);
+      return ((await answer?.json()) as Record<string, T[]> | undefined)?.[what] ?? [];
+    };
+    const nodes = await list<{ state: string }>("nodes");
+    const rooms = await list<{ owner: string | null }>("rooms");
+    const alive = nodes.filter(({ state }) => state === "alive").length;
+    const owned = rooms.filter(({ owner }) => owner !== null).length;
+    return alive === this.#nodes && owned === this.rooms.length;
+  }
+
+  async #revive(): Promise<string[]> {
+    const isOver = ({ role, child }: Member): boolean =>
+      role === "node" && (child.exitCode !== null || child.signalCode !== null);
+    const over = this.cluster.members.filter(isOver);
+    const words = over.map(({ name, output }) => `${name} ended: ${output.at(-1)}`);
+    await Promise.all(over.map(({ name }) => this.cluster.restart(name)));
+    return words;
+  }
+
+  /** By process, since it began. */
+  #cpuWaits(): Map<number, number> {
+    const nodes = this.cluster.members.filter(({ role }) => role === "node");
+    return new Map(
+      nodes.map(({ pid }) => {
+        const told = readFileSync(`/proc/${pid}/schedstat`, "utf8");
+        return [pid, Number(told.split(" ")[1]) / 1e6];
+      }),
+    );
   }
 
   async #everybodyAnswered(): Promise<void> {
