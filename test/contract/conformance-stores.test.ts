@@ -91,7 +91,7 @@ describe.skipIf(withoutNats)("Memory stores and three NATS servers", () => {
     return lines.join("\n");
   }
 
-  it("[JN26] end every operation alike", { timeout: 180_000 }, async () => {
+  it("[JN26] end every operation alike", { timeout: 300_000 }, async () => {
     const tally = emptyTally();
     const started = performance.now();
     const found = await Promise.all(
