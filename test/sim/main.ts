@@ -116,7 +116,8 @@ async function explain(pool: Pool, report: SeedReport): Promise<void> {
 }
 
 async function plantAll(dir: string): Promise<boolean> {
-  const bugs = PLANTED_BUGS.filter(({ name }) => !values.bug || values.bug === name);
+  const wanted = values.bug?.split(",");
+  const bugs = PLANTED_BUGS.filter(({ name }) => !wanted || wanted.includes(name));
   let missed = 0;
   const caught: object[] = [];
   for (const bug of bugs) {

@@ -1,0 +1,54 @@
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { bundleWorker, planted } from "./bundle.ts";
+import { Campaign, tasksOf } from "./campaign.ts";
+import { PLANTED_BUGS } from "./planted-bugs.ts";
+import { catchBug, SEEDS_MAX } from "./planted-run.ts";
+import { Pool } from "./pool.ts";
+
+const SEEDS = 200;
+const WORKERS = 2;
+const CACHE = fileURLToPath(new URL("../../node_modules/.cache/", import.meta.url));
+
+let dir = "";
+beforeAll(async () => {
+  await mkdir(CACHE, { recursive: true });
+  dir = await mkdtemp(join(CACHE, "sim-test-"));
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+it(`keeps the promise in ${SEEDS} simulated minutes, each with every kind of trouble`, async () => {
+  const pool = new Pool(await bundleWorker(dir), WORKERS);
+  const campaign = new Campaign();
+  try {
+    await pool.run(tasksOf(1, SEEDS), (done) => {
+      campaign.add(done);
+      return campaign.failed.length === 0;
+    });
+  } finally {
+    pool.close();
+  }
+  const [failed] = campaign.failed;
+  const command = `npm run sim -- --seed ${failed?.seed} --trace`;
+  expect(failed?.violations ?? [], command).toEqual([]);
+  expect(campaign.shortcomings).toEqual([]);
+  expect(campaign.twice).toBe(SEEDS / 50);
+}, 600_000);
+
+describe("a bug that is planted", () => {
+  it.each(PLANTED_BUGS.map((bug) => [bug.name, bug] as const))(
+    "shows: %s",
+    async (_name, bug) => {
+      const found = await catchBug(dir, bug, WORKERS);
+      expect(found?.violations[0], `${bug.says}: not seen in ${SEEDS_MAX} seeds`).toBeDefined();
+    },
+    600_000,
+  );
+
+  it("has its place in the product, once", () => {
+    for (const { edits } of PLANTED_BUGS)
+      for (const { file } of edits) expect(planted(file, edits)).not.toBe("");
+  });
+});
