@@ -24,6 +24,8 @@ export interface Arena {
   /** Signs a person's token, for those who command as somebody. */
   readonly token: (person: string) => Promise<string>;
   readonly owners: ReadonlyMap<string, string>;
+  /** Those that hold people's sockets. */
+  readonly gateways: ReadonlySet<string>;
 }
 
 type Chooser = (arena: Arena, planned: PlannedFault) => Fault | Promise<Fault>;
@@ -43,8 +45,9 @@ export const chooseFault = (arena: Arena, planned: PlannedFault): Fault | Promis
 /** A process that is killed and started again. */
 const killed: (role: RoleName, signal: "SIGKILL" | "SIGTERM") => Chooser =
   (role, signal) =>
-  ({ fleet, owners }, { victim: dice }) => {
-    const victim = choose(fleet, role, owners, dice);
+  (arena, { victim: dice }) => {
+    const { fleet } = arena;
+    const victim = choose(arena, role, dice);
     return {
       victims: [victim],
       dispossessed: role === "node" ? [victim] : [],
@@ -57,8 +60,9 @@ const killed: (role: RoleName, signal: "SIGKILL" | "SIGTERM") => Chooser =
 /** A process that is stopped, keeps its sockets, and goes on as if nothing had been. */
 const frozen =
   (role: RoleName, leastMs: number, mostMs: number): Chooser =>
-  ({ fleet, owners }, { dice, victim: chosen }) => {
-    const victim = choose(fleet, role, owners, chosen);
+  (arena, { dice, victim: chosen }) => {
+    const { fleet } = arena;
+    const victim = choose(arena, role, chosen);
     return {
       victims: [victim],
       dispossessed: role === "node" ? [victim] : [],
@@ -74,8 +78,9 @@ const frozen =
 /** A process whose links to every NATS server are cut or slow. */
 const unlinked =
   (role: RoleName, how: "cut" | "slow"): Chooser =>
-  ({ fleet, owners }, { dice, victim: chosen }) => {
-    const victim = choose(fleet, role, owners, chosen);
+  (arena, { dice, victim: chosen }) => {
+    const { fleet } = arena;
+    const victim = choose(arena, role, chosen);
     const links = fleet.links(victim);
     const state: LinkState =
       how === "cut" ? CUT : { kind: "slow", delayMs: Math.round(between(dice, 20, 80)) };
@@ -93,8 +98,9 @@ const unlinked =
 
 const clientLinks =
   (how: "cut" | "slow" | "reset"): Chooser =>
-  ({ fleet, owners }, { dice, victim: chosen }) => {
-    const victim = choose(fleet, "gateway", owners, chosen);
+  (arena, { dice, victim: chosen }) => {
+    const { fleet } = arena;
+    const victim = choose(arena, "gateway", chosen);
     const links = fleet.clients(victim);
     const delayMs = Math.round(between(dice, 50, 200));
     return {
@@ -153,10 +159,11 @@ const natsServer =
 /** Two die at the same moment, of which one is a node with rooms. */
 const together =
   (other: "nats" | "placement"): Chooser =>
-  async ({ fleet, owners }, { dice, victim: chosen }) => {
-    const victim = choose(fleet, "node", owners, chosen);
+  async (arena, { dice, victim: chosen }) => {
+    const { fleet } = arena;
+    const victim = choose(arena, "node", chosen);
     const server = other === "nats" ? await fleet.natsLeader() : undefined;
-    const replica = choose(fleet, "placement", owners, dice);
+    const replica = choose(arena, "placement", dice);
     return {
       victims: [victim, server?.name ?? replica],
       dispossessed: [victim],
@@ -174,8 +181,9 @@ const together =
     };
   };
 
-const drained: Chooser = ({ fleet, owners }, { victim: dice }) => {
-  const victim = choose(fleet, "node", owners, dice);
+const drained: Chooser = (arena, { victim: dice }) => {
+  const { fleet } = arena;
+  const victim = choose(arena, "node", dice);
   return {
     victims: [victim],
     dispossessed: [victim],
@@ -188,8 +196,9 @@ const drained: Chooser = ({ fleet, owners }, { victim: dice }) => {
 };
 
 /** Somebody's command computes for seconds; they are gone before it could be sent again. */
-const stalled: Chooser = async ({ fleet, owners, token }, { dice, number, victim: chosen }) => {
-  const victim = choose(fleet, "node", owners, chosen);
+const stalled: Chooser = async (arena, { dice, number, victim: chosen }) => {
+  const { fleet, owners, token } = arena;
+  const victim = choose(arena, "node", chosen);
   const rooms = [...owners].filter(([, owner]) => owner === victim).map(([room]) => room);
   const random: Random = seededRandom(number);
   const name = rooms[Math.floor(random.next() * rooms.length)] as string;
@@ -257,18 +266,18 @@ const CHOOSERS: Readonly<Record<Kind, Chooser>> = {
   nats_links_cut: natsUnreachable,
 };
 
-/** One process of a role; of nodes, one that owns rooms. */
-function choose(
-  fleet: Fleet,
-  role: RoleName,
-  owners: ReadonlyMap<string, string>,
-  dice: number,
-): string {
+/** One process of a role that somebody would miss. */
+function choose({ fleet, gateways, owners }: Arena, role: RoleName, dice: number): string {
   const owning = new Set(owners.values());
+  const missed: Record<RoleName, (name: string) => boolean> = {
+    node: (name) => owning.has(name),
+    gateway: (name) => gateways.size === 0 || gateways.has(name),
+    placement: () => true,
+  };
   const names = fleet
     .members(role)
     .map(({ name }) => name)
-    .filter((name) => role !== "node" || owning.has(name));
+    .filter(missed[role]);
   const name = names[Math.floor(dice * names.length)];
   if (name === undefined) throw new Error(`no ${role} owns a room`);
   return name;

@@ -158,6 +158,17 @@ export class Fleet {
     return new Map(owned);
   }
 
+  /** Gateways that hold sockets: after one died, all its people are at the others. */
+  async gatewaysInUse(): Promise<ReadonlySet<string>> {
+    const counts = await Promise.all(
+      this.members("gateway").map(async ({ name }) => {
+        const page = await this.#metrics(name).catch(() => "");
+        return [name, Number(/^roomcluster_gateway_sockets (\d+)/m.exec(page)?.[1] ?? 0)] as const;
+      }),
+    );
+    return new Set(counts.flatMap(([name, sockets]) => (sockets > 0 ? [name] : [])));
+  }
+
   async standsBy(name: string): Promise<void> {
     await waitUntil(
       `${name} stands by`,
@@ -204,14 +215,17 @@ export class Fleet {
       this.cluster.members.map(async ({ id, name, child }) => {
         if (id === "" || child.exitCode !== null || child.signalCode !== null) return;
         try {
-          const url = await this.cluster.metricsUrl(name);
-          const response = await fetch(url, { signal: AbortSignal.timeout(ASK_MS_MAX) });
-          this.#note(id, await response.text());
+          this.#note(id, await this.#metrics(name));
         } catch {
           // It is dead, frozen or cut off, and read again later if it lives.
         }
       }),
     );
+  }
+
+  async #metrics(name: string): Promise<string> {
+    const url = await this.cluster.metricsUrl(name);
+    return (await fetch(url, { signal: AbortSignal.timeout(ASK_MS_MAX) })).text();
   }
 
   #note(id: string, text: string): void {

@@ -193,7 +193,8 @@ export class Chaos {
     const fleet = this.#fleet;
     const before = await this.#reviveOthers();
     const owners = await fleet.owners();
-    const fault = await chooseFault({ fleet, owners, token: signed }, planned);
+    const gateways = await fleet.gatewaysInUse();
+    const fault = await chooseFault({ fleet, owners, gateways, token: signed }, planned);
     const rooms = [...owners].filter(([, owner]) => fault.dispossessed.includes(owner));
     const affected = new Set(rooms.map(([room]) => room));
     if (factsOf(planned.kind).planned) {
