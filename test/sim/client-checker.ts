@@ -11,13 +11,15 @@ interface Shown {
   frame: FrameHeadline | undefined;
   /** Of the last snapshot or event: what was said up to here has been told. */
   saidIndex: number;
-  acked: number;
 }
 
 /** Asks of each client's view whether the cluster may have shown that, and shown it then (I3). */
 export class ClientChecker {
   readonly lastFrameMs = new Map<SimClient, number>();
-  readonly #shown = new Map<string, Shown>();
+  /** By tab: two of one person may show different things for a while. */
+  readonly #shown = new Map<Room<Registers>, Shown>();
+  /** Answers, by session. */
+  readonly #acked = new Map<string, number>();
   readonly #journal: JournalChecker;
   readonly #accuse: Accuse;
   readonly #now: () => number;
@@ -62,13 +64,11 @@ export class ClientChecker {
 
   /** An answer came: its outcome must have been in the journal before. */
   acked(client: SimClient, session: string): void {
-    const room = client.room;
-    if (!room) return;
-    const shown = this.#of(room);
-    shown.acked++;
+    const acked = (this.#acked.get(session) ?? 0) + 1;
+    this.#acked.set(session, acked);
     const landed = this.#journal.outcomes(roomOf(client.roomName), session);
-    if (shown.acked > landed)
-      this.#accuse("I2", `${client.name}: ${shown.acked} answers, ${landed} in the journal`);
+    if (acked > landed)
+      this.#accuse("I2", `${client.name}: ${acked} answers, ${landed} in the journal`);
   }
 
   /** Within one attach, what the gateway sends never goes back. */
@@ -83,11 +83,10 @@ export class ClientChecker {
   }
 
   #of(room: Room<Registers>): Shown {
-    const { session } = room.me;
-    let shown = this.#shown.get(session);
+    let shown = this.#shown.get(room);
     if (!shown) {
-      shown = { frame: undefined, saidIndex: 0, acked: 0 };
-      this.#shown.set(session, shown);
+      shown = { frame: undefined, saidIndex: 0 };
+      this.#shown.set(room, shown);
     }
     return shown;
   }
