@@ -254,6 +254,14 @@ export const FAULTS = {
     chosen.act("explode", null);
     return 4_000;
   }),
+  /** A room crashes while its append is on its way: the next claim meets what it left behind. */
+  crashInFlight: client((scene, chosen) => {
+    const { fleet } = scene;
+    stores(scene, [1_000, 2_000], { latencyMsMin: 20, latencyMsMax: 120 }, STORE_LATENCY);
+    chosen.act("add", { key: "hot", n: 1 });
+    fleet.time.in(15, () => chosen.act("explode", null));
+    return 4_000;
+  }),
   hang: client((scene, chosen) => {
     chosen.act("hang", null);
     // Whoever runs it dies of it, twice at most.

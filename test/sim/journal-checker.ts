@@ -34,6 +34,8 @@ export interface RoomTruth {
   readonly sessions: Map<string, { last: number; attach: number; here: boolean }>;
   namedIndex: number;
   epochs: number;
+  /** Whom the journal named for each epoch. */
+  readonly owners: Map<Epoch, ProcessId>;
   /** The owner before named this one, as in a planned move. */
   handedOver: boolean;
 }
@@ -68,6 +70,7 @@ export class JournalChecker {
         sessions: new Map(),
         namedIndex: 0,
         epochs: 0,
+        owners: new Map(),
         handedOver: false,
       };
       this.rooms.set(room, truth);
@@ -95,6 +98,7 @@ export class JournalChecker {
     if (record.type === "owner") {
       truth.epoch = epochAt(this.#generation(), sequence);
       truth.owner = record.owner;
+      truth.owners.set(truth.epoch, record.owner);
       truth.handedOver = record.by !== record.owner;
       truth.epochs++;
     }

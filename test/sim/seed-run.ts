@@ -8,6 +8,7 @@ import { Fleet, roomOf, type Shape } from "./fleet.ts";
 import { History } from "./history.ts";
 import { JournalChecker } from "./journal-checker.ts";
 import { checkLeftovers } from "./leftovers.ts";
+import { checkRoutes } from "./route-checker.ts";
 import { checkSettled } from "./settled.ts";
 import { Trace } from "./trace.ts";
 import { VerdictChecker } from "./verdict-checker.ts";
@@ -95,6 +96,7 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
     if (!truth.handedOver) verdicts.owned(room, owner, truth.owner);
     trace.note(room, `record ${journal.truth(room).index} at ${record.sequence}`);
   };
+  const routes = checkRoutes(fleet.nats, journal, accuse);
   const struck: Partial<Record<FaultKind, number>> = {};
   for (const { atMs, kind, seed: own } of plan)
     fleet.time.at(atMs, () => {
@@ -106,6 +108,7 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
   fleet.time.run(MINUTE_MS);
   checkSettled(fleet, journal, clients, accuse);
   history.check(accuse);
+  routes.close();
   checkLeftovers(fleet, accuse);
   let epochChanges = 0;
   for (const room of fleet.rooms) epochChanges += journal.truth(roomOf(room)).epochs - 1;
