@@ -15,8 +15,6 @@ import { waitUntil } from "./wait-until.ts";
 /** What must not end anybody's ownership. */
 export const DISTURBANCES = ["nats_server", "stalled_loop", "placement"] as const;
 export type Disturbance = (typeof DISTURBANCES)[number];
-/** The other way round: what has to show in the counts. */
-export const DEATH = "node_death";
 
 /** What one disturbance did that it should not have. */
 export interface Harm {
@@ -95,7 +93,7 @@ export class CalmDrill {
   }
 
   /** Disturbs once, waits until all is calm again, and says what came of it. */
-  async disturb(kind: Disturbance | typeof DEATH): Promise<Harm> {
+  async disturb(kind: Disturbance): Promise<Harm> {
     const number = this.#times++;
     const epochs = await this.#epochs();
     const closes = this.#socketsClosed();
@@ -104,8 +102,7 @@ export class CalmDrill {
     const began = performance.now();
     if (kind === "nats_server") await this.#killNatsServer(number % 3);
     else if (kind === "stalled_loop") await this.#stall(`node-${1 + (number % this.#nodes)}`);
-    else if (kind === "placement") await this.#killPlacement(`placement-${1 + (number % 2)}`, said);
-    else await this.#killNode(`node-${1 + (number % this.#nodes)}`);
+    else await this.#killPlacement(`placement-${1 + (number % 2)}`, said);
     const ended = await this.#calm();
     const calmAgainMs = performance.now() - began;
     const cpuWaits = [...this.#cpuWaits()].map(([pid, ms]) => ms - (waited.get(pid) ?? 0));
@@ -158,11 +155,6 @@ export class CalmDrill {
   async #stall(name: string): Promise<void> {
     const sailor = await this.#someoneOn(name);
     await sailor.room.command("stall", { ms: STALL_MS });
-  }
-
-  async #killNode(name: string): Promise<void> {
-    this.cluster.kill(name);
-    await this.cluster.restart(name);
   }
 
   async #killPlacement(name: string, said: Said): Promise<void> {
