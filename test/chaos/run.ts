@@ -136,6 +136,8 @@ export class Chaos {
     const ownCores = this.#ownLoad.cores(tookMs);
     say("no more faults: the ledgers are compared with what was acknowledged");
     await this.#fleet.scrape();
+    // The ledgers can be read only from rooms that somebody serves.
+    await this.#reviveOthers().catch((error: Error) => say(error.message.split("\n")[0] ?? ""));
     const audit = await this.#bots.audit();
     return {
       records: this.#records,
