@@ -74,7 +74,11 @@ chaos = await Chaos.open({
   say,
   ...(kinds ? { kinds } : {}),
 });
-const result = await chaos.run();
+const result = await chaos.run().catch(async (error: Error) => {
+  say(`the run itself failed: ${error.message}`);
+  await chaos?.close();
+  return process.exit(1);
+});
 const command = `npm run chaos -- ${process.argv.slice(2).join(" ")}`.trim();
 const report = reportOf(result, { seed, command, minutes, ...shape, bots });
 say("");
