@@ -132,13 +132,22 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     `this.#effects.push({ type: "trim", sequence: message.sequence, index: message.name.index });
         return this.#parts.ledger.name(message.name, message.sequence);`,
   ),
-  bug(
-    "noGatewayFence",
-    "a gateway takes what an older owner says",
-    "gateway/held-room.ts",
-    'if (standing === "ahead" || from !== this.route.owner) {',
-    'if (standing === "ahead") {',
-  ),
+  {
+    name: "noGatewayFence",
+    says: "a gateway takes what an older owner says",
+    edits: [
+      {
+        file: "gateway/held-room.ts",
+        find: 'if (standing === "stale") {',
+        replace: 'if (standing === "stale" && from === this.route.owner) {',
+      },
+      {
+        file: "gateway/held-room.ts",
+        find: 'if (standing === "ahead" || from !== this.route.owner) {',
+        replace: 'if (standing === "ahead") {',
+      },
+    ],
+  },
   bug(
     "floorFromMessage",
     "a gateway believes an epoch that somebody claims, without a look at the tail",

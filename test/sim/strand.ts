@@ -93,7 +93,9 @@ export class Strand {
       cancel();
       fire();
     };
-    const event = this.#time.in(Math.max(0, delayMs) / this.#rate, () => {
+    // As Node's: at once, or in a millisecond at the earliest. Less may be less than a float tells.
+    const waitMs = delayMs <= 0 ? 0 : Math.max(1, delayMs);
+    const event = this.#time.in(waitMs / this.#rate, () => {
       // Most timers find their process running.
       if (this.#state === "running") due();
       else this.#happen(due);

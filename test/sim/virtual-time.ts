@@ -1,4 +1,5 @@
 import v8 from "node:v8";
+import { assert } from "../../src/kernel/assert.ts";
 import { BinaryHeap } from "./binary-heap.ts";
 
 export interface Event {
@@ -6,6 +7,9 @@ export interface Event {
   readonly order: number;
   fire: (() => void) | undefined;
 }
+
+/** Ten times what a minute has: beyond it something goes round in a circle. */
+const EVENTS_MAX = 1_000_000;
 
 /**
  * The simulation's only time, in ms from its beginning. Nothing happens by itself: `run` takes one
@@ -51,6 +55,7 @@ export class VirtualTime {
       if (!fire) continue;
       this.#now = next.due;
       this.#fired++;
+      assert(this.#fired < EVENTS_MAX, `${EVENTS_MAX} events, and it is only ${this.#now} ms`);
       fire();
       settlePromises();
     }
