@@ -6,7 +6,7 @@ const PAUSE_MS_MIN = 750;
 /** What had piled up meanwhile is read within this time. */
 const BACKLOG_MS = 250;
 
-/** Notices that this process did not run for a while: what it reads then was said to it long ago. */
+/** Notices that this process did not run for a while: what it reads was said long ago. */
 export class PauseWatch {
   #lookedAt: number;
   #resumedAt = Number.NEGATIVE_INFINITY;

@@ -1,3 +1,4 @@
+import type { BusError } from "../bus/bus.ts";
 import type { ProcessId } from "../kernel/ids.ts";
 import { deviationsAt, Intervals } from "./phi.ts";
 
@@ -157,21 +158,17 @@ export class Detector {
   }
 
   /**
-   * `gone`: nobody listens under that name any more. `silent`: somebody may, who had no time to
-   * answer; a node that has changed its connection is such a one. `unsent`: this observer could not
-   * ask, so nothing is known.
+   * `no_responders`: nobody listens under that name any more. `timeout`: somebody may, who had no
+   * time to answer; a node that has changed its connection is such a one. `disconnected`: this
+   * observer could not ask, so nothing is known.
    */
-  probeResult(
-    process: ProcessId,
-    attempt: number,
-    outcome: "alive" | "gone" | "silent" | "unsent",
-  ): DetectorEffect[] {
+  probeResult(process: ProcessId, attempt: number, outcome: "alive" | BusError): DetectorEffect[] {
     const node = this.#watched.get(process);
     if (!node || node.probe !== attempt) return [];
     node.probe = undefined;
-    if (outcome === "gone") return [this.#bury(node, "disconnected")];
+    if (outcome === "no_responders") return [this.#bury(node, "disconnected")];
     // It has beaten since, so the connection that ended was not its last one.
-    if (outcome !== "silent" || node.heardAt > node.probedAt) return [];
+    if (outcome !== "timeout" || node.heardAt > node.probedAt) return [];
     if (node.probes < this.#config.probesMax) return [this.#probe(node)];
     return [this.#bury(node, "disconnected")];
   }

@@ -90,12 +90,6 @@ export interface Placement {
   close(): void;
 }
 
-const PROBE_OUTCOMES = {
-  no_responders: "gone",
-  timeout: "silent",
-  disconnected: "unsent",
-} as const;
-
 export const startPlacement = (parts: PlacementParts): Placement => new PlacementService(parts);
 
 /** Runs what membership and the planner decide: buses, stores and timers in, effects out. */
@@ -355,7 +349,7 @@ class PlacementService implements Placement {
     const answer = await bus.request(subjects.nodePing(process), probe, this.#config.probeMs);
     if (this.#closed) return;
     this.#noticePause();
-    const outcome = answer.ok ? "alive" : PROBE_OUTCOMES[answer.error];
+    const outcome = answer.ok ? "alive" : answer.error;
     this.#run(this.#detector.probeResult(process, attempt, outcome));
   }
 

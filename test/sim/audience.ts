@@ -5,7 +5,7 @@ import type { SimClient } from "./sim-client.ts";
 /** Ten names, of which a room takes eight: some commands are refused. */
 const KEYS = 10;
 const COMMAND_MS = { min: 1_600, max: 5_000 };
-const MOVE_MS = 2_000;
+const MOVE_MS = 4_000;
 const OPEN_MAX = 3;
 
 /** People who walk about and give commands, whatever happens. */

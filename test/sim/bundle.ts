@@ -42,7 +42,7 @@ const planting = ({ name, edits }: PlantedBug): Plugin => ({
   },
 });
 
-/** The file's text with its edits. A place that is not there exactly once is a mistake of the list. */
+/** The file's text with its edits. A place that is not there exactly once is the list's mistake. */
 export function planted(file: string, edits: readonly Edit[]): string {
   let text = readFileSync(join(ROOT, file), "utf8");
   for (const { find, replace } of edits.filter((edit) => edit.file === file)) {

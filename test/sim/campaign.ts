@@ -29,7 +29,6 @@ const MUST_FIRE = [
   "stores.frozen",
   "stores.kept",
   "stores.keptLanded",
-  "stores.answerLost",
   "stores.ackLost",
   "stores.lost",
   "stores.late",

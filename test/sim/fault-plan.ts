@@ -1,7 +1,7 @@
 import { randomBelow, seededRandom } from "../../src/kernel/random.ts";
 import { FAULT_KINDS, type FaultKind } from "./faults.ts";
 
-/** One fault of a seed's schedule. It draws from a seed of its own, so any subset can be replayed. */
+/** One fault of a seed's schedule. It draws from a seed of its own: any subset can be replayed. */
 export interface PlannedFault {
   readonly atMs: number;
   readonly kind: FaultKind;
@@ -12,7 +12,7 @@ export interface PlannedFault {
 const FIRST_MS = 5_000;
 const LAST_MS = 34_000;
 
-/** Some faults together, as they come: every seed has at least five, the last one 26 s before the end. */
+/** Some faults together, as they come: at least five, the last of them 26 s before the end. */
 export function planFaults(seed: number): PlannedFault[] {
   const random = seededRandom(seed ^ 0x5eed);
   const count = 6 + randomBelow(random, 4);

@@ -9,6 +9,8 @@ const CONFIG = {
   ...GATEWAY_DEFAULTS,
   drainMs: 3_000,
   newsMax: 16,
+  // Slower than in earnest: sweeps and frames are most of what a seed costs.
+  flushMs: 100,
   // The gateway's own counters are not what is tested here.
   messagesPerSecond: 200,
 };

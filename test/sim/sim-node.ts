@@ -19,7 +19,7 @@ const ROOM = {
   pendingEntriesMax: PENDING_ENTRIES_MAX,
 };
 /** The loop shows that it turns a little less often: nothing of it takes less than a second. */
-const LIVENESS = { ...livenessDefaults, tickMs: 125 };
+const LIVENESS = { ...livenessDefaults, tickMs: 250 };
 /** Slower than a definition may ask for: frames are most of what a seed costs. */
 const TICK_HZ = 2;
 /** What the last room's people may take to go when a node drains. */

@@ -22,7 +22,7 @@ export class SimPlacement {
       clock: main.clock,
       random,
       observer,
-      config: placementDefaults,
+      config: { ...placementDefaults, tickMs: 100 },
     });
   }
 }

@@ -54,7 +54,7 @@ export class Strand {
     this.#state = "running";
     const held = this.#held;
     this.#held = [];
-    // One event each, so that what it promises settles in between; it may be frozen again meanwhile.
+    // One event each: what it promises settles in between, and it may be frozen again meanwhile.
     for (const happen of held) this.#time.in(0, () => this.#happen(happen));
   }
 

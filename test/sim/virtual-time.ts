@@ -64,7 +64,7 @@ export class VirtualTime {
 }
 
 /**
- * What the host does when the stack is empty. A turn of Node's own loop for each event (setImmediate)
+ * What the host does when the stack is empty. A turn of Node's own loop for each (setImmediate)
  * takes four times as long, and a seed has some 100,000 events.
  */
 const settlePromises: () => void = (() => {

@@ -16,7 +16,7 @@ export interface Done {
   readonly tookMs: number;
 }
 
-/** One after the other, each in a turn of the loop of its own: its promises have settled by then. */
+/** One after the other, each in a turn of the loop of its own: promises have settled by then. */
 process.on("message", (task: Task) => setImmediate(() => run(task)));
 process.on("disconnect", () => process.exit(0));
 

@@ -166,7 +166,7 @@ describe("disconnect advisories", () => {
 
   test("[MS5] nobody to hear the probe is death at once", () => {
     const { detector, attempt } = probed();
-    expect(shown(detector.probeResult(node(1), attempt, "gone"))).toEqual([
+    expect(shown(detector.probeResult(node(1), attempt, "no_responders"))).toEqual([
       `${node(1)} alive>dead disconnected`,
     ]);
     expect(detector.beat(node(1), FRESH, 100)).toEqual([]);
@@ -175,11 +175,11 @@ describe("disconnect advisories", () => {
   test("[MS5] five probes in a row without an answer are death", () => {
     let { detector, attempt } = probed();
     for (let probes = 1; probes < 5; probes++) {
-      const [next] = detector.probeResult(node(1), attempt, "silent");
+      const [next] = detector.probeResult(node(1), attempt, "timeout");
       if (next?.type !== "probe") throw new Error(`no probe after ${probes}`);
       attempt = next.attempt;
     }
-    expect(shown(detector.probeResult(node(1), attempt, "silent"))).toEqual([
+    expect(shown(detector.probeResult(node(1), attempt, "timeout"))).toEqual([
       `${node(1)} alive>dead disconnected`,
     ]);
   });
@@ -187,14 +187,17 @@ describe("disconnect advisories", () => {
   test("[MS5] a beat since the advisory outweighs a probe without an answer", () => {
     const { detector, attempt } = probed();
     detector.beat(node(1), FRESH, 50);
-    expect(detector.probeResult(node(1), attempt, "silent")).toEqual([]);
+    expect(detector.probeResult(node(1), attempt, "timeout")).toEqual([]);
     expect(detector.state(node(1))).toBe("alive");
   });
 
-  test.each(["alive", "unsent"] as const)("[MS5] a probe that ends %s kills nobody", (outcome) => {
+  test.each([
+    "alive",
+    "disconnected",
+  ] as const)("[MS5] a probe that ends %s kills nobody", (outcome) => {
     const { detector, attempt } = probed();
     expect(detector.probeResult(node(1), attempt, outcome)).toEqual([]);
-    expect(detector.probeResult(node(1), attempt, "gone")).toEqual([]);
+    expect(detector.probeResult(node(1), attempt, "no_responders")).toEqual([]);
     expect(detector.state(node(1))).toBe("alive");
     expect(shown(detector.disconnected(node(1), 0))).toEqual([`probe ${node(1)}`]);
   });
@@ -396,9 +399,9 @@ describe("the observer's own pause", () => {
     const [second] = detector.observerPaused(800);
     if (first?.type !== "probe" || second?.type !== "probe") throw new Error("no probe");
     expect(second.attempt).not.toBe(first.attempt);
-    expect(detector.probeResult(node(1), first.attempt, "gone")).toEqual([]);
+    expect(detector.probeResult(node(1), first.attempt, "no_responders")).toEqual([]);
     expect(detector.state(node(1))).toBe("alive");
-    expect(shown(detector.probeResult(node(1), second.attempt, "gone"))).toHaveLength(1);
+    expect(shown(detector.probeResult(node(1), second.attempt, "no_responders"))).toHaveLength(1);
   });
 });
 
