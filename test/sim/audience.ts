@@ -7,14 +7,17 @@ const KEYS = 10;
 const COMMAND_MS = { min: 1_600, max: 5_000 };
 const MOVE_MS = 4_000;
 const OPEN_MAX = 3;
+const PAIRS = 0.2;
 
 /** People who walk about and give commands, whatever happens. */
 export function animate(fleet: Fleet, untilMs: number): void {
   const { time } = fleet;
   const act = (client: SimClient): void => {
     if (time.now > untilMs) return;
-    if (client.open < OPEN_MAX) command(client);
     const { random } = client;
+    if (client.open < OPEN_MAX) command(client);
+    // Sometimes two in a row, of which the second may come first.
+    if (random.next() < PAIRS) time.in(15, () => command(client));
     time.in(COMMAND_MS.min + random.next() * (COMMAND_MS.max - COMMAND_MS.min), () => act(client));
   };
   const move = (client: SimClient): void => {

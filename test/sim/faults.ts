@@ -222,7 +222,7 @@ export const FAULTS = {
   watchSilent: (scene) =>
     stores(scene, [4_000, 15_000], { watchSilent: true }, { watchSilent: false }),
 
-  loss: links({ dropRate: 0.05 }),
+  loss: links({ dropRate: 0.15 }),
   duplicates: links({ duplicateRate: 0.2 }),
   delays: links({ delayMsMax: 250 }),
   interestLag: ({ fleet, random }) => {

@@ -4,7 +4,7 @@ export interface PlantedBug {
   /** What the code does then. */
   readonly says: string;
   readonly edits: readonly Edit[];
-  /** A seed that showed it: tried first. */
+  /** A seed that showed it, to 500 at most: tried first. */
   readonly seed?: number;
 }
 
@@ -62,16 +62,26 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'return { type: "repeat", expected: this.#tail, data: flying.data };\n    }\n  }',
     "this.#inFlight = undefined;\n        return undefined;\n    }\n  }",
   ),
-  bug(
-    "trustUnsettledClaim",
-    "a claim that timed out is taken for granted",
-    `${ROOM}/claim.ts`,
-    'if (effect.type === "repeat") await delay(clock, backoffMs(attempt, RETRY, random));',
-    `if (effect.type === "repeat") {
+  {
+    name: "trustUnsettledClaim",
+    says: "a claim that timed out is taken for granted",
+    edits: [
+      {
+        file: `${ROOM}/claim.ts`,
+        find: 'if (effect.type === "repeat") await delay(clock, backoffMs(attempt, RETRY, random));',
+        replace: `if (effect.type === "repeat") {
       const record = decodeRecord(effect.data);
       if (record) return claimed(generation, register, { record, sequence: effect.expected + 1 });
     }`,
-  ),
+      },
+      {
+        file: `${ROOM}/claim.ts`,
+        find: 'import type { World } from "./define-room.ts";',
+        replace: `import { decodeRecord } from "../../src/protocol/journal-record.ts";
+import type { World } from "./define-room.ts";`,
+      },
+    ],
+  },
   bug(
     "compareIncarnation",
     "what stands there is recognised by its writer, not by its nonce",
@@ -169,13 +179,23 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     "if (seq !== row.last + 1)",
     "if (seq < row.last + 1)",
   ),
-  bug(
-    "noPendingDedupe",
-    "a duplicate is looked for among what is durable only",
-    `${ROOM}/commands.ts`,
-    "if (seq <= row.last) return this.#duplicate(from, message);",
-    "if (seq <= (ledger.acked.sessions.get(session)?.last ?? 0)) return this.#duplicate(from, message);",
-  ),
+  {
+    name: "noPendingDedupe",
+    says: "a duplicate is looked for among what is durable only",
+    edits: [
+      {
+        file: `${ROOM}/commands.ts`,
+        find: "const row = ledger.decided.sessions.get(session);\n    if (ledger.decided.closed) return;",
+        replace:
+          "const row = ledger.acked.sessions.get(session);\n    if (ledger.decided.closed) return;",
+      },
+      {
+        file: `${ROOM}/commands.ts`,
+        find: "if (row?.last !== seq - 1 || row.connection !== message.connection) return;",
+        replace: "if (row?.connection !== message.connection) return;",
+      },
+    ],
+  },
   bug(
     "snapshotNoTable",
     "snapshots leave the last commands and their replies out",

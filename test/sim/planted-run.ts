@@ -3,8 +3,14 @@ import { tasksOf } from "./campaign.ts";
 import type { PlantedBug } from "./planted-bugs.ts";
 import { Pool } from "./pool.ts";
 import type { SeedReport } from "./seed-run.ts";
+import type { Task } from "./worker.ts";
 
 export const SEEDS_MAX = 500;
+
+function* tasksFor({ seed }: PlantedBug): Generator<Task> {
+  if (seed !== undefined) yield { seed };
+  yield* tasksOf(1, SEEDS_MAX);
+}
 
 /** Runs seeds with the bug in the product until one shows it; undefined where none does. */
 export async function catchBug(
@@ -15,7 +21,7 @@ export async function catchBug(
   const pool = new Pool(await bundleWorker(dir, bug), workers);
   let found: SeedReport | undefined;
   try {
-    await pool.run(tasksOf(1, SEEDS_MAX), ({ report }) => {
+    await pool.run(tasksFor(bug), ({ report }) => {
       if (report.violations.length > 0) found ??= report;
       return found === undefined;
     });

@@ -8,7 +8,7 @@ export interface Event {
   fire: (() => void) | undefined;
 }
 
-/** Ten times what a minute has: beyond it something goes round in a circle. */
+/** Twenty times what a minute has: beyond it something goes round in a circle. */
 const EVENTS_MAX = 1_000_000;
 
 /**
@@ -64,8 +64,8 @@ export class VirtualTime {
 }
 
 /**
- * What the host does when the stack is empty. A turn of Node's own loop for each (setImmediate)
- * takes four times as long, and a seed has some 100,000 events.
+ * What the host does when the stack is empty. A turn of Node's own loop (setImmediate) takes four
+ * times as long, and a seed has some 40,000 events.
  */
 const settlePromises: () => void = (() => {
   v8.setFlagsFromString("--allow-natives-syntax");
