@@ -231,11 +231,12 @@ export class HeldRoom {
 
   #tick({ tick, at, index, rows }: From<"tick">): void {
     const { replica } = this;
+    // A batch that came twice takes nobody back.
+    if (tick <= this.#lastTick) return;
+    this.#lastTick = tick;
     if (replica.ready && index < replica.index) this.#startOver();
     if (index > replica.index || !replica.ready) this.#fallBehind();
-    // A batch that came twice takes nobody back.
-    if (!replica.ready || tick <= this.#lastTick) return;
-    this.#lastTick = tick;
+    if (!replica.ready) return;
     const words = rowsFromBytes(rows);
     const touched = words ? replica.applyRows(words) : [];
     replica.tick = tick;

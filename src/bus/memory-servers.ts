@@ -74,7 +74,7 @@ export class MemoryServers {
     return { close: () => void this.#listeners.delete(listener) };
   }
 
-  /** Which names are connected to it, for those who ask: `of("n1")`. */
+  /** Who is connected to it. */
   guestsOf(server: string): readonly Guest[] {
     return [...this.#guests].filter((guest) => guest.server === server);
   }

@@ -141,8 +141,8 @@ async function createRoom(port: ControlPort, request: HttpRequest): Promise<Http
   if (value === undefined) return failure(400, "invalid_body", "The body is no JSON.");
   const body = parseWith(createRoomBody, value);
   if (!body.ok) return failure(400, "invalid_body", body.error);
-  const { room, world } = body.value;
-  const outcome = await port.createRoom(room, world);
+  const { room, world, immovable } = body.value;
+  const outcome = await port.createRoom(room, world, immovable);
   if (!outcome.ok) return unavailable(outcome.error);
   const { created, entry } = outcome.value;
   if (entry.status === "closed") return failure(409, "room_closed", `${room} was closed for good.`);

@@ -68,6 +68,7 @@ export interface ControlPort {
   createRoom(
     room: RoomId,
     world: WorldName,
+    immovable: boolean,
   ): Promise<Result<{ readonly created: boolean; readonly entry: IndexEntry }, StoreFailure>>;
   /** Asks the node to hand its rooms over and to end; undefined where no node has this name. */
   drainNode(name: string, deadlineMs: number): ProcessId | undefined;

@@ -22,7 +22,10 @@ const only = <S extends z.ZodRawShape>(shape: S, form: string) =>
     },
   });
 
-export const createRoomBody = only({ room, world }, "must be an object of room and world");
+export const createRoomBody = only(
+  { room, world, immovable: z.boolean().default(false) },
+  "must be an object of room, world and immovable",
+);
 
 export const ROOMS_PER_PAGE_MAX = 1000;
 const LIMIT_FORM = `must be a whole number from 1 to ${ROOMS_PER_PAGE_MAX}`;

@@ -11,8 +11,10 @@ export interface BalanceLimits {
   /** A node is given at most this share of its capacity in one round, or one room. */
   readonly intakeShareMax: number;
   readonly movesMax: number;
-  /** Of the emptiest nodes so many are looked at for each room. */
+  /** Of the emptiest nodes that may take a room so many are looked at. */
   readonly targetsMax: number;
+  /** So often a plan asks whether a node may take a room; then it is as good as it is. */
+  readonly asksMax: number;
 }
 
 export const BALANCE_LIMITS: BalanceLimits = {
@@ -22,6 +24,7 @@ export const BALANCE_LIMITS: BalanceLimits = {
   intakeShareMax: 0.1,
   movesMax: 64,
   targetsMax: 8,
+  asksMax: 10_000,
 };
 
 export interface BalanceRoom {
@@ -98,13 +101,21 @@ function greedy(
     .filter(({ capacity }) => capacity > 0)
     .map((node) => ({ ...node, intake: 0 }));
   const stuck = new Set<Work>();
+  const asked = { count: 0 };
   const moves: BalanceMove[] = [];
   let left = loadMax;
   while (moves.length < limits.movesMax) {
     works.sort(byUtilisation);
     const source = works.findLast((work) => !stuck.has(work));
     if (!source) break;
-    const best = bestMove(source, works, { mean, loadMax: left, moves, mayTake, limits });
+    const best = bestMove(source, works, {
+      mean,
+      loadMax: left,
+      moves,
+      mayTake,
+      limits,
+      asked,
+    });
     if (!best) {
       stuck.add(source);
       continue;
@@ -127,15 +138,16 @@ interface Setting {
   readonly moves: readonly BalanceMove[];
   readonly mayTake: (move: BalanceMove, planned: readonly BalanceMove[]) => boolean;
   readonly limits: BalanceLimits;
+  /** Questions put to `mayTake` in this plan. */
+  readonly asked: { count: number };
 }
 
 /** The room of `source` whose move gains most, and where to. Undefined: none gains anything. */
 function bestMove(
   source: Work,
   byLoad: readonly Work[],
-  { mean, loadMax, moves, mayTake, limits }: Setting,
+  { mean, loadMax, moves, mayTake, limits, asked }: Setting,
 ): { readonly move: BalanceMove; readonly target: Work } | undefined {
-  const targets = byLoad.filter((work) => work !== source).slice(0, limits.targetsMax);
   const moved = new Set(moves.map(({ room }) => room));
   const before = costOf(source, 0, mean, limits);
   let best: { readonly move: BalanceMove; readonly target: Work } | undefined;
@@ -144,7 +156,10 @@ function bestMove(
     const { load } = room;
     if (load > loadMax || moved.has(room.room)) continue;
     const after = costOf(source, -load, mean, limits);
-    for (const target of targets) {
+    let eligible = 0;
+    for (const target of byLoad) {
+      if (target === source) continue;
+      if (eligible === limits.targetsMax) break;
       const { intake, capacity } = target;
       if (intake > 0 && intake + load > limits.intakeShareMax * capacity) continue;
       // Otherwise it would be the next to give something away.
@@ -153,7 +168,9 @@ function bestMove(
       const gain = before - after + there - limits.churn * load;
       if (gain <= bestGain) continue;
       const move = { ...room, from: source.process, target: target.process };
+      if (asked.count++ >= limits.asksMax) return best;
       if (!mayTake(move, moves)) continue;
+      eligible++;
       bestGain = gain;
       best = { move, target };
     }

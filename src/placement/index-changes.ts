@@ -7,7 +7,13 @@ import type { ProcessId, RoomId, WorldName } from "../kernel/ids.ts";
  * room name those that they were reached under.
  */
 export type IndexChange =
-  | { readonly kind: "create"; readonly room: RoomId; readonly world: WorldName }
+  | {
+      readonly kind: "create";
+      readonly room: RoomId;
+      readonly world: WorldName;
+      /** Never moved for load. */
+      readonly immovable: boolean;
+    }
   | { readonly kind: "close"; readonly room: RoomId }
   | {
       readonly kind: "quarantine" | "forget_crashes";
@@ -51,7 +57,7 @@ export function changeEntry(
 }
 
 const newEntry = (
-  { room, world }: { readonly room: RoomId; readonly world: WorldName },
+  { room, world, immovable }: Extract<IndexChange, { kind: "create" }>,
   wallNow: number,
 ): IndexEntry => ({
   room,
@@ -60,6 +66,6 @@ const newEntry = (
   epoch: EPOCH_NONE,
   owner: undefined,
   crashedOn: [],
-  immovable: false,
+  immovable,
   changedAtMs: Math.floor(wallNow),
 });

@@ -81,6 +81,10 @@ export class Rebalancer {
   readonly #limits: RebalanceLimits;
   readonly #loads: LoadAverages;
   readonly #underWay = new Map<RoomId, BalanceMove & { readonly until: number }>();
+  /** Rooms whose move showed no effect, and until when they are left alone. */
+  readonly #failed = new Map<RoomId, number>();
+  /** A plan without moves is not made anew at once. */
+  #idleUntil = Number.NEGATIVE_INFINITY;
   #waiting: BalanceMove[] = [];
   #waitingUntil = 0;
   #seen: Seen | undefined;
@@ -170,9 +174,13 @@ export class Rebalancer {
       return { type: "round", replaces: undefined, load: 0 };
     }
     const windows = Math.floor((now - this.#seen.since) / windowMs);
+    if (now < this.#idleUntil) return undefined;
     if (windows < 1 || this.#waiting.length > 0 || this.#underWay.size > 0) return undefined;
     const moves = this.#plan(now, windows);
-    if (moves.length === 0) return undefined;
+    if (moves.length === 0) {
+      this.#idleUntil = now + windowMs / 6;
+      return undefined;
+    }
     this.#asked = { at: now, moves };
     const load = moves.reduce((sum, move) => sum + move.load, 0);
     return { type: "round", replaces: this.#seen.round, load };
@@ -188,13 +196,16 @@ export class Rebalancer {
   }
 
   #nodes(now: number): BalanceNode[] {
-    return [...this.#parts.view.nodes.values()].map((node) => this.#node(node, now));
+    const lines = [...this.#parts.view.nodes.values()];
+    const young = ({ bornAt }: NodeLine): boolean => now - bornAt < this.#limits.freshMs;
+    // Where all are young nobody is to be filled at the others' cost.
+    const settled = lines.some((line) => !young(line));
+    return lines.map((line) => this.#node(line, now, settled && young(line)));
   }
 
-  #node({ process, beat, bornAt }: NodeLine, now: number): BalanceNode {
+  #node({ process, beat }: NodeLine, now: number, fresh: boolean): BalanceNode {
     const load = this.#loads.of(process);
     const rooms = this.#parts.rooms.countOf(process);
-    const fresh = now - bornAt < this.#limits.freshMs;
     let listed: readonly BalanceRoom[] | undefined;
     const movable = () => {
       listed ??= this.#movableOf(process, load, now);
@@ -217,23 +228,27 @@ export class Rebalancer {
       });
   }
 
-  #isMovable({ status, immovable, ownerSince }: RoomLine, now: number): boolean {
+  #isMovable({ room, status, immovable, ownerSince }: RoomLine, now: number): boolean {
+    if (this.#failed.has(room)) return false;
     return status === "wanted" && !immovable && now - ownerSince >= this.#limits.roomRestMs;
   }
 
   /** The rules by which every room finds its node; of one event no two rooms move in a round. */
   #mayTake({ room, from, target, load }: BalanceMove, planned: readonly BalanceMove[]): boolean {
     const { rooms, view } = this.#parts;
-    const line = rooms.get(room);
-    if (!line) return false;
-    const { world, stateVersionMin, crashedOn } = line;
+    const known = rooms.get(room);
+    if (!known) return false;
+    const { world, stateVersionMin, crashedOn } = known;
     const siblings = rooms.siblings(room);
     if (siblings && planned.some((move) => rooms.siblings(move.room) === siblings)) return false;
     // Where it is now it leaves.
     const others = siblings && new Map(siblings).set(from, (siblings.get(from) ?? 1) - 1);
     const excluded = new Set([...crashedOn, from]);
     const asked = { room, world, stateVersionMin, load, isNew: false, excluded, siblings: others };
-    const { eligible } = eligibleNodes(asked, view.nodes.values(), () => 0, this.#config.score);
+    // Only where a zone may be full do the others matter.
+    const line = view.nodes.get(target);
+    const nodes = siblings ? view.nodes.values() : line ? [line] : [];
+    const { eligible } = eligibleNodes(asked, nodes, () => 0, this.#config.score);
     return eligible.some(({ process }) => process === target);
   }
 
@@ -241,9 +256,13 @@ export class Rebalancer {
   #settle(now: number): void {
     for (const [room, { from, epoch, until }] of this.#underWay) {
       const line = this.#parts.rooms.get(room);
-      if (line?.owner === from && line.epoch === epoch && now < until) continue;
+      const stays = line?.owner === from && line.epoch === epoch;
+      if (stays && now < until) continue;
       this.#underWay.delete(room);
+      // It did not come to rest, perhaps, and would not the next time either.
+      if (stays) this.#failed.set(room, now + this.#limits.roomRestMs);
     }
+    for (const [room, until] of this.#failed) if (now >= until) this.#failed.delete(room);
   }
 
   /** A few moves at once; what has changed since they were planned is left alone. */

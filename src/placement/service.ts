@@ -72,15 +72,16 @@ export interface PlacementParts {
 }
 
 export type ChangeError = StoreError | "contended";
+export type Created = Result<
+  { readonly created: boolean; readonly entry: IndexEntry },
+  ChangeError
+>;
 
 export interface Placement {
   /** What this replica believes now. */
   snapshot(): PlacementSnapshot;
   /** `created` is false where the room was there, perhaps of another world. */
-  createRoom(
-    room: RoomId,
-    world: WorldName,
-  ): Promise<Result<{ readonly created: boolean; readonly entry: IndexEntry }, ChangeError>>;
+  createRoom(room: RoomId, world: WorldName, immovable?: boolean): Promise<Created>;
   /** Undefined: it was never made. Its owner tells the members and ends the journal. */
   closeRoom(room: RoomId): Promise<Result<IndexEntry | undefined, ChangeError>>;
   /** Asks the node of that name to hand its rooms over. */
@@ -163,12 +164,12 @@ class PlacementService implements Placement {
     return snapshotOf(this.#view, this.#rooms);
   }
 
-  async createRoom(room: RoomId, world: WorldName): ReturnType<Placement["createRoom"]> {
+  async createRoom(room: RoomId, world: WorldName, immovable = false): Promise<Created> {
     let created = false;
     const { index, clock } = this.#parts;
     const stored = await index.change(room, (entry) => {
       created = entry === undefined;
-      return changeEntry({ kind: "create", room, world }, entry, clock.wallNow());
+      return changeEntry({ kind: "create", room, world, immovable }, entry, clock.wallNow());
     });
     if (!stored.ok) return stored;
     const entry = stored.value;

@@ -90,7 +90,11 @@ export class StoreWork {
       create === undefined
         ? await index.read(room)
         : await index.change(room, (entry) =>
-            changeEntry({ kind: "create", room, world: create }, entry, clock.wallNow()),
+            changeEntry(
+              { kind: "create", room, world: create, immovable: false },
+              entry,
+              clock.wallNow(),
+            ),
           );
     if (this.#closed) return;
     const entry = found.ok ? found.value : undefined;

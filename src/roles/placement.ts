@@ -104,7 +104,7 @@ export function controlPort(placement: Placement, index: Pick<IndexStore, "read"
     },
     rooms: () => placement.snapshot().rooms,
     room: (room) => index.read(room),
-    createRoom: (room, world) => placement.createRoom(room, world),
+    createRoom: (room, world, immovable) => placement.createRoom(room, world, immovable),
     drainNode: (name, deadlineMs) => {
       const drained = placement.drainNode(name, deadlineMs);
       return drained.ok ? drained.value : undefined;

@@ -144,7 +144,7 @@ import type { World } from "./define-room.ts";`,
   ),
   {
     name: "noGatewayFence",
-    says: "a gateway takes what an older owner says",
+    says: "a gateway takes what an older owner says, by epoch, sender and index",
     edits: [
       {
         file: "gateway/held-room.ts",
@@ -155,6 +155,11 @@ import type { World } from "./define-room.ts";`,
         file: "gateway/held-room.ts",
         find: 'if (standing === "ahead" || from !== this.route.owner) {',
         replace: 'if (standing === "ahead") {',
+      },
+      {
+        file: "gateway/held-room.ts",
+        find: "if (replica.ready && index < replica.index) this.#startOver();",
+        replace: "",
       },
     ],
   },

@@ -46,6 +46,8 @@ export class BalanceBench {
   readonly nodes = new Map<ProcessId, Partial<NodeBeat>>();
   readonly replicas: Replica[] = [];
   readonly moves: Moved[] = [];
+  /** Every wish to move a room, also where nobody obeyed. */
+  readonly asked: { readonly room: string; readonly at: number }[] = [];
   readonly rounds: { readonly at: number; readonly load: number }[] = [];
   /** What nodes measure is off by up to this share. */
   noise = 0;
@@ -154,6 +156,7 @@ export class BalanceBench {
           await this.#round(one, effect);
           continue;
         }
+        this.asked.push({ room: effect.room, at: this.now });
         const n = Number(effect.room.replace(/\D/g, ""));
         const from = this.owners.get(n);
         if (this.deaf || from !== effect.node) continue;

@@ -12,7 +12,7 @@ import { readStaticFiles } from "../../src/control/static-files.ts";
 import type { IndexEntry } from "../../src/journal/index-store.ts";
 import { holdingClock } from "../../src/kernel/clock.ts";
 import { EPOCH_NONE } from "../../src/kernel/epoch.ts";
-import { processId, type RoomId, worldName } from "../../src/kernel/ids.ts";
+import { processId, type RoomId, roomId, worldName } from "../../src/kernel/ids.ts";
 import { err, ok } from "../../src/kernel/result.ts";
 import { healthHandler } from "../../src/observe/health.ts";
 import { HTTP_LIMITS, listenHttp } from "../../src/observe/http.ts";
@@ -72,11 +72,11 @@ function memoryCluster(nodes: readonly NodeView[] = [NODE]) {
     }),
     rooms: () => [...rooms.values()],
     room: async (room) => (state.down ? err("unavailable") : ok(rooms.get(room))),
-    createRoom: async (room, world) => {
+    createRoom: async (room, world, immovable) => {
       if (state.down) return err("contended");
       const known = rooms.get(room);
       if (known !== undefined) return ok({ created: false, entry: known });
-      const entry = entryOf(room, world);
+      const entry = { ...entryOf(room, world), immovable };
       rooms.set(room, entry);
       return ok({ created: true, entry });
     },
@@ -257,6 +257,7 @@ describe("an operator with a token", () => {
     ["POST", "/v1/rooms", '{"room":"a","world":"plaza"}', 400, "invalid_body"],
     ["POST", "/v1/rooms", '{"room":"t/a","world":"a.b"}', 400, "invalid_body"],
     ["POST", "/v1/rooms", '{"room":"t/a","world":"plaza","x":1}', 400, "invalid_body"],
+    ["POST", "/v1/rooms", '{"room":"t/b","world":"plaza","immovable":1}', 400, "invalid_body"],
     ["POST", "/v1/rooms", '{"room":"t/first","world":"other"}', 409, "room_exists"],
     ["POST", "/v1/rooms", '{"room":"t/first","world":"plaza"}', 200, undefined],
     ["POST", "/v1/rooms", '{"room":"t/second","world":"plaza"}', 201, undefined],
@@ -271,12 +272,12 @@ describe("an operator with a token", () => {
   test.each([
     ['{"room":"t/a","world":"a.b"}', "world: must be 1 to 64 letters, digits, - and _"],
     ['{"room":"a","world":"a"}', "room: must be tenant/name, each of letters, digits, - and _"],
-    ["null", "must be an object of room and world"],
-    ["[]", "must be an object of room and world"],
-    ['{"room":"t/a","world":"a","x":1}', 'unknown key "x", known are room and world'],
+    ["null", "must be an object of room, world and immovable"],
+    ["[]", "must be an object of room, world and immovable"],
+    ['{"room":"t/a","world":"a","x":1}', 'unknown key "x", known are room and world and immovable'],
     [
       `{"room":"t/a","world":"a","${"k".repeat(9_000)}":1}`,
-      `unknown key "${"k".repeat(40)}", known are room and world`,
+      `unknown key "${"k".repeat(40)}", known are room and world and immovable`,
     ],
   ])("[CO6] the message for %s says what is wrong", async (body, message) => {
     const answer = await ask(served, "POST", "/v1/rooms", { token: TOKEN, body });

@@ -99,7 +99,7 @@ describe("small parts", () => {
     expect(changeEntry({ kind: "crashed", ...at(5) }, crashed, 1)).toBeUndefined();
     expect(changeEntry({ kind: "forget_crashes", ...at(5) }, crashed, 1)?.crashedOn).toEqual([]);
     expect(changeEntry({ kind: "forget_crashes", ...at(5) }, stored, 1)).toBeUndefined();
-    const create = { kind: "create", room: room(1), world: PLAZA } as const;
+    const create = { kind: "create", room: room(1), world: PLAZA, immovable: false } as const;
     expect(changeEntry(create, stored, 1)).toBeUndefined();
     expect(changeEntry(create, undefined, 7)).toEqual(entry(1, { changedAtMs: 7 }));
     expect(changeEntry({ kind: "close", room: room(1) }, undefined, 7)).toBeUndefined();

@@ -321,6 +321,17 @@ describe("the budget", () => {
     }
   });
 
+  test("[PL69] what did not move is not asked again and again", async () => {
+    const { bench } = lopsided();
+    bench.deaf = true;
+    await bench.minutes(30);
+    const asked = new Map<string, number>();
+    for (const { room: name } of bench.asked) asked.set(name, (asked.get(name) ?? 0) + 1);
+    expect(asked.size).toBeGreaterThan(5);
+    // Once in five minutes at most, and a round may come a little later.
+    expect(Math.max(...asked.values())).toBeLessThanOrEqual(6);
+  });
+
   test("[PL68] the second replica moves nothing", async () => {
     const { bench, nodes } = lopsided();
     bench.replicas.length = 0;

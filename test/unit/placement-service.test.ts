@@ -53,6 +53,17 @@ describe("failover", () => {
     expect(c.nodes.map((node) => node.proposals.length)).toEqual(before);
   });
 
+  test("[CO29] a room is kept as immovable where it was created so, and only there", async () => {
+    const c = start(1, 2);
+    await c.run(600);
+    await c.placements[0]?.createRoom(room(1), PLAZA, true);
+    await c.placements[0]?.createRoom(room(2), PLAZA);
+    await c.run(1_200);
+    const { index } = c.stores.open();
+    const kept = await Promise.all([room(1), room(2)].map((one) => index.read(one)));
+    expect(kept.map((entry) => entry.ok && entry.value?.immovable)).toEqual([true, false]);
+  });
+
   test("[MS21] a restart under the same name supersedes the old incarnation", async () => {
     const c = start(1, 2);
     const rooms = await c.fill(20);
