@@ -1,4 +1,6 @@
+import { decodeSnapshot } from "../../actors/room/snapshot.ts";
 import type { StoredRecord } from "../../src/journal/journal.ts";
+import type { MemoryStores } from "../../src/journal/memory-stores.ts";
 import { EPOCH_NONE, type Epoch, epochAt } from "../../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import {
@@ -48,9 +50,11 @@ export class JournalChecker {
   readonly rooms = new Map<RoomId, RoomTruth>();
   readonly #accuse: Accuse;
   readonly #generation: () => number;
+  readonly #snapshots: () => ReadonlyMap<string, Uint8Array>;
 
-  constructor(generation: () => number, accuse: Accuse) {
-    this.#generation = generation;
+  constructor(stores: () => Pick<MemoryStores, "generation" | "snapshots">, accuse: Accuse) {
+    this.#generation = () => stores().generation;
+    this.#snapshots = () => stores().snapshots;
     this.#accuse = accuse;
   }
 
@@ -102,7 +106,7 @@ export class JournalChecker {
       truth.handedOver = record.by !== record.owner;
       truth.epochs++;
     }
-    if (record.type === "named") truth.namedIndex = record.snapshotIndex;
+    if (record.type === "named") this.#named(room, truth, record, bad);
     // What joins or leaves in the same turn comes on top.
     if (record.type === "batch" && record.entries.length > 2 * PENDING_ENTRIES_MAX)
       bad("I8", `${record.entries.length} entries had waited`);
@@ -128,6 +132,17 @@ export class JournalChecker {
     if (record.epoch !== truth.epoch)
       bad("I5", `of epoch ${record.epoch} under ownership ${truth.epoch}`);
     if (!claim && record.by !== truth.owner) bad("I5", `by ${record.by}, not by ${truth.owner}`);
+  }
+
+  /** A snapshot is what the journal says up to its index, and nothing of what came later. */
+  #named(room: RoomId, truth: RoomTruth, record: RecordOf<"named">, bad: Accuse): void {
+    truth.namedIndex = record.snapshotIndex;
+    const data = this.#snapshots().get(`${room} ${record.snapshotIndex} ${record.digest}`);
+    const snapshot = data && decodeSnapshot(data);
+    if (!snapshot) return bad("I4", "names a snapshot that is not there");
+    const held = JSON.stringify(snapshot.fold.document.state);
+    const expected = truth.states.get(record.snapshotIndex);
+    if (held !== expected) bad("I4", `names the snapshot ${held} of ${expected}`);
   }
 
   /** What the last snapshot that counts does not cover is still there. */

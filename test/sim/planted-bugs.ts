@@ -177,13 +177,22 @@ import type { World } from "./define-room.ts";`,
     "if (row && (attach < row.attach || (attach === row.attach && connection !== row.connection)))",
     "if (row && attach === row.attach && connection !== row.connection)",
   ),
-  bug(
-    "admitGaps",
-    "a command is admitted although one before it is missing",
-    `${ROOM}/commands.ts`,
-    "if (seq !== row.last + 1)",
-    "if (seq < row.last + 1)",
-  ),
+  {
+    name: "admitGaps",
+    says: "a command is admitted although one before it is missing",
+    edits: [
+      {
+        file: `${ROOM}/commands.ts`,
+        find: "if (seq !== row.last + 1)",
+        replace: "if (seq < row.last + 1)",
+      },
+      {
+        file: `${ROOM}/commands.ts`,
+        find: "if (row?.last !== seq - 1 || row.connection !== message.connection) return;",
+        replace: "if (row?.connection !== message.connection) return;",
+      },
+    ],
+  },
   {
     name: "noPendingDedupe",
     says: "a duplicate is looked for among what is durable only",

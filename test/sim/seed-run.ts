@@ -55,7 +55,7 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
   const shape = shapeOf(seed);
   const disturbances = new Disturbances();
   const history = new History(() => fleet.time.now);
-  const journal = new JournalChecker(() => fleet.nats.stores.generation, accuse);
+  const journal = new JournalChecker(() => fleet.nats.stores, accuse);
   const clients = new ClientChecker(journal, () => fleet.time.now, accuse);
   const fleet = new Fleet(seed, shape, {
     called: (client, name, body) => {
