@@ -12,7 +12,7 @@ import { readStaticFiles } from "../../src/control/static-files.ts";
 import type { IndexEntry } from "../../src/journal/index-store.ts";
 import { holdingClock } from "../../src/kernel/clock.ts";
 import { EPOCH_NONE } from "../../src/kernel/epoch.ts";
-import { processId, type RoomId, roomId, worldName } from "../../src/kernel/ids.ts";
+import { processId, type RoomId, worldName } from "../../src/kernel/ids.ts";
 import { err, ok } from "../../src/kernel/result.ts";
 import { healthHandler } from "../../src/observe/health.ts";
 import { HTTP_LIMITS, listenHttp } from "../../src/observe/http.ts";
