@@ -252,13 +252,6 @@ import type { World } from "./define-room.ts";`,
     "if (follows === undefined) return {",
   ),
   bug(
-    "hearOldSocket",
-    "a superseded socket may go on giving commands",
-    `${ROOM}/commands.ts`,
-    "if (!row?.here || row.attach !== message.attach || row.connection !== message.connection)",
-    "if (!row?.here)",
-  ),
-  bug(
     "silentRefusals",
     "a refusal is answered and not journaled",
     `${ROOM}/commands.ts`,
