@@ -196,11 +196,8 @@ export class Rebalancer {
   }
 
   #nodes(now: number): BalanceNode[] {
-    const lines = [...this.#parts.view.nodes.values()];
     const young = ({ bornAt }: NodeLine): boolean => now - bornAt < this.#limits.freshMs;
-    // Where all are young nobody is to be filled at the others' cost.
-    const settled = lines.some((line) => !young(line));
-    return lines.map((line) => this.#node(line, now, settled && young(line)));
+    return [...this.#parts.view.nodes.values()].map((line) => this.#node(line, now, young(line)));
   }
 
   #node({ process, beat }: NodeLine, now: number, fresh: boolean): BalanceNode {
