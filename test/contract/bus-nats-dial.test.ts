@@ -33,7 +33,7 @@ describe.skipIf(withoutNats)("a server that nobody reaches for a while", () => {
     const servers = [`nats://127.0.0.1:${proxy.port}`];
     const target = { ...nats.credentials["gateway-data"], servers, name: "dialler", label: "data" };
     // Several dials in vain for each second of the cut.
-    const limits = { ...NATS_LIMITS, pingMs: 200, dialMsMax: 300 };
+    const limits = { ...NATS_LIMITS, dialMsMax: 300 };
     const runtime = { clock: systemClock, random: systemRandom, observer: silentObserver };
     const opened = await openNats(target, runtime, limits);
     if (!opened.ok) throw new Error(opened.error.detail);
