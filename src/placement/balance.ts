@@ -24,7 +24,7 @@ export const BALANCE_LIMITS: BalanceLimits = {
   intakeShareMax: 0.1,
   movesMax: 64,
   targetsMax: 8,
-  asksMax: 10_000,
+  asksMax: 4_000,
 };
 
 export interface BalanceRoom {
@@ -156,10 +156,11 @@ function bestMove(
     const { load } = room;
     if (load > loadMax || moved.has(room.room)) continue;
     const after = costOf(source, -load, mean, limits);
-    let eligible = 0;
+    let looked = 0;
     for (const target of byLoad) {
       if (target === source) continue;
-      if (eligible === limits.targetsMax) break;
+      // Those that may not take it do not count: they may be all of the emptiest.
+      if (looked++ === limits.targetsMax) break;
       const { intake, capacity } = target;
       if (intake > 0 && intake + load > limits.intakeShareMax * capacity) continue;
       // Otherwise it would be the next to give something away.
@@ -169,8 +170,10 @@ function bestMove(
       if (gain <= bestGain) continue;
       const move = { ...room, from: source.process, target: target.process };
       if (asked.count++ >= limits.asksMax) return best;
-      if (!mayTake(move, moves)) continue;
-      eligible++;
+      if (!mayTake(move, moves)) {
+        looked--;
+        continue;
+      }
       bestGain = gain;
       best = { move, target };
     }

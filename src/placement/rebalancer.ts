@@ -173,8 +173,8 @@ export class Rebalancer {
       this.#asked = { at: now, moves: [] };
       return { type: "round", replaces: undefined, load: 0 };
     }
-    const windows = Math.floor((now - this.#seen.since) / windowMs);
     if (now < this.#idleUntil) return undefined;
+    const windows = Math.floor((now - this.#seen.since) / windowMs);
     if (windows < 1 || this.#waiting.length > 0 || this.#underWay.size > 0) return undefined;
     const moves = this.#plan(now, windows);
     if (moves.length === 0) {

@@ -11,6 +11,8 @@ export interface ListedProcess {
   /** A node's, in the eyes of the placement that was asked; a gateway that is listed is `alive`. */
   readonly state: string;
   readonly draining: boolean;
+  /** That a node owns; 0 of a gateway. */
+  readonly rooms: number;
 }
 
 /** `silent`: perhaps it answers later. The others will not get better, and are sentences. */
@@ -94,14 +96,15 @@ function listing(body: unknown): ListedProcess[] | undefined {
   if (!Array.isArray(nodes) || !Array.isArray(gateways)) return undefined;
   const all = [
     ...nodes.map((one) => listed("node", fieldsOf(one))),
-    ...gateways.map((one) => listed("gateway", { ...fieldsOf(one), state: "alive" })),
+    ...gateways.map((one) => listed("gateway", { ...fieldsOf(one), state: "alive", rooms: 0 })),
   ];
   return all.includes(undefined) ? undefined : (all as ListedProcess[]);
 }
 
 function listed(role: RestartRole, fields: Fields): ListedProcess | undefined {
-  const { id, name, state, draining } = fields;
+  const { id, name, state, draining, rooms } = fields;
   if (typeof id !== "string" || typeof name !== "string") return undefined;
   if (typeof state !== "string" || typeof draining !== "boolean") return undefined;
-  return { role, id, name, state, draining };
+  if (typeof rooms !== "number") return undefined;
+  return { role, id, name, state, draining, rooms };
 }

@@ -6,7 +6,7 @@ import type { GatewayConfig } from "../config/role-config.ts";
 import { openNatsJournal } from "../journal/nats-journal.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
 import { openConnection } from "./connections.ts";
-import { EXIT, type StartRole } from "./process.ts";
+import { EXIT, endWhen, type StartRole } from "./process.ts";
 
 /** Holds client sockets. */
 export const startGatewayRole: StartRole<"gateway"> = async (config, runtime) => {
@@ -28,11 +28,12 @@ export const startGatewayRole: StartRole<"gateway"> = async (config, runtime) =>
       .then(() => undefined);
     return closing;
   };
+  const ending = { clock: runtime.clock, log: runtime.observer.log };
   const gateway = await listening(
     startGateway({
       ...runtime,
       drained: () => {
-        if (gateway.ok) void close(gateway.value).then(() => process.exit(EXIT.stopped));
+        if (gateway.ok) endWhen(close(gateway.value), ending, config.stopMsMax, EXIT.stopped);
       },
       controlBus,
       dataBus,

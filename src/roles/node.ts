@@ -13,7 +13,7 @@ import { type Liveness, startLiveness } from "../membership/liveness.ts";
 import type { NodeFacts } from "../membership/liveness-beats.ts";
 import type { NodeLoad } from "../membership/liveness-cell.ts";
 import { openConnection, targetOf } from "./connections.ts";
-import { EXIT, type RoleRuntime, type StartRole } from "./process.ts";
+import { EXIT, endWhen, type RoleRuntime, type StartRole } from "./process.ts";
 import { loadWorlds } from "./worlds.ts";
 
 /** Hosts rooms. */
@@ -32,6 +32,7 @@ export const startNodeRole: StartRole<"node"> = async (config, runtime) => {
   const controlBus = new NatsBus(control.value);
   const dataBus = new NatsBus(data.value);
   let liveness: Liveness | undefined;
+  const ending = { clock: runtime.clock, log: runtime.observer.log };
   const node = new Node(
     {
       ...runtime,
@@ -42,7 +43,7 @@ export const startNodeRole: StartRole<"node"> = async (config, runtime) => {
       index: new NatsIndexStore(control.value),
       turn: (room) => (room === undefined ? liveness?.leave() : liveness?.enter(room)),
       declaredDead: () => process.exit(EXIT.declaredDead),
-      drained: () => void close().then(() => process.exit(EXIT.stopped)),
+      drained: () => endWhen(close(), ending, config.stopMsMax, EXIT.stopped),
     },
     worlds.value,
     nodeLimits(config),

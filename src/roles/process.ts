@@ -127,6 +127,24 @@ export function crashOnBugs(log: Observer["log"]): void {
   });
 }
 
+/** Ends this process with `code` when it is done stopping, or as failed after `stopMsMax`. */
+export function endWhen(
+  stopped: Promise<void>,
+  { clock, log }: { readonly clock: Pick<Clock, "after">; readonly log: Observer["log"] },
+  stopMsMax: number,
+  code: number,
+): void {
+  const late = clock.after(stopMsMax, () => {
+    log.warn({ stopMsMax }, "Stopping took too long: this process ends as it is.");
+    process.exit(EXIT.failed);
+  });
+  void stopped.then(() => {
+    late.cancel();
+    log.info({}, "This process has stopped.");
+    process.exit(code);
+  });
+}
+
 /** `running` is undefined during the start: nothing is to be handed over, so it ends at once. */
 export function stopOnSignals(
   log: Observer["log"],
@@ -142,14 +160,7 @@ export function stopOnSignals(
     log.info({ reason }, "This process stops.");
     const role = running();
     if (role === undefined) process.exit(code);
-    systemClock.after(msMax, () => {
-      log.warn({ stopMsMax: msMax }, "Stopping took too long: this process ends as it is.");
-      process.exit(EXIT.failed);
-    });
-    role.stop().then(() => {
-      log.info({}, "This process has stopped.");
-      process.exit(code);
-    });
+    endWhen(role.stop(), { clock: systemClock, log }, msMax, code);
   };
   process.on("SIGTERM", () => stop("SIGTERM", stopMsMax, EXIT.stopped));
   process.on("SIGINT", () => stop("SIGINT", stopMsMax, EXIT.stopped));

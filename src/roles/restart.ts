@@ -17,12 +17,18 @@ export interface RestartLimits {
   readonly drainMsMax: number;
   /** Gateways that have ended are listed beside their successors for 5 s. */
   readonly listedMsMax: number;
+  /** A listing that stayed the same for so long is whole: everybody beats twice a second. */
+  readonly settledMs: number;
+  /** Who drains for less than this was not cut off by the API's deadline of 60 s. */
+  readonly emptiedMsMax: number;
 }
 
 export const RESTART_LIMITS: RestartLimits = {
   pollMs: 250,
   heedMsMax: 10_000,
   listedMsMax: 10_000,
+  settledMs: 1_500,
+  emptiedMsMax: 55_000,
   drainMsMax: 660_000,
 };
 
@@ -59,15 +65,16 @@ export async function restartCluster(
   options: RestartOptions,
   parts: RestartParts,
 ): Promise<RestartReport> {
-  const first = await listedOnce(parts);
+  const first = await settledListing(parts);
   const targets = first.ok ? targetsOf(first.value, options.roles) : [];
-  const refusal = first.ok ? refusalOf(first.value, options.roles) : first.error.sentence;
+  const refusal = first.ok ? refusalOf(first.value, options.roles) : first.error;
   const names = targets.map(({ name }) => name);
   if (refusal !== undefined)
     return { outcome: "refused", reason: refusal, restarted: [], left: names };
+  const expected = new Set(first.ok ? first.value.map(({ role, name }) => `${role} ${name}`) : []);
   const restarted: RestartedProcess[] = [];
   for (const [i, target] of targets.entries()) {
-    const done = await new OneRestart(target, options, parts).run();
+    const done = await new OneRestart(target, expected, options, parts).run();
     if (!done.ok) {
       const left = names.slice(i);
       return { outcome: "incomplete", reason: done.error, restarted, left };
@@ -79,13 +86,29 @@ export async function restartCluster(
   return { outcome: "done", reason: null, restarted, left: [] };
 }
 
-/** The first listing, and a later one where it has the past in it. */
-async function listedOnce(parts: RestartParts): ReturnType<ControlClient["list"]> {
+/**
+ * The listing, once it stays the same: a placement replica that has just started does not know all
+ * yet, and a gateway that has crashed is listed beside its successor.
+ */
+async function settledListing(
+  parts: RestartParts,
+): Promise<Result<readonly ListedProcess[], string>> {
   const { api, clock, limits = RESTART_LIMITS } = parts;
   const until = clock.now() + limits.listedMsMax;
+  let seen = "";
+  let since = clock.now();
   for (;;) {
     const listed = await api.list();
-    if (!listed.ok || !twiceIn(listed.value) || clock.now() >= until) return listed;
+    if (!listed.ok) return err(listed.error.sentence);
+    const now = clock.now();
+    const ids = listed.value.map(({ role, id }) => `${role} ${id}`).sort();
+    const same = seen === ids.join();
+    if (!same) since = now;
+    seen = ids.join();
+    const over = now >= until;
+    if (now - since >= limits.settledMs && (over || !twiceIn(listed.value)))
+      return ok(listed.value);
+    if (over) return err("The listing does not come to rest; nothing was restarted.");
     await delay(clock, limits.pollMs);
   }
 }
@@ -95,6 +118,9 @@ function twiceIn(all: readonly ListedProcess[]): string | undefined {
   const known = new Set<string>();
   return all.find(({ role, name }) => known.size === known.add(`${role} ${name}`).size)?.name;
 }
+
+const leftBehind = (name: string, rooms: number, ms: number): string =>
+  `${name} ended after ${seconds(ms)} with ${rooms} rooms that had not moved: can another node take them?`;
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
@@ -136,6 +162,8 @@ function troubleOf(all: readonly ListedProcess[]): string | undefined {
 /** The restart of one process. */
 class OneRestart {
   readonly #target: ListedProcess;
+  /** Role and name of everybody who was there at the beginning. */
+  readonly #expected: ReadonlySet<string>;
   readonly #options: RestartOptions;
   readonly #parts: RestartParts;
   readonly #limits: RestartLimits;
@@ -144,8 +172,14 @@ class OneRestart {
   /** When the API began not to answer. */
   #silentSince: number | undefined;
 
-  constructor(target: ListedProcess, options: RestartOptions, parts: RestartParts) {
+  constructor(
+    target: ListedProcess,
+    expected: ReadonlySet<string>,
+    options: RestartOptions,
+    parts: RestartParts,
+  ) {
     this.#target = target;
+    this.#expected = expected;
     this.#options = options;
     this.#parts = parts;
     this.#limits = parts.limits ?? RESTART_LIMITS;
@@ -154,13 +188,16 @@ class OneRestart {
 
   async run(): Promise<Result<RestartedProcess, string>> {
     const { name } = this.#target;
-    const calm = await this.#untilCalm();
-    if (!calm.ok) return calm;
-    // Somebody else, or a crash, was faster: it has started since this began.
-    const successor = this.#successor(calm.value);
-    if (successor) return ok(this.#restarted(successor));
-    const asked = await this.#ask();
-    if (!asked.ok) return asked;
+    for (;;) {
+      const calm = await this.#untilCalm();
+      if (!calm.ok) return calm;
+      // Somebody else, or a crash, was faster: it has started since this began.
+      const successor = this.#successor(calm.value);
+      if (successor) return ok(this.#restarted(successor));
+      const asked = await this.#ask();
+      if (!asked.ok) return asked;
+      if (asked.value === "asked") break;
+    }
     this.#parts.say(`${name} drains`);
     const back = await this.#untilBack();
     return back.ok ? ok(this.#restarted(back.value)) : back;
@@ -171,7 +208,15 @@ class OneRestart {
     return { role, name, from, to, ms: this.#parts.clock.now() - this.#startedAt };
   }
 
-  /** All nodes are alive and nothing drains. */
+  /** A process that ended is no longer listed: its rooms or clients are others' to carry. */
+  #missing(all: readonly ListedProcess[]): string | undefined {
+    const there = new Set(all.map(({ role, name }) => `${role} ${name}`));
+    for (const key of this.#expected)
+      if (!there.has(key)) return `${key.split(" ")[1]} is not there`;
+    return undefined;
+  }
+
+  /** Everybody is there, all nodes are alive and nothing drains. */
   async #untilCalm(): Promise<Result<readonly ListedProcess[], string>> {
     const { clock, api } = this.#parts;
     const until = clock.now() + this.#options.waitMs;
@@ -179,7 +224,7 @@ class OneRestart {
       const listed = await this.#heard(api.list());
       if (!listed.ok) return listed;
       const others = listed.value?.filter(({ id }) => !this.#isPast(id, listed.value ?? []));
-      const trouble = others && troubleOf(others);
+      const trouble = others && (troubleOf(others) ?? this.#missing(others));
       if (others && trouble === undefined) return ok(others);
       if (clock.now() >= until)
         return err(`${trouble ?? "The operator API does not answer"}: ${this.#state()}`);
@@ -199,16 +244,21 @@ class OneRestart {
     return all.some((other) => other.name === one.name && other.id !== id && !other.draining);
   }
 
-  async #ask(): Promise<Result<void, string>> {
+  /** `unknown`: it has ended meanwhile. An answer that is lost is not asked for in the dark. */
+  async #ask(): Promise<Result<"asked" | "unknown", string>> {
     const { clock, api } = this.#parts;
-    const { role, name } = this.#target;
-    this.#asked = true;
+    const { role, name, id } = this.#target;
     for (;;) {
+      this.#asked = true;
       const asked = await this.#heard(api.drain(role, name));
       if (!asked.ok) return asked;
-      // Gone already: then it is waited for as if it had been asked.
-      if (asked.value !== undefined) return ok(undefined);
+      this.#asked = asked.value !== "unknown";
+      if (asked.value !== undefined) return ok(asked.value);
       await delay(clock, this.#limits.pollMs);
+      const listed = await this.#heard(api.list());
+      if (!listed.ok) return listed;
+      const old = listed.value?.find((one) => one.id === id);
+      if (listed.value && (!old || old.draining)) return ok("asked");
     }
   }
 
@@ -217,6 +267,7 @@ class OneRestart {
     const { id, name, role } = this.#target;
     const askedAt = clock.now();
     let heeded = false;
+    let rooms = 0;
     let goneAt: number | undefined;
     for (;;) {
       await delay(clock, this.#limits.pollMs);
@@ -224,9 +275,12 @@ class OneRestart {
       if (!listed.ok) return listed;
       if (listed.value === undefined) continue;
       const now = clock.now();
+      const old = listed.value.find((one) => one.id === id);
+      if (!old && rooms > 0 && (goneAt ?? now) - askedAt >= this.#limits.emptiedMsMax)
+        return err(leftBehind(name, rooms, (goneAt ?? now) - askedAt));
+      rooms = old?.rooms ?? rooms;
       const successor = this.#successor(listed.value);
       if (successor) return ok(successor);
-      const old = listed.value.find((one) => one.id === id);
       heeded ||= old?.draining === true;
       if (old && !heeded && now - askedAt >= this.#limits.heedMsMax)
         return err(`${name} was asked to drain and does not.`);

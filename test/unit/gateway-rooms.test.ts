@@ -275,6 +275,20 @@ describe("the replica", () => {
     expect(client.frames).toHaveLength(1);
   });
 
+  it("[GW49] loses nothing to a tick that comes again behind a record", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    const old = { type: "tick", tick: 1, at: 1, index: rig.room.index, rows: new Uint8Array(0) };
+    rig.room.tick(GATEWAY);
+    rig.room.write(GATEWAY, {});
+    await rig.run(20);
+    rig.room.say(GATEWAY, old as Parameters<typeof rig.room.say>[1]);
+    rig.room.tick(GATEWAY);
+    await rig.run(20);
+    expect(client.got("snapshot")).toHaveLength(1);
+    expect(client.frames.map(({ tick }) => tick)).toEqual([1, 2]);
+  });
+
   it("[GW20] watches at once when batches of the owner were lost", async () => {
     const rig = new GatewayRig();
     await rig.joined();

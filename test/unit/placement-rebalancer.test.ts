@@ -3,9 +3,10 @@ import { MemoryStores } from "../../src/journal/memory-stores.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { type ProcessId, worldName } from "../../src/kernel/ids.ts";
 import { randomBelow, seededRandom } from "../../src/kernel/random.ts";
+import { BALANCE_LIMITS, planMoves } from "../../src/placement/balance.ts";
 import { REBALANCE_LIMITS } from "../../src/placement/rebalancer.ts";
 import { BalanceBench } from "../support/balance-bench.ts";
-import { PLAZA, room } from "../support/planner-bench.ts";
+import { epoch, node, PLAZA, room } from "../support/planner-bench.ts";
 
 const quantile = (values: readonly number[], q: number): number =>
   [...values].sort((a, b) => a - b)[Math.floor(q * (values.length - 1))] ?? Number.NaN;
@@ -213,6 +214,35 @@ describe("what may not move", () => {
     for (const [why, process] of Object.entries(others))
       expect([why, bench.roomsOf(process)]).toEqual([why, []]);
     expect(bench.roomsOf(right).length).toBeGreaterThan(5);
+  });
+
+  test("[PL66] a node that may take a room is found behind many that may not", async () => {
+    const bench = new BalanceBench();
+    bench.replica();
+    const other = [{ world: worldName("other"), stateVersion: 1 }];
+    for (let n = 3; n < 15; n++) bench.node(n, { worlds: other });
+    const [full, half] = [bench.node(1), bench.node(2)];
+    for (let i = 0; i < 40; i++) bench.room(i, 100, i < 30 ? full : half);
+    await bench.minutes(30);
+    expect(bench.moves.length).toBeGreaterThan(5);
+    expect(new Set(bench.moves.map(({ to }) => to))).toEqual(new Set([half]));
+  });
+
+  test("[PL66] a plan asks so often and no more, however many nodes refuse", () => {
+    const nodes = Array.from({ length: 60 }, (_, i) => ({
+      process: node(i),
+      capacity: 1,
+      load: i === 0 ? 10 : 0.01,
+      rooms: 400,
+      fresh: false,
+      movable: () =>
+        Array.from({ length: 400 }, (_, n) => ({ room: room(n), epoch: epoch(1), load: 0.02 })),
+    }));
+    let asked = 0;
+    const nobody = (): boolean => ++asked < 0;
+    const allowance = { together: 5, alone: 5 };
+    expect(planMoves(nodes, allowance, nobody, BALANCE_LIMITS)).toEqual([]);
+    expect(asked).toBe(BALANCE_LIMITS.asksMax);
   });
 
   test("[PL66] few at once from one node", async () => {

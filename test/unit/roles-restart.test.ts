@@ -1,15 +1,17 @@
 import { spawnSync } from "node:child_process";
 import { createServer, type Server } from "node:http";
 import path from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { ManualClock } from "../../src/kernel/manual-clock.ts";
 import { err, ok } from "../../src/kernel/result.ts";
+import { silentObserver } from "../../src/observe/observer.ts";
 import {
   type ControlClient,
   controlClient,
   type ListedProcess,
   type RestartRole,
 } from "../../src/roles/control-client.ts";
+import { EXIT, endWhen } from "../../src/roles/process.ts";
 import { type RestartReport, restartCluster } from "../../src/roles/restart.ts";
 
 /** How a process takes it. Everything in ms. */
@@ -21,6 +23,10 @@ interface Manner {
   readonly ignores?: boolean;
   readonly neverEnds?: boolean;
   readonly neverBack?: boolean;
+  /** It ends without having handed these over. */
+  readonly roomsLeft?: number;
+  /** It drains, and the answer that says so is lost. */
+  readonly unheard?: boolean;
 }
 
 /** A cluster whose supervisor starts again what ends, on virtual time. */
@@ -45,7 +51,7 @@ class FakeCluster implements ControlClient {
 
   start(role: RestartRole, name: string): void {
     const id = `${name}.${++this.#incarnation}`;
-    this.processes.push({ role, id, name, state: "alive", draining: false });
+    this.processes.push({ role, id, name, state: "alive", draining: false, rooms: 0 });
   }
 
   change(name: string, over: Partial<ListedProcess>): void {
@@ -72,7 +78,7 @@ class FakeCluster implements ControlClient {
     const manner = this.manners.get(name) ?? {};
     const { drainMs = 2_000, awayMs = 1_000, listedMs = 0 } = manner;
     if (manner.ignores) return ok("asked");
-    this.change(name, { draining: true });
+    this.change(name, { draining: true, rooms: manner.roomsLeft ?? 0 });
     this.awayMax = Math.max(this.awayMax, ++this.#away);
     if (manner.neverEnds) return ok("asked");
     this.clock.after(drainMs + listedMs, () => this.remove(old.id));
@@ -81,7 +87,9 @@ class FakeCluster implements ControlClient {
         this.#away--;
         this.start(role, name);
       });
-    return ok("asked");
+    if (!manner.unheard) return ok("asked");
+    this.manners.delete(name);
+    return err({ code: "silent", sentence: "Nobody answers." });
   };
 
   async restart(roles: readonly RestartRole[] = ["node", "gateway"]): Promise<RestartReport> {
@@ -236,6 +244,103 @@ describe("a rolling restart", () => {
     expect(cluster.drained).toEqual(["node-1", "node-2"]);
     expect([report.outcome, report.restarted.length]).toEqual(["done", 3]);
   });
+
+  test.each(["node-3", "gateway-2"])("[CO24] nothing is drained while %s is gone", async (name) => {
+    const cluster = new FakeCluster(3, 2);
+    const gone = cluster.processes.find((one) => one.name === name) as ListedProcess;
+    cluster.onList = () => {
+      if (cluster.drained.length === 1) cluster.remove(gone.id);
+    };
+    const report = await cluster.restart(["node"]);
+    expect(cluster.drained).toEqual(["node-1"]);
+    expect(report).toMatchObject({
+      outcome: "incomplete",
+      reason: `${name} is not there: node-2 was not restarted.`,
+    });
+  });
+
+  test("[CO27] what has ended between the listing and its drain is waited for", async () => {
+    const cluster = new FakeCluster(3, 2);
+    const drain = cluster.drain;
+    cluster.drain = async (role, name) => {
+      if (name !== "node-2") return drain(role, name);
+      cluster.remove(cluster.processes.find((one) => one.name === name)?.id ?? "");
+      return drain(role, name);
+    };
+    const report = await cluster.restart(["node"]);
+    expect(cluster.drained).toEqual(["node-1"]);
+    expect(report.reason).toBe("node-2 is not there: node-2 was not restarted.");
+  });
+
+  test("[CO25] a listing that still fills up is not taken for the cluster", async () => {
+    const cluster = new FakeCluster(1, 2);
+    cluster.clock.after(600, () => cluster.start("node", "node-2"));
+    const report = await cluster.restart(["node"]);
+    expect([report.outcome, cluster.drained]).toEqual(["done", ["node-1", "node-2"]]);
+    const restless = new FakeCluster(2, 2);
+    restless.onList = () => {
+      restless.remove(restless.processes[0]?.id ?? "");
+      restless.start("node", "node-9");
+    };
+    expect((await restless.restart()).reason).toBe(
+      "The listing does not come to rest; nothing was restarted.",
+    );
+    expect(restless.drained).toEqual([]);
+  });
+
+  test.each([
+    ["drains still", 5_000],
+    ["has a successor", 100],
+  ])("[CO27] an answer that is lost does not drain twice: it %s", async (_, drainMs) => {
+    const cluster = new FakeCluster(2, 2);
+    cluster.manners.set("node-1", { drainMs, awayMs: 50, unheard: true });
+    const report = await cluster.restart(["node"]);
+    expect([report.outcome, cluster.drained]).toEqual(["done", ["node-1", "node-2"]]);
+    expect(report.restarted.map(({ name }) => name)).toEqual(["node-1", "node-2"]);
+  });
+
+  test("[CO27] a request that was lost is repeated", async () => {
+    const cluster = new FakeCluster(2, 2);
+    const drain = cluster.drain;
+    cluster.drain = async () => {
+      cluster.drain = drain;
+      return err({ code: "silent", sentence: "Nobody answers." });
+    };
+    expect((await cluster.restart(["node"])).outcome).toBe("done");
+    expect(cluster.drained).toEqual(["node-1", "node-2"]);
+  });
+
+  test("[CO26] a node that ran out of time with rooms is not one that was emptied", async () => {
+    const cluster = new FakeCluster(2, 2);
+    cluster.manners.set("node-1", { drainMs: 60_000, roomsLeft: 3 });
+    const report = await cluster.restart();
+    expect(report).toMatchObject({ outcome: "incomplete", restarted: [] });
+    expect(report.reason).toMatch(/^node-1 ended after \d+\.\d s with 3 rooms that had not moved/);
+    expect(cluster.drained).toEqual(["node-1"]);
+    // Beats are late: what ends in time may have been listed with its last room.
+    const quick = new FakeCluster(2, 2);
+    quick.manners.set("node-1", { drainMs: 2_000, roomsLeft: 1 });
+    expect((await quick.restart()).outcome).toBe("done");
+  });
+});
+
+describe("a process that was drained", () => {
+  afterEach(() => void vi.restoreAllMocks());
+
+  test("[CO23] ends by itself, and as failed where that takes longer than `stopMsMax`", async () => {
+    const clock = new ManualClock();
+    const exit = vi.spyOn(process, "exit").mockImplementation(() => undefined as never);
+    const never = new Promise<void>(() => undefined);
+    endWhen(never, { clock, log: silentObserver.log }, 20_000, EXIT.stopped);
+    await clock.run(19_999, 1_000);
+    expect(exit).not.toHaveBeenCalled();
+    await clock.run(1);
+    expect(exit.mock.calls).toEqual([[EXIT.failed]]);
+    exit.mockClear();
+    endWhen(Promise.resolve(), { clock, log: silentObserver.log }, 20_000, EXIT.stopped);
+    await clock.run(30_000, 1_000);
+    expect(exit.mock.calls).toEqual([[EXIT.stopped]]);
+  });
 });
 
 describe("the operator API, asked", () => {
@@ -276,8 +381,8 @@ describe("the operator API, asked", () => {
     const api = controlClient(`${url}/`, "of-an-operator");
     expect(await api.list()).toEqual(
       ok([
-        { role: "node", id: "n.1", name: "n", state: "alive", draining: false },
-        { role: "gateway", id: "g.1", name: "g", state: "alive", draining: true },
+        { role: "node", id: "n.1", name: "n", state: "alive", draining: false, rooms: 3 },
+        { role: "gateway", id: "g.1", name: "g", state: "alive", draining: true, rooms: 0 },
       ]),
     );
     expect(await api.drain("node", "n")).toEqual(ok("asked"));
