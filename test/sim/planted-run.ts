@@ -1,5 +1,6 @@
 import { bundleWorker } from "./bundle.ts";
 import { tasksOf } from "./campaign.ts";
+import { UNDECIDED } from "./history.ts";
 import type { PlantedBug } from "./planted-bugs.ts";
 import { Pool } from "./pool.ts";
 import type { SeedReport } from "./seed-run.ts";
@@ -22,7 +23,7 @@ export async function catchBug(
   let found: SeedReport | undefined;
   try {
     await pool.run(tasksFor(bug), ({ report }) => {
-      if (report.violations.length > 0) found ??= report;
+      if (report.violations.some(({ rule }) => rule !== UNDECIDED)) found ??= report;
       return found === undefined;
     });
   } finally {

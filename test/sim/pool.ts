@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { brokenSeed } from "./broken-seed.ts";
 import type { Done, Task } from "./worker.ts";
 
 /** A seed that takes longer than this runs in a circle: time does not get on in it. */
@@ -21,7 +22,9 @@ export class Pool {
       for (let next = tasks.next(); going && !next.done; next = tasks.next()) {
         const answer = await ask(this.#workers[at] as ChildProcess, next.value);
         if (typeof answer === "string") this.#workers[at] = start(this.#bundle);
-        if (!done(typeof answer === "string" ? broken(next.value, answer) : answer)) going = false;
+        const { seed, plan } = next.value;
+        const stuck = (what: string) => ({ report: brokenSeed(seed, plan, "stuck", what) });
+        if (!done(typeof answer === "string" ? stuck(answer) : answer)) going = false;
       }
     };
     await Promise.all(this.#workers.map((_, at) => work(at)));
@@ -57,21 +60,3 @@ function ask(worker: ChildProcess, task: Task): Promise<Done | string> {
     worker.send(task);
   });
 }
-
-/** A seed that can not even be run to its end is a finding like any other. */
-const broken = ({ seed, plan }: Task, what: string): Done => ({
-  tookMs: 0,
-  report: {
-    seed,
-    shape: { nodes: 0, placements: 0, gateways: 0, rooms: 0, clients: 0 },
-    plan: plan ?? [],
-    struck: {},
-    fired: {},
-    commands: 0,
-    answered: 0,
-    epochChanges: 0,
-    events: 0,
-    hash: "",
-    violations: [{ rule: "stuck", atMs: 0, what }],
-  },
-});

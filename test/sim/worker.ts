@@ -1,3 +1,4 @@
+import { brokenSeed } from "./broken-seed.ts";
 import type { PlannedFault } from "./fault-plan.ts";
 import { runSeed, type SeedReport } from "./seed-run.ts";
 
@@ -13,7 +14,6 @@ export interface Task {
 
 export interface Done {
   readonly report: SeedReport;
-  readonly tookMs: number;
 }
 
 /** One after the other, each in a turn of the loop of its own: promises have settled by then. */
@@ -27,10 +27,8 @@ process.on("unhandledRejection", (reason) => {
 
 function run(task: Task): void {
   failure = undefined;
-  const startedAt = process.hrtime.bigint();
   const report = guarded(task);
   const again = task.twice ? guarded(task) : report;
-  const tookMs = Number(process.hrtime.bigint() - startedAt) / 1e6;
   const violations = [...report.violations];
   if (again.hash !== report.hash)
     violations.push({
@@ -42,7 +40,7 @@ function run(task: Task): void {
   setImmediate(() => {
     if (failure !== undefined)
       violations.push({ rule: "crash", atMs: 0, what: told(failure).slice(0, 2_000) });
-    process.send?.({ report: { ...report, violations }, tookMs } satisfies Done);
+    process.send?.({ report: { ...report, violations } } satisfies Done);
   });
 }
 
@@ -56,19 +54,7 @@ function guarded({ seed, plan, trace }: Task): SeedReport {
   try {
     return runSeed(options);
   } catch (error) {
-    return {
-      seed,
-      shape: { nodes: 0, placements: 0, gateways: 0, rooms: 0, clients: 0 },
-      plan: plan ?? [],
-      struck: {},
-      fired: {},
-      commands: 0,
-      answered: 0,
-      epochChanges: 0,
-      events: 0,
-      hash: "",
-      violations: [{ rule: "crash", atMs: 0, what: told(error).slice(0, 2_000) }],
-    };
+    return brokenSeed(seed, plan, "crash", told(error).slice(0, 2_000));
   }
 }
 
