@@ -3,8 +3,26 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     root: new URL("..", import.meta.url).pathname,
-    include: ["test/**/*.test.ts"],
-    exclude: ["test/bench/**", "node_modules/**"],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "parts",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/bench/**", "test/sim/**", "node_modules/**"],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        // It takes both cores for minutes, and what is beside it waits on real processes.
+        extends: true,
+        test: {
+          name: "simulation",
+          include: ["test/sim/**/*.test.ts"],
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Integration tests start clusters of processes: two files at once fill two cores.

@@ -30,6 +30,7 @@ const SEEDS: Readonly<Record<string, number>> = {
   compareIncarnation: 33,
   acceptLowerAttach: 63,
   noChain: 24,
+  unboundedQueue: 53,
 };
 
 const hint = (name: string): Pick<PlantedBug, "seed"> => {
@@ -279,13 +280,6 @@ import type { World } from "./define-room.ts";`,
       },
     ],
   },
-  bug(
-    "noReverify",
-    "an owner never looks whether it still is one",
-    `${ROOM}/runtime.ts`,
-    "if (this.#verification) this.#guard(this.#verification.ask());",
-    "",
-  ),
   bug(
     "reuseIncarnation",
     "a process that starts again is the one that it was",
