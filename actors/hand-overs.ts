@@ -5,10 +5,13 @@ import { type Epoch, epochAt } from "../src/kernel/epoch.ts";
 import type { ProcessId, RoomId, WorldName } from "../src/kernel/ids.ts";
 import { type ControlOf, control, decodeControl } from "../src/protocol/control-messages.ts";
 import { decodeRecord, encodeRecord } from "../src/protocol/journal-record.ts";
+import { gatewayToRoom, type ToRoom } from "../src/protocol/room-messages.ts";
 import { nodePeer } from "../src/protocol/subjects.ts";
+import { decodeWarmState, encodeWarmState, type WarmState } from "../src/protocol/warm-state.ts";
 import type { RoomStart } from "./room/claim.ts";
 import type { World } from "./room/define-room.ts";
 import { learnRoom, type ReaderPorts } from "./room/journal-reader.ts";
+import { isForwarded } from "./room/letters.ts";
 import { type Learned, ownershipOf, type PlacedRecord } from "./room/recovery.ts";
 import type { HandedOver } from "./room/room-host.ts";
 import type { RoomRuntime } from "./room/runtime.ts";
@@ -24,6 +27,8 @@ export interface HandOverLimits {
   readonly learnedMsMax: number;
   /** The word of a hand-over may be lost, so whoever waits for it also reads the tail. */
   readonly tailEveryMs: number;
+  /** How long the last owner forwards what gateways still send it. */
+  readonly forwardMs: number;
 }
 
 export const HAND_OVER_LIMITS: HandOverLimits = {
@@ -31,6 +36,7 @@ export const HAND_OVER_LIMITS: HandOverLimits = {
   prepareMsMax: 2_000,
   learnedMsMax: 5_000,
   tailEveryMs: 250,
+  forwardMs: 2_000,
 };
 
 export interface HandOverParts extends ReaderPorts {
@@ -43,6 +49,13 @@ export interface HandOverParts extends ReaderPorts {
   /** True where this node may take one more room. */
   readonly roomLeft: () => boolean;
   readonly adopt: (room: RoomId, world: World, adoption: Adoption) => void;
+}
+
+/** A room that this node owned until it named the next owner. */
+interface HandedAway {
+  readonly epoch: Epoch;
+  readonly target: ProcessId;
+  readonly timer: Timer;
 }
 
 /** A room that this node has read and that may become its own. */
@@ -63,6 +76,7 @@ export class HandOvers {
   readonly #limits: HandOverLimits;
   readonly #learners = new Map<RoomId, Learner>();
   readonly #leaving = new Set<RoomId>();
+  readonly #handedAway = new Map<RoomId, HandedAway>();
   readonly #peers: Subscription;
   #closed = false;
 
@@ -76,6 +90,8 @@ export class HandOvers {
     this.#closed = true;
     this.#peers.close();
     for (const room of [...this.#learners.keys()]) this.#forget(room);
+    for (const { timer } of this.#handedAway.values()) timer.cancel();
+    this.#handedAway.clear();
   }
 
   /** Placement's wish. The room goes on here until the target is ready, and where it declines. */
@@ -102,18 +118,41 @@ export class HandOvers {
   }
 
   /** The journal names the target. It is told, so that it need not find out. */
-  handedOver({ room, world }: RoomRuntime, { target, claim }: HandedOver): void {
-    const { bus, journal } = this.#parts;
+  handedOver({ room, world }: RoomRuntime, to: HandedOver): void {
+    const { bus, clock, journal } = this.#parts;
+    const { target, claim, letters } = to;
     const { sequence } = claim;
     const epoch = epochAt(journal.generation, sequence);
     const record = encodeRecord(claim.record);
-    const told = { room, world: world.name, epoch, sequence, record } as const;
+    const warm = encodeWarmState({ ...to.warm, letters });
+    const told = { room, world: world.name, epoch, sequence, record, warm } as const;
     bus.publish(nodePeer(target), control.encode({ type: "handOver", ...told }));
+    this.#handedAway.get(room)?.timer.cancel();
+    const timer = clock.after(this.#limits.forwardMs, () => void this.#handedAway.delete(room));
+    this.#handedAway.set(room, { epoch: claim.record.epoch, target, timer });
+  }
+
+  /**
+   * Passes on what a gateway says to an ownership that ended by a hand-over. Answers the next
+   * owner; undefined where this was no such ownership.
+   */
+  forward(from: ProcessId, message: ToRoom): ProcessId | undefined {
+    const { room, epoch } = message;
+    const away = this.#handedAway.get(room);
+    if (away?.epoch !== epoch) return undefined;
+    if (isForwarded(message)) {
+      const letters = [{ from, message: gatewayToRoom.encode(message) }];
+      const forward = control.encode({ type: "forward", room, epoch, letters });
+      this.#parts.bus.publish(nodePeer(away.target), forward);
+    }
+    return away.target;
   }
 
   #hear({ data, respond }: BusMessage): void {
     const message = decodeControl(data);
     if (message?.type === "handOver") this.#adopted(message);
+    if (message?.type === "forward")
+      this.#parts.room(message.room)?.forwarded(message.epoch, message.letters);
     if (message?.type !== "prepare") return;
     void this.#prepare(message).then((answer) => {
       if (!this.#closed) respond(control.encode(answer));
@@ -159,25 +198,33 @@ export class HandOvers {
     if (!record || !now || now.epoch === learner.from) return;
     const { sequence } = tail.value;
     if (record.type === "owner" && now.owner === this.#parts.self)
-      this.#adopt(room, learner.world, now.epoch, { record, sequence });
+      this.#adopt(room, learner.world, now.epoch, { record, sequence }, undefined);
     // Somebody else's.
     else this.#forget(room);
   }
 
-  #adopted({ room, world: name, epoch, sequence, record: data }: ControlOf<"handOver">): void {
-    const record = decodeRecord(data);
+  #adopted({ room, world: name, epoch, sequence, ...said }: ControlOf<"handOver">): void {
+    const record = decodeRecord(said.record);
     const world = this.#parts.world(name);
     if (record?.type !== "owner" || record.owner !== this.#parts.self || !world) return;
     // The stream was restored meanwhile: that ownership is of another time.
     if (epochAt(this.#parts.journal.generation, sequence) !== epoch) return;
-    this.#adopt(room, world, epoch, { record, sequence });
+    // Kept until the room serves, which the bus does not promise for its own bytes.
+    const warm = said.warm ? decodeWarmState(said.warm.slice()) : undefined;
+    this.#adopt(room, world, epoch, { record, sequence }, warm);
   }
 
-  #adopt(room: RoomId, world: World, epoch: Epoch, claim: PlacedRecord): void {
+  #adopt(
+    room: RoomId,
+    world: World,
+    epoch: Epoch,
+    claim: PlacedRecord,
+    warm: WarmState | undefined,
+  ): void {
     const learned = this.#learners.get(room)?.learned;
     this.#forget(room);
     if (this.#parts.room(room)) return;
-    this.#parts.adopt(room, world, { kind: "adopt", epoch, claim, learned });
+    this.#parts.adopt(room, world, { kind: "adopt", epoch, claim, learned, warm });
   }
 
   #forget(room: RoomId): void {

@@ -59,6 +59,13 @@ export class Mailbox<T> {
     );
   }
 
+  /** What waits in order, taken out. */
+  takeDurable(): T[] {
+    const taken: T[] = [];
+    for (let next = this.#durable.shift(); next; next = this.#durable.shift()) taken.push(next);
+    return taken;
+  }
+
   clear(): void {
     this.#control.clear();
     this.#durable.clear();

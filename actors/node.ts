@@ -161,7 +161,8 @@ export class Node {
   }
 
   #fromGateway({ data }: BusMessage): void {
-    const batch = this.#inLinks.receive(data);
+    // The bytes are gone after this call, and letters hold views into them.
+    const batch = this.#inLinks.receive(data.slice());
     if (!batch) return;
     for (const value of batch.messages) {
       const message = gatewayToRoom.fromArray(value);
@@ -173,12 +174,15 @@ export class Node {
   }
 
   /** The sender's route is old: it re-reads the tail. Told at a bounded rate. */
-  #notHere(from: ProcessId, { room, epoch }: ToRoom): void {
+  #notHere(from: ProcessId, message: ToRoom): void {
     const { clock, observer } = this.#ports;
+    const { room, epoch } = message;
+    const owner = this.#handOvers.forward(from, message);
     const now = clock.now();
     const key = `${from} ${room}`;
     if (now - (this.#toldStale.get(key) ?? Number.NEGATIVE_INFINITY) < STALE_EVERY_MS) return;
     this.#toldStale.set(key, now);
+    if (owner) return this.#send(from, roomToGateway.encode({ type: "moved", room, epoch, owner }));
     observer.metrics.add("roomcluster_fenced_total", 1, { where: "node" });
     this.#send(from, roomToGateway.encode({ type: "stale", room, epoch }));
   }

@@ -60,6 +60,9 @@ export interface GatewayConfig {
   readonly seekMsMax: number;
   /** Between two reads of a tail where the first showed nothing new; twice as long each time. */
   readonly rereadMsMin: number;
+  /** Messages of one room, under an epoch above the floor, that wait for such a read; how long. */
+  readonly aheadMax: number;
+  readonly aheadMsMax: number;
 
   readonly watchMs: number;
   readonly watchesPerSecondMax: number;
@@ -140,6 +143,8 @@ export const GATEWAY_DEFAULTS: GatewayConfig = {
   seekMsMin: 50,
   seekMsMax: 1_000,
   rereadMsMin: 50,
+  aheadMax: 1_024,
+  aheadMsMax: 1_000,
   watchMs: 1_000,
   watchesPerSecondMax: 10,
   roomIdleMs: 10_000,

@@ -3,6 +3,7 @@ import { EPOCH_NONE, type Epoch, epochGeneration } from "../src/kernel/epoch.ts"
 import type { ProcessId, RoomId } from "../src/kernel/ids.ts";
 import { rowsFromBytes } from "../src/protocol/pose-row.ts";
 import type { FromRoom, ToRoom } from "../src/protocol/room-messages.ts";
+import { Ahead, type AheadMessage } from "./ahead.ts";
 import { Attendance } from "./attendance.ts";
 import { type ComposeCount, Composer } from "./composer.ts";
 import { News } from "./news.ts";
@@ -43,6 +44,9 @@ export class HeldRoom {
   #tails: Timer | undefined;
   /** Who has been told something alone since the last time tails were flushed. */
   readonly #told = new Set<Viewer>();
+  readonly #ahead: Ahead;
+  /** Whoever the owner does not confirm by itself is attached when this fires. */
+  #attaching: Timer | undefined;
   #idleSince: number;
 
   constructor(id: RoomId, deps: RoomDeps) {
@@ -55,6 +59,7 @@ export class HeldRoom {
     this.#news = new News({ itemsMax: config.newsMax, bytesMax: config.newsBytesMax });
     this.#composer = new Composer(this.replica, this.#news, config);
     this.#parts = new SnapshotParts(config.snapshotBytesMax);
+    this.#ahead = new Ahead(config);
     const perSecond = config.watchesPerSecondMax;
     const rate = { perSecond, burst: Math.max(1, perSecond >> 1) };
     this.#watches = new TokenBucket(rate, now);
@@ -102,14 +107,29 @@ export class HeldRoom {
       metrics.add("roomcluster_fenced_total", 1, { where: "gateway" });
       return this.#tellStale(from);
     }
-    if (standing === "ahead" || from !== this.route.owner) {
-      const why = standing === "ahead" ? "ahead" : "foreign";
-      metrics.add("roomcluster_gateway_dropped_total", 1, { why });
-      if (standing === "ahead") this.route.heard(message.epoch);
-      return;
-    }
+    if (standing === "ahead") return this.#hold({ from, message });
+    if (from !== this.route.owner) return this.#dropped("foreign", 1);
     this.#heard(message.epoch);
     this.#apply(message);
+  }
+
+  /** It waits for the read of the tail that it causes. */
+  #hold(ahead: AheadMessage): void {
+    const { clock } = this.#deps;
+    if (!this.#ahead.hold(ahead, clock.now())) this.#dropped("ahead", 1);
+    this.route.heard(ahead.message.epoch);
+  }
+
+  /** The floor has risen: what was waiting for it is heard now, and the rest never. */
+  #release(): void {
+    for (const { from, message } of this.#ahead.take())
+      if (from === this.route.owner && message.epoch === this.route.floor)
+        this.receive(from, message);
+      else this.#dropped("ahead", 1);
+  }
+
+  #dropped(why: "ahead" | "foreign", count: number): void {
+    this.#deps.observer.metrics.add("roomcluster_gateway_dropped_total", count, { why });
   }
 
   /**
@@ -147,6 +167,8 @@ export class HeldRoom {
     this.route.sweep(now, wanted && unheard);
     this.attendance.sweep(now);
     this.#suspend(now, silentMs);
+    const expired = this.#ahead.expire(now);
+    if (expired > 0) this.#dropped("ahead", expired);
     const watchDue = this.#behind || now - this.#watchedAt >= config.watchMs;
     if (!this.attendance.empty && watchDue) this.#watch(now);
     this.#flush(now);
@@ -157,6 +179,7 @@ export class HeldRoom {
 
   release(): void {
     this.#tails?.cancel();
+    this.#attaching?.cancel();
     this.route.release();
     this.#parts.clear();
   }
@@ -259,7 +282,11 @@ export class HeldRoom {
     if (epochGeneration(known) !== epochGeneration(epoch)) this.#startOver();
     // The tick that follows at once takes it along: one write, not two, for everyone here.
     this.#news.add({ type: "epoch", epoch });
-    this.attendance.attachAll(this.#heardAt);
+    // Behind what else it says now: to whom it was handed over confirms everybody by itself.
+    this.#attaching ??= this.#deps.clock.after(0, () => {
+      this.#attaching = undefined;
+      this.attendance.attachAll(this.#deps.clock.now());
+    });
   }
 
   #moved(epoch: Epoch): void {
@@ -271,6 +298,7 @@ export class HeldRoom {
     // are attached. Somebody who joins has nothing to see and need not wait.
     const { attachMsMax } = this.#deps.config;
     this.attendance.moved(now, this.replica.ready ? now + attachMsMax : now);
+    this.#release();
     this.#fallBehind();
   }
 

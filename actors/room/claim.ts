@@ -4,6 +4,7 @@ import { type Clock, delay } from "../../src/kernel/clock.ts";
 import { type Epoch, epochAt } from "../../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import { type Random, randomHex } from "../../src/kernel/random.ts";
+import type { WarmState } from "../../src/protocol/warm-state.ts";
 import type { World } from "./define-room.ts";
 import { type Learned, ownershipOf, type PlacedRecord, yieldsTo } from "./recovery.ts";
 import { Register, type RegisterEffect } from "./register.ts";
@@ -24,6 +25,8 @@ export interface Owned {
   readonly claim: PlacedRecord;
   /** What was read of the room before. */
   readonly learned?: Learned;
+  /** What the last owner gave along. */
+  readonly warm?: WarmState;
 }
 
 /** How a room comes to this node. */
@@ -35,15 +38,18 @@ export type RoomStart =
       readonly epoch: Epoch;
       readonly claim: PlacedRecord;
       readonly learned: Learned | undefined;
+      readonly warm: WarmState | undefined;
     };
 
 /**
  * Takes up what the journal says already. An owner's first expected sequence is its owner record;
  * were this an old one, the first append would show it.
  */
-export function adopt({ epoch, claim, learned }: Extract<RoomStart, { kind: "adopt" }>): Owned {
+export function adopt(start: Extract<RoomStart, { kind: "adopt" }>): Owned {
+  const { epoch, claim, learned, warm } = start;
   const register = new Register(claim.sequence);
-  return { kind: "claimed", epoch, register, claim, ...(learned ? { learned } : {}) };
+  const known = { ...(learned ? { learned } : {}), ...(warm ? { warm } : {}) };
+  return { kind: "claimed", epoch, register, claim, ...known };
 }
 
 export type ClaimOutcome =

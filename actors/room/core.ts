@@ -2,13 +2,15 @@ import { assert } from "../../src/kernel/assert.ts";
 import { type Epoch, epochCompare } from "../../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import { type Random, randomHex } from "../../src/kernel/random.ts";
+import type { RecordOf } from "../../src/protocol/journal-record.ts";
 import { encode } from "../../src/protocol/msgpack.ts";
-import type { Patch } from "../../src/protocol/patches.ts";
 import type { RoomRecord, ToRoom } from "../../src/protocol/room-messages.ts";
+import type { WarmState } from "../../src/protocol/warm-state.ts";
 import { Commands } from "./commands.ts";
+import { creation } from "./creation.ts";
 import type { World } from "./define-room.ts";
 import type { Moment, RoomEffect, RoomMessage, RoomParts } from "./effects.ts";
-import { CREATED, patched, type RoomFold } from "./fold.ts";
+import type { RoomFold } from "./fold.ts";
 import { HandOver } from "./hand-over.ts";
 import { type HookContext, runHook } from "./hooks.ts";
 import { LATER_FULL, LaterWork } from "./later-work.ts";
@@ -58,6 +60,8 @@ export class RoomCore {
     /** Records since the last named snapshot. */
     readonly replayed: number;
     readonly moment: Moment;
+    /** What the last owner gave along, where it handed the room over. */
+    readonly warm: WarmState | undefined;
   }) {
     const { room, self, epoch, world, config, random, fold, register, records, moment } = options;
     this.epoch = epoch;
@@ -91,7 +95,7 @@ export class RoomCore {
     };
     const overgrown = (): boolean => this.#snapshots.overgrown;
     this.#parts = { world, config, ledger, presence, outlet, effects, hook, record, overgrown };
-    this.#membership = new Membership(this.#parts, moment);
+    this.#membership = new Membership(this.#parts, moment, options.warm);
     this.#commands = new Commands(this.#parts);
     this.#movement = new Movement(this.#parts);
     this.#handOver = new HandOver(ledger, config.restMsMax);
@@ -103,8 +107,24 @@ export class RoomCore {
     for (const record of records) this.#ring.push(record, encode(record).length);
     const quietMs = fold.created ? config.snapshotQuietMs * (1 + random.next()) : 0;
     this.#snapshots = new Snapshots(this.#parts, options.replayed, moment.now + quietMs);
-    if (!fold.created) this.#create();
+    if (!fold.created) {
+      const { entry, outcome } = creation(world, ledger.decided.document);
+      this.#parts.record(entry, outcome);
+    }
     if (fold.attempt) this.#commands.deadLetter(fold.attempt);
+    if (options.warm) this.#greet(options.warm.watchers, records.at(-1), moment);
+  }
+
+  /**
+   * Gateways that watched the last owner have everything but the record that names this one: with
+   * it they go on where they were, and nobody has to ask for anything.
+   */
+  #greet(watchers: readonly ProcessId[], named: RoomRecord | undefined, moment: Moment): void {
+    const { outlet } = this.#parts;
+    for (const gateway of watchers) outlet.heard(gateway, moment.now);
+    if (named) outlet.broadcast({ type: "record", record: named });
+    this.#membership.confirmAll();
+    outlet.broadcast(this.#tickMessage(moment, new Uint8Array(0)));
   }
 
   /**
@@ -256,25 +276,6 @@ export class RoomCore {
     this.#parts.record({ type: "system", cause: "tick", patches, events }, outcome);
   }
 
-  /** The first owner journals the initial state: a later version of the type could not make it. */
-  #create(): void {
-    const { definition } = this.#parts.world;
-    const patches: Patch[] = [];
-    const document = { state: definition.state(), secret: definition.secret?.() ?? {} };
-    for (const [part, values] of Object.entries(document))
-      for (const [key, value] of Object.entries(values)) patches.push([0, [part, key], value]);
-    const entry = { type: "system", cause: CREATED, patches, events: [] } as const;
-    const created = patched(this.#parts.ledger.decided.document, patches);
-    this.#parts.record(entry, {
-      document: created,
-      patches,
-      events: [],
-      later: [],
-      value: null,
-      readable: true,
-    });
-  }
-
   #close(): void {
     const { acked, decided } = this.#parts.ledger;
     // Under an earlier owner, who died before it was heard of.
@@ -311,7 +312,7 @@ export class RoomCore {
   /** A record is durable: fold it, tell the gateways, then everyone whom an entry concerns. */
   #settled(record: Parameters<typeof publicRecord>[1], sequence: number, moment: Moment): void {
     const { ledger, outlet, presence } = this.#parts;
-    if (record.type === "owner") return this.#handedOver(record.owner, { record, sequence });
+    if (record.type === "owner") return this.#handedOver({ record, sequence }, moment.now);
     const told = publicRecord(ledger.acked, record);
     const settled = ledger.settle(record, sequence);
     const before = settled.entries.map(({ entry, written }) => {
@@ -354,9 +355,12 @@ export class RoomCore {
     this.#register(started.effect, moment);
   }
 
-  #handedOver(target: ProcessId, claim: PlacedRecord): void {
-    this.#parts.outlet.broadcast({ type: "moved", owner: target });
-    this.#effects.push({ type: "handedOver", target, claim });
+  #handedOver(claim: PlacedRecord & { readonly record: RecordOf<"owner"> }, now: number): void {
+    const { ledger, outlet, presence } = this.#parts;
+    const { owner: target } = claim.record;
+    outlet.broadcast({ type: "moved", owner: target });
+    const warm = { ...presence.image(now, ledger.acked), watchers: outlet.watchers };
+    this.#effects.push({ type: "handedOver", target, claim, warm });
   }
 
   #source() {

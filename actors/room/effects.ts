@@ -3,6 +3,7 @@ import type { SnapshotName } from "../../src/journal/snapshot-store.ts";
 import type { ProcessId } from "../../src/kernel/ids.ts";
 import type { JournalEntry } from "../../src/protocol/journal-record.ts";
 import type { ToRoom } from "../../src/protocol/room-messages.ts";
+import type { WarmState } from "../../src/protocol/warm-state.ts";
 import type { World } from "./define-room.ts";
 import type { NextOwner } from "./hand-over.ts";
 import type { HookOutcome, runHook } from "./hooks.ts";
@@ -56,7 +57,12 @@ export type RoomEffect =
   | { readonly type: "fenced" }
   | { readonly type: "closed" }
   /** The record that names the next owner is in the journal: this ownership is over. */
-  | { readonly type: "handedOver"; readonly target: ProcessId; readonly claim: PlacedRecord }
+  | {
+      readonly type: "handedOver";
+      readonly target: ProcessId;
+      readonly claim: PlacedRecord;
+      readonly warm: Omit<WarmState, "letters">;
+    }
   | {
       readonly type: "count";
       readonly what:

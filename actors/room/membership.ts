@@ -3,6 +3,7 @@ import type { MembershipCode } from "../../src/protocol/close-codes.ts";
 import type { EntryOf } from "../../src/protocol/journal-record.ts";
 import { rowsFromBytes } from "../../src/protocol/pose-row.ts";
 import type { ToRoom } from "../../src/protocol/room-messages.ts";
+import type { WarmState } from "../../src/protocol/warm-state.ts";
 import type { Moment, RoomParts } from "./effects.ts";
 import { gatewayOf, type SessionRow } from "./fold.ts";
 import { whoOf } from "./hooks.ts";
@@ -29,11 +30,17 @@ export class Membership {
   readonly #brought = new Map<string, { attach: Attach; gone: boolean }>();
   #confirm: SessionId[] = [];
 
-  constructor(parts: RoomParts, moment: Moment) {
+  constructor(parts: RoomParts, moment: Moment, warm: WarmState | undefined) {
     this.#parts = parts;
-    // After a takeover nobody is attached yet; whoever does not come back loses the seat.
-    for (const [session, row] of parts.ledger.acked.sessions)
-      if (row.here) parts.presence.setAway(session, row.slot, moment.now, false);
+    if (warm) parts.presence.restore(warm, moment.now);
+    const watchers = new Set(warm?.watchers);
+    for (const [session, row] of parts.ledger.acked.sessions) {
+      if (!row.here || parts.presence.isAway(session)) continue;
+      // The last owner heard them until it handed the room over: their gateways need not ask.
+      if (watchers.has(gatewayOf(row.connection))) this.#confirm.push(session);
+      // After a takeover nobody is attached yet; whoever does not come back loses the seat.
+      else parts.presence.setAway(session, row.slot, moment.now, false);
+    }
   }
 
   attach(from: ProcessId, message: Attach, at: number): void {

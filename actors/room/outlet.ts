@@ -44,6 +44,10 @@ export class Outlet {
     return this.#watchers.size > 0;
   }
 
+  get watchers(): ProcessId[] {
+    return [...this.#watchers.keys()];
+  }
+
   /** True where it is a gateway that did not watch until now. */
   heard(gateway: ProcessId, now: number): boolean {
     const known = this.#watchers.has(gateway);

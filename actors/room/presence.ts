@@ -8,8 +8,13 @@ import {
   ROW_WORDS,
   rowGeneration,
   rowSlot,
+  rowsFromBytes,
   unpackRow,
 } from "../../src/protocol/pose-row.ts";
+import type { WarmState } from "../../src/protocol/warm-state.ts";
+import type { RoomFold } from "./fold.ts";
+
+export type PresenceImage = Pick<WarmState, "rows" | "profiles" | "away">;
 
 /**
  * What is known of members beside the journal: where they are, how they look, whether their socket
@@ -79,6 +84,37 @@ export class Presence {
   setAway(session: SessionId, slot: number, now: number, shown: boolean): void {
     if (!this.#awaySince.has(session)) this.#awaySince.set(session, now);
     if (shown) this.#show(slot, true);
+  }
+
+  /** For the next owner: all rows, looks, and how long people have been away. */
+  image(now: number, { slots, sessions }: RoomFold): PresenceImage {
+    const profiles: PresenceImage["profiles"][number][] = [];
+    for (const [slot, profile] of this.#profiles) {
+      const session = slots[slot];
+      const row = session && sessions.get(session);
+      if (row) profiles.push({ slot, generation: row.generation, profile });
+    }
+    const away = [...this.#awaySince].map(([session, since]) => {
+      return { session, forMs: Math.round(now - since) };
+    });
+    return { rows: this.allRows(), profiles, away };
+  }
+
+  /** As the last owner had it; the first tick tells all of it. */
+  restore({ rows, profiles, away }: PresenceImage, now: number): void {
+    const words = rowsFromBytes(rows) ?? new Uint32Array(0);
+    for (let at = 0; at < words.length; at += ROW_WORDS) {
+      const slot = rowSlot(words, at);
+      this.#grow(slot);
+      this.#rows.set(words.subarray(at, at + ROW_WORDS), slot * ROW_WORDS);
+      this.#marks[slot] = 2;
+    }
+    for (const { slot, profile } of profiles) this.#profiles.set(slot, profile);
+    for (const { session, forMs } of away) this.#awaySince.set(session, now - forMs);
+  }
+
+  isAway(session: SessionId): boolean {
+    return this.#awaySince.has(session);
   }
 
   /** Sessions that have been away for that long. */

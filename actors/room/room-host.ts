@@ -6,13 +6,17 @@ import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import type { Random } from "../../src/kernel/random.ts";
 import type { Observer } from "../../src/observe/observer.ts";
 import type { ToRoom } from "../../src/protocol/room-messages.ts";
+import type { EncodedLetter } from "../../src/protocol/warm-state.ts";
 import type { Lane } from "../mailbox.ts";
 import type { RoomEffect } from "./effects.ts";
 import type { EndReason } from "./lifecycle.ts";
 import type { RoomConfig } from "./room-config.ts";
 import type { RoomRuntime } from "./runtime.ts";
 
-export type HandedOver = Extract<RoomEffect, { type: "handedOver" }>;
+export type HandedOver = Extract<RoomEffect, { type: "handedOver" }> & {
+  /** What gateways said and was not decided any more. */
+  readonly letters: readonly EncodedLetter[];
+};
 
 /** What a node gives each of its rooms. */
 export interface RoomHost {

@@ -3,6 +3,7 @@ import type { Epoch } from "../../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import { randomBelow } from "../../src/kernel/random.ts";
 import { roomToGateway, type ToRoom } from "../../src/protocol/room-messages.ts";
+import { type EncodedLetter, LETTERS_MAX } from "../../src/protocol/warm-state.ts";
 import { MAILBOX_DEFAULTS, Mailbox } from "../mailbox.ts";
 import { afterCrash, RESTART_DEFAULTS } from "../supervisor.ts";
 import { adopt, claimRoom, type Owned, type RoomStart } from "./claim.ts";
@@ -12,6 +13,7 @@ import type { RoomEffect, RoomMessage } from "./effects.ts";
 import type { NextOwner } from "./hand-over.ts";
 import { recoverRoom } from "./journal-reader.ts";
 import { type Asker, JournalWork } from "./journal-work.ts";
+import { encodeLetters, type Letter, readdressed } from "./letters.ts";
 import {
   createLifecycle,
   type EndReason,
@@ -23,11 +25,6 @@ import type { Recovered } from "./recovery.ts";
 import { inTurn, LANES, type RoomHost } from "./room-host.ts";
 import { tally } from "./tally.ts";
 import { Verification } from "./verification.ts";
-
-interface Letter {
-  readonly from: ProcessId;
-  readonly message: ToRoom;
-}
 
 const TURN_MESSAGES_MAX = 64;
 const TURN_MS_MAX = 8;
@@ -50,6 +47,8 @@ export class RoomRuntime {
   #claimed: Owned | undefined;
   #recovered: Recovered | undefined;
   #verification: Verification | undefined;
+  /** Forwarded by the last owner before the room served here. */
+  #early: EncodedLetter[] = [];
   #timers: Timer[] = [];
   #pumping: Timer | undefined;
   #crashes: readonly number[] = [];
@@ -137,6 +136,17 @@ export class RoomRuntime {
     if (this.#mailbox.push(lane, { from, message }) === "full")
       this.#full(from, message, core.epoch);
     this.#pumping ??= this.#host.clock.after(0, () => this.#pump());
+  }
+
+  /** What came to the last owner, who named this one as the next. */
+  forwarded(epoch: Epoch, letters: readonly EncodedLetter[]): void {
+    const claim = this.#claimed?.claim;
+    if (this.#core && claim) {
+      if (claim.record.epoch !== epoch || claim.record.by === this.#host.self) return;
+      for (const { from, message } of readdressed(letters, claim, this.#core.epoch))
+        this.receive(from, message);
+    } else if (this.#early.length + letters.length <= LETTERS_MAX)
+      for (const { from, message } of letters) this.#early.push({ from, message: message.slice() });
   }
 
   /** Commands are told to come again; whatever else was lost is repeated by its gateway anyway. */
@@ -231,9 +241,11 @@ export class RoomRuntime {
         return this.#fenced("append");
       case "closed":
         return this.#lifecycle.send({ type: "CLOSED" });
-      case "handedOver":
-        this.#host.handedOver(this, effect);
+      case "handedOver": {
+        const letters = encodeLetters(this.#mailbox.takeDurable());
+        this.#host.handedOver(this, { ...effect, letters });
         return this.#lifecycle.send({ type: "HANDED_OVER" });
+      }
       case "count":
       case "snapshotTooLarge":
       case "journalTooLong":
@@ -301,7 +313,8 @@ export class RoomRuntime {
     const { fold, told: records, replayed } = recovered;
     const { room, world } = this;
     const moment = this.#moment();
-    const known = { fold, register, records, replayed, moment };
+    const { claim, warm } = claimed;
+    const known = { fold, register, records, replayed, moment, warm };
     const options = { room, self, epoch, world, config, random, ...known };
     this.#core = inTurn(this.#host, room, () => new RoomCore(options));
     const asker = this.#asker(claimed.epoch, "verify");
@@ -317,6 +330,7 @@ export class RoomRuntime {
     this.#timers = [tick, verify];
     this.#host.activated(this);
     this.#flush();
+    this.forwarded(claim.record.epoch, [...(warm?.letters ?? []), ...this.#early.splice(0)]);
   }
 
   #deactivate(): void {

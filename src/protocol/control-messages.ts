@@ -17,10 +17,13 @@ import {
   U32,
   WORLD,
 } from "./shape.ts";
+import { LETTER, WARM_BYTES_MAX } from "./warm-state.ts";
 
 export const ROUTES_PER_MESSAGE_MAX = 256;
 /** An owner record holds two process ids, a world's name and numbers. */
 const HAND_OVER_BYTES_MAX = 1024;
+/** Messages of gateways that one `forward` passes on. */
+export const FORWARDED_MAX = 64;
 const ID = text(64);
 
 /** Something a node can host: a room type and the newest state version it understands. */
@@ -117,11 +120,23 @@ export const control = family({
   /** `stateVersion`: the target's, which the hand-over record carries. */
   prepared: [16, { room: ROOM, stateVersion: U32 }],
   declined: [17, { room: ROOM, why: oneOf("unknown_world", "full", "hosted", "unavailable") }],
-  /** The hand-over is in the journal: the record, and its sequence. It opens this epoch. */
+  /**
+   * The hand-over is in the journal: the record, and its sequence. It opens this epoch. `warm`: an
+   * encoded `WarmState`; null where it would be too large.
+   */
   handOver: [
     18,
-    { room: ROOM, world: WORLD, epoch: EPOCH, sequence: COUNT, record: bytes(HAND_OVER_BYTES_MAX) },
+    {
+      room: ROOM,
+      world: WORLD,
+      epoch: EPOCH,
+      sequence: COUNT,
+      record: bytes(HAND_OVER_BYTES_MAX),
+      warm: nullable(bytes(WARM_BYTES_MAX)),
+    },
   ],
+  /** What came for `epoch` after its owner had handed the room over: to the next owner. */
+  forward: [19, { room: ROOM, epoch: EPOCH, letters: list(LETTER, FORWARDED_MAX) }],
 });
 export type ControlMessage = MessageOf<typeof control.definitions>;
 export type ControlOf<T extends ControlMessage["type"]> = Extract<ControlMessage, { type: T }>;

@@ -41,6 +41,7 @@ import {
   U32,
   WORLD,
 } from "../../src/protocol/shape.ts";
+import { LETTER, WARM_STATE } from "../../src/protocol/warm-state.ts";
 
 type Fields = Record<string, Field<unknown>>;
 type Tagged = { readonly type: string };
@@ -91,6 +92,7 @@ const NAMES = new Map<Field<unknown>, string>([
   [HOSTED_WORLD, "hosted world"],
   [PROPOSAL, "proposal"],
   [ROUTE, "route"],
+  [LETTER, "letter"],
 ]);
 
 /** Structures that SPEC.md lists by name. */
@@ -108,6 +110,8 @@ export const STRUCTURES = {
   "hosted world": HOSTED_WORLD,
   proposal: PROPOSAL,
   route: ROUTE,
+  letter: LETTER,
+  "warm state": WARM_STATE,
 } as const;
 
 /** How SPEC.md writes a field's type. */

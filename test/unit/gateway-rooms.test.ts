@@ -75,7 +75,7 @@ describe("routes and fencing", () => {
     expect(client.got("record")).toEqual([]);
   });
 
-  it("[GW16] moves the floor by reading the tail, not by what a message claims", async () => {
+  it("[GW16] [GW50] moves the floor by reading the tail, not by what a message claims", async () => {
     const rig = new GatewayRig();
     const client = await rig.joined();
     rig.clock.advance(100);
@@ -87,6 +87,8 @@ describe("routes and fencing", () => {
     expect(rig.journal.reads).toBe(reads + 1);
     await rig.run(60);
     expect(rig.journal.reads).toBeLessThanOrEqual(reads + 2);
+    expect(client.frames).toEqual([]);
+    await rig.run(1_100);
     expect(rig.count("roomcluster_gateway_dropped_total", { why: "ahead" })).toBe(20);
     rig.room.tick(GATEWAY, [rowAt(0, 3, 3)]);
     await rig.settle();
@@ -111,7 +113,45 @@ describe("routes and fencing", () => {
     await rig.run(20);
     next.tick(GATEWAY, [rowAt(0, 5, 5)]);
     await rig.settle();
-    expect(client.frames.map((frame) => frame.epoch)).toEqual([next.epoch]);
+    expect(new Set(client.frames.map((frame) => frame.epoch))).toEqual(new Set([next.epoch]));
+  });
+
+  it("[GW50] [GW19] hears after that read what was said before, and attaches only whom it leaves out", async () => {
+    const rig = new GatewayRig({ aheadMax: 3 });
+    const [ann, bob] = [await rig.joined("ann"), await rig.joined("bob")];
+    let open: () => void = () => undefined;
+    rig.journal.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const next = rig.takeOver();
+    const { room } = rig;
+    const confirmed = room.heard("attach")[0] as ReturnType<typeof room.heard<"attach">>[number];
+    const { session, attach, connection } = confirmed;
+    const { index } = room;
+    next.say(GATEWAY, {
+      type: "attached",
+      session,
+      attach,
+      connection,
+      slot: 0,
+      generation: 0,
+      seq: 0,
+      index,
+    });
+    next.tick(GATEWAY, [rowAt(0, 3, 3)]);
+    next.tick(GATEWAY, [rowAt(1, 4, 4)]);
+    next.tick(GATEWAY, [rowAt(1, 5, 5)]);
+    await rig.settle();
+    expect([...ann.frames, ...bob.frames]).toEqual([]);
+    open();
+    await rig.run(20);
+    expect(ann.frames.map((frame) => frame.epoch)).toEqual([next.epoch, next.epoch]);
+    expect(rig.count("roomcluster_gateway_dropped_total", { why: "ahead" })).toBe(1);
+    expect(next.heard("attach").map((again) => again.session)).not.toContain(session);
+    expect(next.heard("attach")).toHaveLength(1);
+    ann.command(1);
+    await rig.run(20);
+    expect(next.heard("command")).toMatchObject([{ session, seq: 1 }]);
   });
 
   it("[GW16] has one read in flight, and reads once more for what came meanwhile", async () => {
