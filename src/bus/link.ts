@@ -18,6 +18,7 @@ export class OutLink {
   #bytes = 0;
   #sequence: number;
   #timer: Timer | undefined;
+  #flushedAt = Number.NEGATIVE_INFINITY;
   readonly #bus: Pick<Bus, "publish">;
   readonly #clock: Clock;
   readonly #self: ProcessId;
@@ -25,8 +26,9 @@ export class OutLink {
   readonly #flushMs: number;
 
   /**
-   * `flushMs`: how long a message may wait for company; `flush` sends at once. `after`: the highest
-   * number that the receiver may know of a link before this one.
+   * `flushMs`: the time between two batches. A message waits for as much of it as is left, so one
+   * that comes alone goes at the end of its turn; `flush` sends at once. `after`: the highest number
+   * that the receiver may know of a link before this one.
    */
   constructor(
     bus: Pick<Bus, "publish">,
@@ -55,13 +57,16 @@ export class OutLink {
     if (this.#bytes + message.length > BATCH_BYTES_SOFT && this.#bytes > 0) this.flush();
     this.#parts.push(message);
     this.#bytes += message.length;
-    this.#timer ??= this.#clock.after(this.#flushMs, () => this.flush());
+    if (this.#timer) return;
+    const waitMs = Math.max(0, this.#flushedAt + this.#flushMs - this.#clock.now());
+    this.#timer = this.#clock.after(waitMs, () => this.flush());
   }
 
   flush(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
     if (this.#parts.length === 0) return;
+    this.#flushedAt = this.#clock.now();
     const head = encode([this.#self, ++this.#sequence]);
     const batch = new Uint8Array(head.length + this.#bytes);
     batch.set(head);
