@@ -29,3 +29,13 @@ export function cellDistance(a: Cell, b: Cell): number {
   const lines = line(a) - line(b);
   return columns * columns + lines * lines;
 }
+
+/** Squared distance in metres of a place from a cell and the margin around it; 0 inside. */
+export function distanceToCell2(cell: Cell, x: number, z: number, marginM: number): number {
+  const left = column(cell) * CELL_M - marginM;
+  const top = line(cell) * CELL_M - marginM;
+  const side = CELL_M + 2 * marginM;
+  const dx = x < left ? left - x : x > left + side ? x - left - side : 0;
+  const dz = z < top ? top - z : z > top + side ? z - top - side : 0;
+  return dx * dx + dz * dz;
+}

@@ -6,10 +6,11 @@ import {
 import { encodeFrame } from "../src/protocol/frame.ts";
 import { type Cell, NO_CELL } from "./cells.ts";
 import type { GatewayConfig } from "./config.ts";
+import { Interest } from "./interest.ts";
 import type { News } from "./news.ts";
 import { joinBytes, preframe } from "./preframe.ts";
 import type { Replica } from "./replica.ts";
-import { RowPicker } from "./row-picker.ts";
+import { frameDue } from "./tiers.ts";
 import { BEHIND, FRESH, type Viewer } from "./viewer.ts";
 
 /** More messages than this do not ride a frame: they go ahead of it. */
@@ -44,22 +45,33 @@ export interface ComposeCount {
 export class Composer {
   readonly #replica: Replica;
   readonly #news: News;
-  readonly #picker: RowPicker;
+  readonly #interest: Interest;
   readonly #config: GatewayConfig;
   readonly #snapshots = new Map<number, Uint8Array>();
   #snapshotVersion = -1;
+  /** Ticks that made frames. */
+  #frames = 0;
 
   constructor(replica: Replica, news: News, config: GatewayConfig) {
     this.#replica = replica;
     this.#news = news;
     this.#config = config;
-    this.#picker = new RowPicker(replica, config.rowsFrameMax);
+    this.#interest = new Interest(replica, config);
   }
 
-  /** One frame for each viewer that can take one; `touched` are the slots the tick brought. */
+  /**
+   * One frame for each viewer whose tier is due and that can take one; `touched` are the slots the
+   * tick brought.
+   */
   tick(viewers: Iterable<Viewer>, touched: readonly number[]): ComposeCount {
-    this.#picker.begin(touched);
+    this.#frames++;
+    this.#interest.begin(touched, this.#replica.takeMoved());
     return this.#compose(viewers, true);
+  }
+
+  /** Whoever has the seat is shown to everybody for a while. */
+  spoke(slot: number): void {
+    this.#interest.spoke(slot);
   }
 
   /** News and tails alone, for viewers of a room that does not tick now. */
@@ -70,14 +82,18 @@ export class Composer {
   #compose(viewers: Iterable<Viewer>, ticks: boolean): ComposeCount {
     const count: ComposeCount = { written: 0, shared: 0, conflated: 0, bytes: 0 };
     const cells = new Map<Cell, Group[]>();
+    const { cellHysteresisM } = this.#config;
+    const apart = ticks && this.#interest.crowded;
     for (const viewer of viewers) {
       if (!viewer.admitted) continue;
+      if (ticks && !frameDue(this.#frames, viewer.tier.at)) continue;
       if (!viewer.link.writable) {
         count.conflated++;
+        if (ticks) viewer.tier.missed(this.#config);
         continue;
       }
-      const apart = ticks && this.#picker.crowded;
-      if (apart) viewer.look(this.#replica, this.#config.cellHysteresisM);
+      if (ticks) viewer.tier.written(this.#config);
+      if (apart) viewer.look(this.#replica, cellHysteresisM);
       this.#group(cells, viewer, apart ? viewer.cell : NO_CELL);
     }
     for (const [cell, groups] of cells) {
@@ -90,7 +106,8 @@ export class Composer {
   }
 
   #group(cells: Map<Cell, Group[]>, viewer: Viewer, cell: Cell): void {
-    const { channel, tier } = viewer;
+    const { channel } = viewer;
+    const tier = viewer.tier.at;
     const known = viewer.place < 0 || this.#news.reaches(viewer.place);
     const place = known ? viewer.place : BEHIND;
     const variant = place < 0 ? "" : this.#news.variant(place, viewer);
@@ -111,7 +128,7 @@ export class Composer {
   }
 
   #tell(cell: Cell, group: Group, ticks: boolean): Told {
-    const { channel, place } = group;
+    const { channel, place, tier } = group;
     const messages =
       place < 0
         ? this.#start(channel, place)
@@ -122,7 +139,7 @@ export class Composer {
       return { runs, frame: undefined, shared: runs.length > 0 ? preframe(...runs) : undefined };
     }
     const runs = ahead ? runsOf(messages) : [];
-    const { words, count } = this.#picker.pick(cell);
+    const { words, count } = this.#interest.pick(cell, tier);
     const { tick, at, epoch, index } = this.#replica;
     const head = { channel, tick, at, epoch, index };
     const frame = encodeFrame(head, words, count, ahead ? [] : messages);
@@ -132,9 +149,10 @@ export class Composer {
   #write(viewer: Viewer, told: Told, count: ComposeCount): void {
     const { link, outbox, preamble } = viewer;
     viewer.place = this.#news.end;
-    const tail = [...outbox.take(), ...link.outbox.take()];
     let buffer = told.shared;
-    if (preamble.length > 0 || tail.length > 0) {
+    const own = preamble.length > 0 || !outbox.empty || !link.outbox.empty;
+    if (own) {
+      const tail = [...outbox.take(), ...link.outbox.take()];
       viewer.preamble = [];
       viewer.entered ||= preamble.length > 0;
       const rides = told.frame && tail.length <= RIDERS_MAX;

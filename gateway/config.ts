@@ -73,7 +73,14 @@ export interface GatewayConfig {
   /** Image of one room: state, members and rows. Clients take payloads of up to 8 MiB (PR3). */
   readonly snapshotBytesMax: number;
 
-  readonly rowsFrameMax: number;
+  /** What a client is sent of rows: see interest.ts and tiers.ts. */
+  readonly frameBytesPerSecond: number;
+  readonly focusM: number;
+  readonly farFrames: number;
+  readonly speakerMs: number;
+  readonly missesMax: number;
+  readonly echoTicksMax: number;
+  readonly calmFrames: number;
   readonly cellHysteresisM: number;
   /** News kept for those who missed some; what is older is told by a snapshot. */
   readonly newsMax: number;
@@ -152,7 +159,13 @@ export const GATEWAY_DEFAULTS: GatewayConfig = {
   suspendedMs: 1_500,
   suspendedRepeatMs: 5_000,
   snapshotBytesMax: 8 * 1024 * 1024,
-  rowsFrameMax: 96,
+  frameBytesPerSecond: 9_600,
+  focusM: 8,
+  farFrames: 20,
+  speakerMs: 3_000,
+  missesMax: 3,
+  echoTicksMax: 20,
+  calmFrames: 50,
   cellHysteresisM: 2,
   newsMax: 1_024,
   newsBytesMax: 1024 * 1024,

@@ -335,6 +335,7 @@ export class Connection implements SessionLink {
       // Ticks wrap at 2^32; an echo of a tick not yet sent is age 0.
       const ageTicks = Math.max(0, (held.room.replica.tick - tick) | 0);
       held.session.echo = { tick, ageTicks };
+      held.session.viewer.tier.echoed(ageTicks, this.#deps.config);
     }
     const serverTime = this.#deps.clock.wallNow();
     this.tell({ type: "pong", clientTime: message.clientTime, serverTime });

@@ -218,8 +218,9 @@ export class HeldRoom {
       }
       case "signal": {
         const { slot, generation, name, body } = message;
-        if (this.replica.seats({ slot, generation }))
-          this.#news.add({ type: "signal", slot, generation, name, body });
+        if (!this.replica.seats({ slot, generation })) return;
+        this.#composer.spoke(slot);
+        this.#news.add({ type: "signal", slot, generation, name, body });
         return;
       }
       case "tick":

@@ -39,6 +39,8 @@ export class Replica {
   #rows = new Uint32Array(64 * ROW_WORDS);
   #known = new Uint8Array(64);
   #slots: readonly number[] | undefined;
+  /** Slots whose row is another one since somebody last asked. */
+  #moved: number[] = [];
 
   /** False until the first snapshot, and after divergence until the next. */
   get ready(): boolean {
@@ -91,6 +93,8 @@ export class Replica {
     for (const member of image.members) this.#seat(member);
     const rows = rowsFromBytes(image.rows);
     if (rows) this.applyRows(rows);
+    // Clients are told all of it by a snapshot.
+    this.#moved = [];
   }
 
   /** Forgets where it is: the next snapshot counts, whatever its index. */
@@ -136,13 +140,24 @@ export class Replica {
       const member = this.#members.get(slot);
       if (!member || member.generation !== rowGeneration(rows, at)) continue;
       const to = slot * ROW_WORDS;
-      for (let word = 0; word < ROW_WORDS; word++)
+      let moved = this.#known[slot] !== 1;
+      for (let word = 0; word < ROW_WORDS; word++) {
+        if (this.#rows[to + word] !== rows[at + word]) moved = true;
         this.#rows[to + word] = rows[at + word] as number;
+      }
       this.#known[slot] = 1;
       touched.push(slot);
+      if (moved) this.#moved.push(slot);
     }
     if (touched.length > 0) this.version++;
     return touched;
+  }
+
+  /** Slots whose rows have changed since the last call. */
+  takeMoved(): readonly number[] {
+    const moved = this.#moved;
+    this.#moved = [];
+    return moved;
   }
 
   /** Everything public at this index, as a client is told it. */

@@ -5,6 +5,7 @@ import { type Cell, NO_CELL, nextCell } from "./cells.ts";
 import type { Listener } from "./news.ts";
 import { Outbox } from "./outbox.ts";
 import type { Replica } from "./replica.ts";
+import { Tier } from "./tiers.ts";
 
 /** The socket as whoever writes to it sees it. */
 export interface ViewerLink {
@@ -39,8 +40,8 @@ export class Viewer implements Listener {
   /** The last pose that its own client sent; the view of one who has no row in the room. */
   row: Uint32Array | undefined;
   cell: Cell = NO_CELL;
-  /** How much detail it is given. There is one tier so far. */
-  tier = 0;
+  /** How often it is sent a frame. */
+  readonly tier = new Tier();
 
   constructor(
     who: { readonly session: SessionId; readonly role: Role; readonly channel: number },

@@ -27,8 +27,8 @@ export class OutLink {
 
   /**
    * `flushMs`: the time between two batches. A message waits for as much of it as is left, so one
-   * that comes alone goes at the end of its turn; `flush` sends at once. `after`: the highest number
-   * that the receiver may know of a link before this one.
+   * that comes alone goes at the end of its turn; `flush` sends at once. `after`: the highest
+   * number that the receiver may know of a link before this one.
    */
   constructor(
     bus: Pick<Bus, "publish">,
