@@ -13,6 +13,8 @@ export interface GatewayConfig {
   /** Serves /dev/token, which signs a token for anyone. Never in production. */
   readonly devTokens: boolean;
 
+  /** Reads and writes past Node's streams, where this version of Node lets it. */
+  readonly fastSockets: boolean;
   /** Sockets; the limit on open files lowers it. Each costs about 16 KiB with its buffers. */
   readonly socketsMax: number;
   /** Sockets over the cap that are let in for as long as it takes to tell them why not. */
@@ -120,6 +122,7 @@ export const GATEWAY_DEFAULTS: GatewayConfig = {
   version: "0",
   origins: [],
   devTokens: false,
+  fastSockets: true,
   socketsMax: 17_000,
   socketsHeadroom: 64,
   descriptorsReserved: 256,

@@ -133,7 +133,7 @@ export class Connection implements SessionLink {
     if (code === "superseded" && this.channels.empty) this.close("superseded");
   }
 
-  /** A payload of the socket. Bytes may be kept: nobody changes them. */
+  /** A payload of the socket. */
   receive(data: Uint8Array): void {
     const now = this.#deps.clock.now();
     this.#heardAt = now;
@@ -144,7 +144,8 @@ export class Connection implements SessionLink {
     if (state.kind === "verifying") {
       if (state.held.length >= this.#deps.config.payloadsWaitingMax)
         return this.close("outOfOrder");
-      state.held.push(data);
+      // Its bytes are gone after this call.
+      state.held.push(data.slice());
       return;
     }
     this.#take(data, now);

@@ -11,12 +11,15 @@ import { type RawData, WebSocket, WebSocketServer } from "ws";
 import type { Observer } from "../src/observe/observer.ts";
 import { SUBPROTOCOL } from "../src/protocol/client-messages.ts";
 import { CLOSE } from "../src/protocol/close-codes.ts";
+import { FastClientSocket, PlainClientSocket } from "./client-socket.ts";
 import type { GatewayConfig } from "./config.ts";
 import type { ClientSocket } from "./connection.ts";
 import { openFilesMax, socketCap } from "./file-limit.ts";
+import { type SocketInternals, socketInternals } from "./socket-internals.ts";
 
 /** What becomes of a socket's events. */
 export interface SocketHandler {
+  /** A payload, valid during the call only. */
   receive(data: Uint8Array): void;
   /** A ping of the transport. True where it is to be answered. */
   pinged(): boolean;
@@ -82,6 +85,7 @@ export async function listen(deps: ServerDeps): Promise<GatewayServer> {
   const cap = socketCap(config.socketsMax, config.descriptorsReserved, openFilesMax());
   if (cap.why) observer.log.warn({ socketsMax: cap.sockets }, cap.why);
   const sockets = new Set<Duplex>();
+  const internals = fastSockets(deps);
   const http = createServer({
     // The library wants the whole request to have no less time than its headers.
     requestTimeout: Math.max(REQUEST_MS_MAX, config.helloMsMax),
@@ -126,8 +130,11 @@ export async function listen(deps: ServerDeps): Promise<GatewayServer> {
     socket.on("error", () => socket.destroy());
     const standing = sockets.size > cap.sockets ? "overloaded" : "welcome";
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const handler = deps.accept(clientSocket(webSocket, socket as Socket), standing);
+      const client = clientSocket(webSocket, socket as Socket, internals);
+      const handler = deps.accept(client, standing);
       bind(webSocket, handler);
+      // What came with the upgrade is in the library's hands already.
+      if (head.length === 0) client.readFast(config.payloadBytesMax, handler);
     });
   });
   await new Promise<void>((resolve, reject) => {
@@ -174,21 +181,23 @@ function refuse(socket: Duplex, { status, text }: Refusal): void {
   );
 }
 
-/**
- * Frames go straight to the TCP socket, whole and preframed, between those that the library writes
- * (it writes pongs and closes in one turn each, so they never mix).
- */
-const clientSocket = (webSocket: WebSocket, socket: Socket): ClientSocket => ({
-  get pendingBytes() {
-    return socket.writableLength;
-  },
-  get open() {
-    return webSocket.readyState === WebSocket.OPEN && socket.writable;
-  },
-  write: (frame) => void socket.write(frame),
-  close: (code, reason) => webSocket.close(code, reason),
-  terminate: () => webSocket.terminate(),
-});
+function fastSockets({ config, observer }: ServerDeps): SocketInternals | undefined {
+  const internals = config.fastSockets ? socketInternals() : undefined;
+  if (config.fastSockets && !internals)
+    observer.log.warn({}, "Node's sockets are others inside: the public way to them is taken.");
+  return internals;
+}
+
+function clientSocket(
+  webSocket: WebSocket,
+  socket: Socket,
+  internals: SocketInternals | undefined,
+): PlainClientSocket {
+  const handle = internals?.handleOf(socket);
+  return internals && handle
+    ? new FastClientSocket(webSocket, socket, internals, handle)
+    : new PlainClientSocket(webSocket, socket);
+}
 
 function bind(webSocket: WebSocket, handler: SocketHandler): void {
   webSocket.on("message", (data: RawData, isBinary: boolean) => {

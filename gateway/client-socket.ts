@@ -1,0 +1,126 @@
+import type { Socket } from "node:net";
+import type { ClientSocket } from "./connection.ts";
+import { FrameReader, type FrameSink } from "./frame-reader.ts";
+import type { SocketInternals, TcpHandle } from "./socket-internals.ts";
+
+interface Receiver {
+  receive(payload: Uint8Array): void;
+}
+
+/** The socket as the library holds it. */
+export interface LibrarySocket {
+  readonly readyState: number;
+  readonly OPEN: number;
+  close(code: number, reason: string): void;
+  terminate(): void;
+}
+
+/**
+ * Frames go straight to the TCP socket, whole and preframed, between those that the library writes
+ * (it writes pongs and closes in one turn each, so they never mix).
+ */
+export class PlainClientSocket implements ClientSocket {
+  protected readonly webSocket: LibrarySocket;
+  protected readonly socket: Socket;
+
+  constructor(webSocket: LibrarySocket, socket: Socket) {
+    this.webSocket = webSocket;
+    this.socket = socket;
+  }
+
+  get pendingBytes(): number {
+    return this.socket.writableLength;
+  }
+
+  get open(): boolean {
+    return this.webSocket.readyState === this.webSocket.OPEN && this.socket.writable;
+  }
+
+  write(frame: Buffer): void {
+    this.socket.write(frame);
+  }
+
+  /** Reads small messages past the library, where that is possible. */
+  readFast(_payloadBytesMax: number, _receiver: Receiver): void {}
+
+  close(code: number, reason: string): void {
+    this.webSocket.close(code, reason);
+  }
+
+  terminate(): void {
+    this.webSocket.terminate();
+  }
+}
+
+/** Of all sockets: a read is done with before the next begins. */
+const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
+const SINK = Symbol("sink");
+const READER = Symbol("reader");
+
+type Read = Socket & { [SINK]: FrameSink; [READER]: FrameReader };
+
+/** For every socket the same function. */
+function received(this: Socket, length: number, buffer: Buffer): boolean {
+  const { [SINK]: sink, [READER]: reader } = this as Read;
+  reader.take(buffer, length, sink);
+  return true;
+}
+
+/** Writes and reads by the handle, where that is possible; the same bytes on the wire. */
+export class FastClientSocket extends PlainClientSocket {
+  readonly #internals: SocketInternals;
+  readonly #handle: TcpHandle;
+  /** The write that the kernel did not take at once. */
+  #waiting = false;
+
+  constructor(
+    webSocket: LibrarySocket,
+    socket: Socket,
+    internals: SocketInternals,
+    handle: TcpHandle,
+  ) {
+    super(webSocket, socket);
+    this.#internals = internals;
+    this.#handle = handle;
+  }
+
+  override get pendingBytes(): number {
+    return this.socket.writableLength + (this.#waiting ? this.#handle.writeQueueSize : 0);
+  }
+
+  override write(frame: Buffer): void {
+    // What the stream holds, or the handle, goes first.
+    if (this.#waiting || this.socket.writableLength > 0 || this.socket.destroyed)
+      return super.write(frame);
+    const request = spare ?? this.#internals.request();
+    spare = undefined;
+    const failed = this.#handle.writeBuffer(request, frame);
+    if (failed !== 0) return void this.socket.destroy(new Error(`write failed (${failed})`));
+    if (!this.#internals.lastWriteWaits()) {
+      spare = request;
+      return;
+    }
+    this.#waiting = true;
+    request.buffer = frame;
+    request.oncomplete = (status) => {
+      this.#waiting = false;
+      if (status < 0 && !this.socket.destroyed)
+        this.socket.destroy(new Error(`write failed (${status})`));
+    };
+  }
+
+  /** Everything but small messages goes to the library as if it had read it. */
+  override readFast(payloadBytesMax: number, receiver: Receiver): void {
+    const { socket } = this;
+    const read = socket as Read;
+    read[READER] = new FrameReader(payloadBytesMax);
+    read[SINK] = {
+      message: (payload) => receiver.receive(payload),
+      other: (bytes) => void socket.emit("data", bytes),
+    };
+    this.#internals.readInto(socket, READ_BUFFER, received);
+  }
+}
+
+/** A request that no write is using. */
+let spare: ReturnType<SocketInternals["request"]> | undefined;
