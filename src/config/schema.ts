@@ -123,6 +123,15 @@ export const gatewaySchema = z
     commandsPerSecond: count(20, 10_000).default(20),
     signalsPerSecond: count(10, 10_000).default(10),
     posesPerSecond: count(1, 120).default(30),
+    /**
+     * What the rows of a room cost one person, in bytes of frames a second; news not counted. At
+     * 10 ticks a second 9,600 hold 57 rows a frame: a room of more people shows by interest.
+     */
+    frameBytesPerSecond: bytes(1_024, 1024 * 1024).default(9_600),
+    /** Whoever moves this near is in every frame. Larger: what is further off comes more rarely. */
+    focusM: z.number().min(0).max(1_000).default(8),
+    /** Reads and writes sockets past Node's streams: about half the processor time. */
+    fastSockets: z.boolean().default(true),
     /** A session can be resumed so long after its join. Longer: a stolen token works for longer. */
     sessionTokenMs: ms(60_000, 7 * 86_400_000).default(12 * 3_600_000),
     /** Rooms with an audience here. Each costs its state plus about 100 bytes a member. */
