@@ -19,6 +19,7 @@ export interface AttendanceDeps extends AdmissionDeps {
   readonly random: Random;
   /** Something was put behind the next frame of this viewer. */
   readonly told: (viewer: Viewer) => void;
+  readonly gone: (viewer: Viewer) => void;
 }
 
 const LEFT_TEXT: Partial<Record<MembershipCode, string>> = {
@@ -36,6 +37,8 @@ export class Attendance {
   /** By connection, and by session: one may be here twice while it changes sockets. */
   readonly #sessions = new Map<string, Session>();
   readonly #byId = new Map<SessionId, Set<Session>>();
+  /** Those that are not attached, or not let in yet: only they have something due. */
+  readonly #unsettled = new Set<Session>();
   readonly #departures: Departures;
   readonly #admission: Admission;
   readonly #deps: AttendanceDeps;
@@ -65,6 +68,7 @@ export class Attendance {
   join(session: Session): void {
     this.#sessions.set(session.init.connection, session);
     this.#byId.set(session.id, this.#of(session.id).add(session));
+    this.#unsettled.add(session);
     this.#attach(session, this.#deps.clock.now());
   }
 
@@ -116,6 +120,7 @@ export class Attendance {
     for (const session of this.#sessions.values()) {
       const { seat } = session.viewer;
       if (!seat || !replica.showsAway(seat) || !session.attachedUnder(route.floor)) continue;
+      this.#unsettled.add(session);
       session.reattach(now);
       this.#attach(session, now);
     }
@@ -124,6 +129,7 @@ export class Attendance {
   /** The floor rose: whoever is here has to be attached again, at `dueAt` at the latest. */
   moved(now: number, dueAt: number): void {
     for (const session of this.#sessions.values()) {
+      this.#unsettled.add(session);
       session.reattach(dueAt);
       this.#attach(session, now);
     }
@@ -133,7 +139,7 @@ export class Attendance {
   /** The owner listens. Whose attach is on its way to it has an answer coming. */
   attachAll(now: number): void {
     const { route } = this.#deps;
-    for (const session of this.#sessions.values()) {
+    for (const session of this.#unsettled) {
       if (session.phase !== "attaching" || session.asked(route.floor, now)) continue;
       session.reattach(now);
       this.#attach(session, now);
@@ -141,9 +147,12 @@ export class Attendance {
   }
 
   sweep(now: number): void {
-    for (const session of [...this.#sessions.values()]) {
+    for (const session of [...this.#unsettled]) {
       this.#attach(session, now);
-      if (session.viewer.admitted) continue;
+      if (session.viewer.admitted) {
+        if (session.phase === "attached") this.#unsettled.delete(session);
+        continue;
+      }
       this.#admission.fetchAgain(session, now);
       if (now < session.deadlineAt) continue;
       const { problem } = this.#deps.route;
@@ -168,6 +177,7 @@ export class Attendance {
     // The client knows itself by its seat, so with another one it starts over.
     if (before && moved) {
       session.viewer.admitted = false;
+      this.#unsettled.add(session);
       session.cursor = null;
       session.deadlineAt = this.#deps.clock.now() + this.#deps.config.joinMsMax;
     }
@@ -296,6 +306,8 @@ export class Attendance {
     if (session.phase === "left") return false;
     session.phase = "left";
     this.#sessions.delete(session.init.connection);
+    this.#unsettled.delete(session);
+    this.#deps.gone(session.viewer);
     const rest = this.#of(session.id);
     rest.delete(session);
     if (rest.size === 0) this.#byId.delete(session.id);

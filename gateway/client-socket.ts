@@ -54,18 +54,6 @@ export class PlainClientSocket implements ClientSocket {
 
 /** Of all sockets: a read is done with before the next begins. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
-const SINK = Symbol("sink");
-const READER = Symbol("reader");
-
-type Read = Socket & { [SINK]: FrameSink; [READER]: FrameReader };
-
-/** For every socket the same function. */
-function received(this: Socket, length: number, buffer: Buffer): boolean {
-  const { [SINK]: sink, [READER]: reader } = this as Read;
-  reader.take(buffer, length, sink);
-  return true;
-}
-
 /** Writes and reads by the handle, where that is possible; the same bytes on the wire. */
 export class FastClientSocket extends PlainClientSocket {
   readonly #internals: SocketInternals;
@@ -112,13 +100,15 @@ export class FastClientSocket extends PlainClientSocket {
   /** Everything but small messages goes to the library as if it had read it. */
   override readFast(payloadBytesMax: number, receiver: Receiver): void {
     const { socket } = this;
-    const read = socket as Read;
-    read[READER] = new FrameReader(payloadBytesMax);
-    read[SINK] = {
+    const reader = new FrameReader(payloadBytesMax);
+    const sink: FrameSink = {
       message: (payload) => receiver.receive(payload),
       other: (bytes) => void socket.emit("data", bytes),
     };
-    this.#internals.readInto(socket, READ_BUFFER, received);
+    this.#internals.readInto(socket, READ_BUFFER, (length, buffer) => {
+      reader.take(buffer, length, sink);
+      return true;
+    });
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Metrics } from "../src/observe/observer.ts";
 import {
   type GatewayMessage,
   gatewayToClient,
@@ -39,6 +40,15 @@ export interface ComposeCount {
   shared: number;
   conflated: number;
   bytes: number;
+}
+
+export function countFrames(metrics: Metrics, count: ComposeCount): void {
+  const { written, shared, conflated, bytes } = count;
+  if (shared > 0) metrics.add("roomcluster_gateway_writes_total", shared, { kind: "shared" });
+  const own = written - shared;
+  if (own > 0) metrics.add("roomcluster_gateway_writes_total", own, { kind: "own" });
+  if (bytes > 0) metrics.add("roomcluster_gateway_egress_bytes_total", bytes);
+  if (conflated > 0) metrics.add("roomcluster_gateway_conflated_total", conflated);
 }
 
 /** Builds what the viewers of one room are told, once for all who are told the same. */

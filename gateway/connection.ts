@@ -10,7 +10,7 @@ import {
   VERSION_MIN,
 } from "../src/protocol/client-messages.ts";
 import { CLOSE, type CloseName, type MembershipCode } from "../src/protocol/close-codes.ts";
-import { decodePose, POSE_KIND } from "../src/protocol/frame.ts";
+import { POSE_KIND, poseChannel } from "../src/protocol/frame.ts";
 import type { Auth, Person } from "./auth.ts";
 import { type Channel, Channels } from "./channels.ts";
 import { runsOf } from "./composer.ts";
@@ -137,8 +137,9 @@ export class Connection implements SessionLink {
   receive(data: Uint8Array): void {
     const now = this.#deps.clock.now();
     this.#heardAt = now;
-    if (this.closing) return;
     const state = this.#state;
+    if (state.kind === "open" && data[0] === POSE_KIND) return this.#pose(data, now);
+    if (this.closing) return;
     if (data.length > this.#deps.config.payloadBytesMax) return this.close("tooLarge");
     if (!this.#allowed("bytes", now, null, data.length)) return;
     if (state.kind === "verifying") {
@@ -154,7 +155,7 @@ export class Connection implements SessionLink {
   /** A payload within its limits. */
   #take(data: Uint8Array, now: number): void {
     if (this.closing) return;
-    if (data[0] === POSE_KIND) return this.#pose(data, now);
+    if (data[0] === POSE_KIND) return this.close("outOfOrder");
     const messages = clientToGateway.decode(data, this.#deps.config.messagesPayloadMax);
     if (!messages.ok) return this.close(messages.error === "too_large" ? "tooLarge" : "malformed");
     if (data.length === 0) return this.close("malformed");
@@ -342,13 +343,14 @@ export class Connection implements SessionLink {
     this.tell({ type: "pong", clientTime: message.clientTime, serverTime });
   }
 
+  /** Most of what clients send: nothing is made for it. */
   #pose(data: Uint8Array, now: number): void {
-    if (this.#state.kind !== "open") return this.close("outOfOrder");
-    const pose = decodePose(data);
-    if (!pose) return this.close("malformed");
-    if (!this.#allowed("poses", now, pose.channel)) return;
-    const held = this.channels.get(pose.channel);
-    if (held?.kind === "member") held.room.pose(held.session, pose.row);
+    const channel = poseChannel(data);
+    if (channel === undefined) return this.close("malformed");
+    if (!this.#allowed("bytes", now, null, data.length)) return;
+    if (!this.#allowed("poses", now, channel)) return;
+    const held = this.channels.get(channel);
+    if (held?.kind === "member") held.room.pose(held.session, data);
   }
 
   #member(channel: number): Extract<Channel, { kind: "member" }> | undefined {

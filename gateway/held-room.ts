@@ -1,12 +1,14 @@
 import type { Timer } from "../src/kernel/clock.ts";
 import { EPOCH_NONE, type Epoch, epochGeneration } from "../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../src/kernel/ids.ts";
-import { rowsFromBytes } from "../src/protocol/pose-row.ts";
+import { poseRow } from "../src/protocol/frame.ts";
+import { ROW_WORDS, rowsFromBytes } from "../src/protocol/pose-row.ts";
 import type { FromRoom, ToRoom } from "../src/protocol/room-messages.ts";
 import { Ahead, type AheadMessage } from "./ahead.ts";
 import { Attendance } from "./attendance.ts";
-import { type ComposeCount, Composer } from "./composer.ts";
+import { type ComposeCount, Composer, countFrames } from "./composer.ts";
 import { News } from "./news.ts";
+import { asOf, PoseBatch } from "./pose-batch.ts";
 import { Replica } from "./replica.ts";
 import { RoomRoute, type RouteDeps } from "./room-route.ts";
 import type { Session } from "./session.ts";
@@ -45,6 +47,7 @@ export class HeldRoom {
   /** Who has been told something alone since the last time tails were flushed. */
   readonly #told = new Set<Viewer>();
   readonly #ahead: Ahead;
+  readonly #poses: PoseBatch;
   /** Whoever the owner does not confirm by itself is attached when this fires. */
   #attaching: Timer | undefined;
   #idleSince: number;
@@ -60,6 +63,9 @@ export class HeldRoom {
     this.#composer = new Composer(this.replica, this.#news, config);
     this.#parts = new SnapshotParts(config.snapshotBytesMax);
     this.#ahead = new Ahead(config);
+    this.#poses = new PoseBatch(clock, (rows) => {
+      this.#send({ type: "poses", room: id, epoch: this.route.floor, rows });
+    });
     const perSecond = config.watchesPerSecondMax;
     const rate = { perSecond, burst: Math.max(1, perSecond >> 1) };
     this.#watches = new TokenBucket(rate, now);
@@ -76,6 +82,7 @@ export class HeldRoom {
       send: (message) => this.#send(message),
       show: (viewer) => this.#count(this.#composer.flush([viewer])),
       told: (viewer) => this.#tailDue(viewer),
+      gone: (viewer) => void this.#told.delete(viewer),
     });
   }
 
@@ -84,17 +91,18 @@ export class HeldRoom {
     if (!this.route.owner) this.route.sweep(this.#deps.clock.now(), true);
   }
 
-  /** Latest wins: it replaces what the member's last pose left waiting. */
-  pose(session: Session, row: Uint32Array): void {
-    session.viewer.row = row;
+  /** Latest wins: it replaces what the member's last pose left waiting. `data`: a client's pose. */
+  pose(session: Session, data: Uint8Array): void {
+    const { viewer } = session;
+    viewer.row ??= new Uint32Array(ROW_WORDS);
+    const { row } = viewer;
+    poseRow(data, row);
     const { floor, owner } = this.route;
-    const { seat } = session.viewer;
+    const { seat } = viewer;
     if (!owner || !seat || !session.attachedUnder(floor)) return;
-    // The upper bit of the animation is the room's own, to show that somebody is away.
-    row[0] = (((row[0] as number) & 0x7f000000) | (seat.generation << 16) | seat.slot) >>> 0;
-    // Reserved: a later version can give it a meaning only if nobody sends it now.
-    row[3] = ((row[3] as number) & 0x7fffffff) >>> 0;
-    this.#deps.uplink(owner).pose(this.id, floor, row);
+    asOf(row, seat);
+    // A fifth of a tick later is early enough for the tick, and many others are there by then.
+    this.#poses.put(row, 200 / this.replica.tickHz);
   }
 
   /** A message that says it is about this room, from a process that may or may not own it. */
@@ -115,8 +123,7 @@ export class HeldRoom {
 
   /** It waits for the read of the tail that it causes. */
   #hold(ahead: AheadMessage): void {
-    const { clock } = this.#deps;
-    if (!this.#ahead.hold(ahead, clock.now())) this.#dropped("ahead", 1);
+    if (!this.#ahead.hold(ahead, this.#deps.clock.now())) this.#dropped("ahead", 1);
     this.route.heard(ahead.message.epoch);
   }
 
@@ -180,6 +187,7 @@ export class HeldRoom {
   release(): void {
     this.#tails?.cancel();
     this.#attaching?.cancel();
+    this.#poses.clear();
     this.route.release();
     this.#parts.clear();
   }
@@ -266,7 +274,7 @@ export class HeldRoom {
     replica.tick = tick;
     replica.at = at;
     this.#composedAt = this.#deps.clock.now();
-    this.attendance.contradict(this.#composedAt);
+    if (replica.takeAway()) this.attendance.contradict(this.#composedAt);
     this.#count(this.#composer.tick(this.attendance.viewers(), touched));
   }
 
@@ -295,6 +303,7 @@ export class HeldRoom {
     const { log } = this.#deps.observer;
     log.info({ room: this.id, epoch, owner: this.route.owner }, "The room has a new owner.");
     this.#parts.clear();
+    this.#poses.clear();
     // A takeover hits all rooms of a node at once: first each shows that it lives, then its people
     // are attached. Somebody who joins has nothing to see and need not wait.
     const { attachMsMax } = this.#deps.config;
@@ -354,22 +363,28 @@ export class HeldRoom {
   #flushTails(): void {
     this.#tails = undefined;
     const due = [...this.#told].filter(({ admitted, outbox }) => admitted && !outbox.empty);
-    this.#told.clear();
     if (due.length > 0 && this.replica.ready) this.#count(this.#composer.flush(due));
+    // Whoever could not be written to is looked at again.
+    for (const viewer of this.#told) if (viewer.outbox.empty) this.#told.delete(viewer);
   }
 
-  /** News of a room that does not tick, and tails that no frame took along in time. */
+  /**
+   * News of a room that does not tick, and tails that no frame took along in time. While it ticks,
+   * frames bring everything else.
+   */
   #flush(now: number): void {
     if (!this.replica.ready) return;
     const { tailMs, silentMs } = this.#deps.config;
-    const silent = now - this.#composedAt >= silentMs;
+    if (now - this.#composedAt < silentMs) {
+      if (this.#told.size > 0 && !this.#tails) this.#flushTails();
+      return;
+    }
     const due: Viewer[] = [];
     for (const viewer of this.attendance.viewers()) {
       if (!viewer.admitted) continue;
       const { outbox, place, preamble } = viewer;
       const late = !outbox.empty && now - outbox.since >= tailMs;
-      const starts = place < 0 || preamble.length > 0;
-      if (late || starts || (silent && place !== this.#news.end)) due.push(viewer);
+      if (late || preamble.length > 0 || place !== this.#news.end) due.push(viewer);
     }
     if (due.length > 0) this.#count(this.#composer.flush(due));
   }
@@ -379,12 +394,7 @@ export class HeldRoom {
     if (owner) this.#deps.uplink(owner).send(message);
   }
 
-  #count({ written, shared, conflated, bytes }: ComposeCount): void {
-    const { metrics } = this.#deps.observer;
-    if (shared > 0) metrics.add("roomcluster_gateway_writes_total", shared, { kind: "shared" });
-    const own = written - shared;
-    if (own > 0) metrics.add("roomcluster_gateway_writes_total", own, { kind: "own" });
-    if (bytes > 0) metrics.add("roomcluster_gateway_egress_bytes_total", bytes);
-    if (conflated > 0) metrics.add("roomcluster_gateway_conflated_total", conflated);
+  #count(count: ComposeCount): void {
+    countFrames(this.#deps.observer.metrics, count);
   }
 }

@@ -41,6 +41,7 @@ export class Replica {
   #slots: readonly number[] | undefined;
   /** Slots whose row is another one since somebody last asked. */
   #moved: number[] = [];
+  #away = false;
 
   /** False until the first snapshot, and after divergence until the next. */
   get ready(): boolean {
@@ -148,9 +149,17 @@ export class Replica {
       this.#known[slot] = 1;
       touched.push(slot);
       if (moved) this.#moved.push(slot);
+      if (((rows[at] as number) >>> 24) & AWAY_FLAG) this.#away = true;
     }
     if (touched.length > 0) this.version++;
     return touched;
+  }
+
+  /** True where a row since the last call showed somebody as away. */
+  takeAway(): boolean {
+    const away = this.#away;
+    this.#away = false;
+    return away;
   }
 
   /** Slots whose rows have changed since the last call. */

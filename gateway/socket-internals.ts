@@ -20,11 +20,11 @@ export interface SocketInternals {
   /** True where the last write is not through yet: its request and its bytes are in use. */
   readonly lastWriteWaits: () => boolean;
   readonly handleOf: (socket: Socket) => TcpHandle | undefined;
-  /** From now on `receive` is called, as a method of the socket, for what comes. */
+  /** From now on `receive` is called for what comes. */
   readonly readInto: (
     socket: Socket,
     buffer: Buffer,
-    receive: (this: Socket, length: number, buffer: Buffer) => boolean,
+    receive: (length: number, buffer: Buffer) => boolean,
   ) => boolean;
 }
 

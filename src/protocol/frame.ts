@@ -99,12 +99,27 @@ export function encodePose(channel: number, counter: number, row: Uint32Array): 
   return data;
 }
 
+/** The channel of a pose; undefined where it is none. */
+export const poseChannel = (data: Uint8Array): number | undefined =>
+  data.length === POSE_BYTES && data[0] === POSE_KIND ? data[1] : undefined;
+
+/** Copies the row of a pose, which is one. */
+export function poseRow(data: Uint8Array, row: Uint32Array): void {
+  for (let word = 0, at = 4; word < ROW_WORDS; word++, at += 4)
+    row[word] =
+      (data[at] as number) |
+      ((data[at + 1] as number) << 8) |
+      ((data[at + 2] as number) << 16) |
+      ((data[at + 3] as number) << 24);
+}
+
 export function decodePose(
   data: Uint8Array,
 ): { readonly channel: number; readonly counter: number; readonly row: Uint32Array } | undefined {
-  if (data.length !== POSE_BYTES || data[0] !== POSE_KIND) return undefined;
+  const channel = poseChannel(data);
+  if (channel === undefined) return undefined;
   const row = new Uint32Array(ROW_WORDS);
-  new Uint8Array(row.buffer).set(data.subarray(4));
+  poseRow(data, row);
   const counter = (data[2] as number) | ((data[3] as number) << 8);
-  return { channel: data[1] as number, counter, row };
+  return { channel, counter, row };
 }

@@ -148,6 +148,9 @@ const frames: fc.Arbitrary<Buffer> = fc.oneof(
     .constantFrom(PAYLOAD_MAX, PAYLOAD_MAX + 1, 70_000, 2 ** 40, Number.MAX_SAFE_INTEGER)
     .map((claims) => frame({ first: 0x82, payload: new Uint8Array(10), claims })),
   fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes)),
+  fc
+    .constantFrom([], [0x03, 0xe8], [0x03, 0xe8, 0x21])
+    .map((payload) => frame({ first: 0x88, payload: Uint8Array.from(payload) })),
 );
 
 describe("a reader of small frames", () => {
