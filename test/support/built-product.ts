@@ -6,18 +6,20 @@ import { transformSync } from "esbuild";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
+const LEDGER = path.join(ROOT, "test", "support", "ledger-world.ts");
+
 /**
- * What an operator runs: the output of `npm run build`, with the ledger as its world. Sources under
- * tsx are slower (every inner function is given its name anew), so they are not what is measured.
+ * What an operator runs: the output of `npm run build`, with the ledger as its world, or with the
+ * one in `world`. Sources under tsx are slower (every inner function is given its name anew), so
+ * they are not what is measured.
  */
-export function buildProduct(): { readonly main: string; readonly worlds: string } {
+export function buildProduct(world = LEDGER): { readonly main: string; readonly worlds: string } {
   execFileSync("npm", ["run", "--silent", "build"], { cwd: ROOT, stdio: ["ignore", 2, 2] });
   const folder = path.join(ROOT, ".cache", "bench");
   mkdirSync(folder, { recursive: true });
-  const source = readFileSync(path.join(ROOT, "test", "support", "ledger-world.ts"), "utf8");
-  const { code } = transformSync(source, { loader: "ts", format: "esm" });
-  const worlds = path.join(folder, "ledger-world.mjs");
+  const { code } = transformSync(readFileSync(world, "utf8"), { loader: "ts", format: "esm" });
+  const worlds = path.join(folder, `${path.basename(world, ".ts")}.mjs`);
   const entry = "../../dist/actors/room/define-room.js";
-  writeFileSync(worlds, code.replace("../../actors/room/define-room.ts", entry));
+  writeFileSync(worlds, code.replace(/"[./]+\/actors\/room\/define-room\.ts"/, `"${entry}"`));
   return { main: path.join(ROOT, "dist", "src", "main.js"), worlds };
 }
