@@ -97,6 +97,25 @@ export function peers(): Contestant[] {
       dialect: "ws-dialect.mjs",
     }),
     peer({
+      name: "socketio",
+      about: `Socket.IO ${versionOf("socket.io")}: WebSocket only, volatile, text framed once for all`,
+      script: "socketio-server.mjs",
+      dialect: "socketio-dialect.mjs",
+    }),
+    peer({
+      name: "socketio_msgpack",
+      about: `Socket.IO ${versionOf("socket.io")}: the same with its msgpack parser`,
+      script: "socketio-server.mjs",
+      args: ["--msgpack"],
+      dialect: "socketio-msgpack-dialect.mjs",
+    }),
+    peer({
+      name: "colyseus",
+      about: `Colyseus ${versionOf("@colyseus/core")}, schema ${versionOf("@colyseus/schema")}: ws transport, patchRate 100, poses by sendBytes`,
+      script: "colyseus-server.mjs",
+      dialect: "colyseus-dialect.mjs",
+    }),
+    peer({
       name: "ws_interest",
       about: `${ws}: the same with the product's interest sets`,
       script: "ws-server.mjs",

@@ -52,15 +52,15 @@ export class Witness {
   #row(key: number | string, steps: Steps, nowMs: number): void {
     this.#rows++;
     const person = personOf(steps);
+    const real = person < this.#work.roomSize && samePose(steps, poseOf(person, steps.y));
     let sighting = this.#seen.get(key);
+    if (!real || (sighting && sighting.person !== person)) {
+      this.#wrong++;
+      return;
+    }
     if (!sighting) {
       sighting = { person, stamp: -1, fresh: 0 };
       this.#seen.set(key, sighting);
-    }
-    const real = person >= 0 && person < this.#work.roomSize && person === sighting.person;
-    if (!real || !samePose(steps, poseOf(person, steps.y))) {
-      this.#wrong++;
-      return;
     }
     if (sighting.stamp === steps.y) return;
     sighting.stamp = steps.y;
