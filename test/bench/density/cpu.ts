@@ -32,7 +32,7 @@ function commandOf(pid: number): string {
   try {
     const [program = "", ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
     const base = program.split("/").at(-1) ?? "";
-    const script = args.find((arg) => /^[a-z-]+$/.test(arg)) ?? args.find((arg) => /js$/.test(arg));
+    const script = args.find((arg) => /^[a-z]+$/.test(arg)) ?? args.find((arg) => /js$/.test(arg));
     return base === "node" ? (script?.split("/").at(-1) ?? base) : base;
   } catch {
     return "gone";
