@@ -22,6 +22,7 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "10" },
     "warm-up": { type: "string", default: "5" },
     witnesses: { type: "string" },
+    nice: { type: "string", default: "0" },
     quick: { type: "boolean", default: false },
     json: { type: "string" },
   },
@@ -52,6 +53,7 @@ for (let round = 0; round < rounds; round++) {
     for (const contestant of order) {
       const turn = await takeTurn(contestant, work, {
         cores,
+        nice: Number(values.nice),
         warmUpSeconds,
         seconds,
         witnessesPerRoom: Number(values.witnesses ?? (work.rooms === 1 ? 5 : 1)),
@@ -65,7 +67,7 @@ for (let round = 0; round < rounds; round++) {
 const report = {
   ...reportOf(turns, works, contestants),
   pinned: cores ?? null,
-  options: { users, rounds, seconds, warmUpSeconds },
+  options: { users, rounds, seconds, warmUpSeconds, nice: Number(values.nice) },
   machine: `${os.cpus().length} × ${os.cpus()[0]?.model}, Node ${process.version}`,
   date: new Date().toISOString().slice(0, 10),
   turns,

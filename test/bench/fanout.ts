@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { buildProduct } from "../support/built-product.ts";
 import { waitUntil } from "../support/wait-until.ts";
-import { coresOfMachine, onCore } from "./density/cores.ts";
+import { coresOfMachine, startedOn } from "./density/cores.ts";
 
 /**
  * What one frame to one client costs the writer: `ws.send`, the gateway's own write path, and a
@@ -21,12 +21,14 @@ const { values } = parseArgs({
     hz: { type: "string", default: "10" },
     seconds: { type: "string", default: "4" },
     rounds: { type: "string", default: "7" },
+    nice: { type: "string", default: "0" },
     quick: { type: "boolean", default: false },
     json: { type: "string" },
   },
 });
 const connections = values.quick ? 200 : Number(values.connections);
 const rounds = values.quick ? 3 : Number(values.rounds);
+const nice = Number(values.nice);
 const seconds = values.quick ? 2 : Number(values.seconds);
 const FOLDER = fileURLToPath(new URL("fanout", import.meta.url));
 const CACHE = fileURLToPath(new URL("../../.cache/bench", import.meta.url));
@@ -64,10 +66,10 @@ class Pair {
     const [file = "", ...args] = commands[name] ?? [];
     const sizes = [String(connections), values.bytes, dist];
     const given = name === "ours" ? sizes : sizes.slice(0, 2);
-    const writer = await onCore(cores?.server, async () =>
+    const writer = await startedOn({ core: cores?.server, nice }, async () =>
       spawn(file, [...args, ...given], { stdio: ["pipe", "pipe", 2] }),
     );
-    const reader = await onCore(cores?.client, async () =>
+    const reader = await startedOn({ core: cores?.client, nice }, async () =>
       spawn(process.execPath, [...LOADER, path.join(FOLDER, "reader.ts")], {
         stdio: ["ignore", 2, 2, "ipc"],
       }),
@@ -141,7 +143,14 @@ const report = {
   ratio_to_floor: { ours: ratio("ours"), ws_send: ratio("ws_send") },
   turns: costs,
   pinned: cores ?? null,
-  options: { connections, bytes: Number(values.bytes), hz: Number(values.hz), seconds, rounds },
+  options: {
+    connections,
+    bytes: Number(values.bytes),
+    hz: Number(values.hz),
+    seconds,
+    rounds,
+    nice,
+  },
   machine: `${os.cpus().length} × ${os.cpus()[0]?.model}, Node ${process.version}`,
   date: new Date().toISOString().slice(0, 10),
 };

@@ -7,6 +7,13 @@ export interface Cores {
   readonly client: number;
 }
 
+/** What whatever is started here begins with. */
+export interface Footing {
+  readonly core: number | undefined;
+  /** As nice(1) has it. Below 0 takes a privilege. */
+  readonly nice: number;
+}
+
 /** Undefined where there is only one core, or no taskset; then the figures are worth less. */
 export function coresOfMachine(): Cores | undefined {
   if (os.cpus().length < 2) return undefined;
@@ -22,13 +29,16 @@ export function coresOfMachine(): Cores | undefined {
  * Does `work` while this process is bound to a core, so that every process it starts is too, from
  * its first instruction on: a runtime that counts cores at its start (Go's) counts one.
  */
-export async function onCore<T>(core: number | undefined, work: () => Promise<T>): Promise<T> {
-  if (core === undefined) return work();
-  bind(String(core));
+export async function startedOn<T>(footing: Footing, work: () => Promise<T>): Promise<T> {
+  const { core, nice } = footing;
+  const before = os.getPriority();
+  if (core !== undefined) bind(String(core));
+  if (nice !== 0) os.setPriority(nice);
   try {
     return await work();
   } finally {
-    bind(`0-${os.cpus().length - 1}`);
+    if (core !== undefined) bind(`0-${os.cpus().length - 1}`);
+    if (nice !== 0) os.setPriority(before);
   }
 }
 

@@ -69,3 +69,21 @@ export function spentBetween(
     spent[name] = (spent[name] ?? 0) + cpuMs - (started.get(pid) ?? 0);
   return spent;
 }
+
+/** What one core did since the machine started, in ms. */
+export interface CoreTime {
+  readonly busyMs: number;
+  /** Of that, what another guest of the same host took. */
+  readonly stolenMs: number;
+  readonly allMs: number;
+}
+
+/** proc(5): user, nice, system, idle, iowait, irq, softirq, steal. */
+export function coreTime(core: number): CoreTime {
+  const lines = readFileSync("/proc/stat", "utf8").split("\n");
+  const fields = lines.find((line) => line.startsWith(`cpu${core} `))?.split(" ") ?? [];
+  const ms = fields.slice(1, 9).map((field) => Number(field) * MS_PER_CLOCK_TICK);
+  const allMs = ms.reduce((sum, part) => sum + part, 0);
+  const [, , , idle = 0, wait = 0, , , stolenMs = 0] = ms;
+  return { busyMs: allMs - idle - wait, stolenMs, allMs };
+}

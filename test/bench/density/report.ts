@@ -16,6 +16,7 @@ export function lineOf(turn: Turn): string {
     `rows there ${(freshShare * 100).toFixed(1)} %`,
     `p50 ${measured.latencyMs.p50.toFixed(0)} p99 ${measured.latencyMs.p99.toFixed(0)} ms`,
     `${turn.serverCores.toFixed(2)} cores, clients ${measured.clientCores.toFixed(2)}`,
+    `others on the core ${((turn.othersShare ?? 0) * 100).toFixed(0)} %`,
     faults.length === 0 ? "verified" : `NOT VERIFIED: ${faults.join("; ")}`,
   ].join(", ");
 }
@@ -52,6 +53,7 @@ export function reportOf(
     rows_there: table(({ freshShare }) => freshShare, 3),
     latency_p50_ms: table(({ measured }) => measured.latencyMs.p50, 1),
     latency_p99_ms: table(({ measured }) => measured.latencyMs.p99, 1),
+    others_share_of_core: table(({ othersShare }) => othersShare ?? 0, 2),
     every_client_got_its_updates: everyClient(turns, works, contestants),
     not_verified: turns.flatMap(({ work, contestant, faults }) =>
       faults.map((fault) => `${work} ${contestant}: ${fault}`),

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Job, Measured } from "./audience.ts";
 import type { Contestant } from "./contestant.ts";
-import { type Cores, onCore } from "./cores.ts";
-import { processesBelow, spentBetween } from "./cpu.ts";
+import { type Cores, startedOn } from "./cores.ts";
+import { type CoreTime, coreTime, processesBelow, spentBetween } from "./cpu.ts";
 import type { FromDriver, ToDriver } from "./driver.ts";
 import { UPDATES_HZ, usersOf, type Work } from "./work.ts";
 
@@ -11,6 +11,7 @@ const DRIVER = fileURLToPath(new URL("driver.ts", import.meta.url));
 
 export interface TurnOptions {
   readonly cores: Cores | undefined;
+  readonly nice: number;
   readonly warmUpSeconds: number;
   readonly seconds: number;
   readonly witnessesPerRoom: number;
@@ -24,6 +25,8 @@ export interface Turn {
   /** Of it, each process's part. */
   readonly cpuUsByProcess: Readonly<Record<string, number>>;
   readonly serverCores: number;
+  /** Share of the servers' core that went to whatever else runs on this machine, or its host. */
+  readonly othersShare: number | null;
   readonly measured: Measured;
   /** Share of (witness, mover, tick) at which the mover's new pose was there. */
   readonly freshShare: number;
@@ -37,10 +40,10 @@ export async function takeTurn(
   work: Work,
   options: TurnOptions,
 ): Promise<Turn> {
-  const { cores } = options;
+  const { cores, nice } = options;
   const before = new Set(processesBelow(process.pid, new Set()).map(({ pid }) => pid));
-  const running = await onCore(cores?.server, () => contestant.start(work));
-  const driver = await onCore(cores?.client, async () => new Driver());
+  const running = await startedOn({ core: cores?.server, nice }, () => contestant.start(work));
+  const driver = await startedOn({ core: cores?.client, nice }, async () => new Driver());
   try {
     const { host, port } = running;
     const { witnessesPerRoom } = options;
@@ -48,22 +51,36 @@ export async function takeTurn(
     await driver.ask({ type: "join", job, dialect: contestant.dialect });
     await new Promise((resolve) => setTimeout(resolve, options.warmUpSeconds * 1000));
     const except = new Set([...before, driver.pid]);
+    const coreBefore = cores && coreTime(cores.server);
     const cpuBefore = processesBelow(process.pid, except);
     const measured = await driver.ask({ type: "measure", seconds: options.seconds });
     const spentMs = spentBetween(cpuBefore, processesBelow(process.pid, except));
+    const core = cores && coreBefore && since(coreBefore, coreTime(cores.server));
     if (measured.type !== "measured") throw new Error(`the clients said ${measured.type}`);
-    return turnOf(contestant, work, measured.measured, spentMs);
+    return turnOf(contestant, work, measured.measured, { spentMs, core });
   } finally {
     driver.close();
     await running.close();
   }
 }
 
+const since = (before: CoreTime, after: CoreTime): CoreTime => ({
+  busyMs: after.busyMs - before.busyMs,
+  stolenMs: after.stolenMs - before.stolenMs,
+  allMs: after.allMs - before.allMs,
+});
+
 function turnOf(
   contestant: Contestant,
   work: Work,
   measured: Measured,
-  spentMs: Readonly<Record<string, number>>,
+  {
+    spentMs,
+    core,
+  }: {
+    readonly spentMs: Readonly<Record<string, number>>;
+    readonly core: CoreTime | undefined;
+  },
 ): Turn {
   const usPerUserTick = (ms: number): number => (ms * 1000) / measured.updates;
   const total = Object.values(spentMs).reduce((sum, ms) => sum + ms, 0);
@@ -80,15 +97,19 @@ function turnOf(
         .map(([name, ms]) => [name, usPerUserTick(ms)]),
     ),
     serverCores: total / 1000 / measured.seconds,
+    othersShare: core ? Math.max(0, core.busyMs - total) / core.allMs : null,
     measured,
     freshShare,
     faults: faultsOf(contestant, work, measured, freshShare),
   };
 }
 
-/** Poses that arrive on both sides of a tick make one row of two: that much may be missing. */
-const FRESH_SHARE_MIN = 0.97;
-const FRESH_LEAST_SHARE_MIN = 0.9;
+/**
+ * Two poses that arrive between the same two ticks make one row. For who happens to send just when
+ * the room ticks it is chance on which side a pose falls, and a tick in four has none of theirs.
+ */
+const FRESH_SHARE_MIN = 0.93;
+const FRESH_LEAST_SHARE_MIN = 0.55;
 /** Above this the clients may be what is measured. */
 const CLIENT_CORES_MAX = 0.85;
 

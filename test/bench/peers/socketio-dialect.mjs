@@ -1,9 +1,24 @@
+import msgpackParser from "socket.io-msgpack-parser";
 import { eachRow, listOf } from "./steps.mjs";
 
-/** Socket.IO's protocol with its default parser: text of Engine.IO packets. */
+/** Socket.IO's protocol with its msgpack parser. Engine.IO's own packets stay text. */
 export const dialect = {
   dial: async (_base, { room }) => new SocketIoTalk(room),
 };
+
+const encoder = new msgpackParser.Encoder();
+const encode = (packet) => encoder.encode({ nsp: "/", ...packet })[0];
+
+function decoded(payload) {
+  let packet;
+  const decoder = new msgpackParser.Decoder();
+  decoder.on("decoded", (found) => {
+    packet = found;
+  });
+  // The parser hands out views of what it is given.
+  decoder.add(Buffer.from(payload));
+  return packet;
+}
 
 class SocketIoTalk {
   path = "/socket.io/?EIO=4&transport=websocket";
@@ -18,22 +33,23 @@ class SocketIoTalk {
     return [];
   }
 
-  hear(_text, payload, replies) {
-    // `42["s",`: a message (4) that is an event (2).
-    if (payload[0] === 0x34 && payload[1] === 0x32 && payload[4] === 0x73) return "update";
-    const said = payload.toString();
-    if (said.startsWith("0")) replies.push(`40${JSON.stringify({ room: `r${this.#room}` })}`);
-    else if (said.startsWith("40")) this.joined = true;
-    else if (said === "2") replies.push("3");
-    else if (!said.startsWith("42")) throw new Error(`Socket.IO said ${said}`);
+  hear(text, payload, replies) {
+    if (text) {
+      if (payload[0] === 0x30) replies.push(encode({ type: 0, data: { room: `r${this.#room}` } }));
+      else if (payload[0] === 0x32) replies.push("3");
+      return "other";
+    }
+    if (this.joined) return "update";
+    this.joined = decoded(payload).type === 0;
     return "other";
   }
 
   pose(steps) {
-    return `42["p",${listOf(steps).join(",")}]`;
+    return encode({ type: 2, data: ["p", ...listOf(steps)] });
   }
 
   decode(payload, row) {
-    eachRow(JSON.parse(payload.toString("latin1", 2))[1], row);
+    const { data } = decoded(payload);
+    if (data[0] === "s") eachRow(data[1], row);
   }
 }

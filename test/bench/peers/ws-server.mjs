@@ -2,6 +2,7 @@ import { Unpackr } from "msgpackr";
 import { WebSocketServer } from "ws";
 import { ready } from "./ready.mjs";
 import { isPose } from "./steps.mjs";
+import { everyTick } from "./ticker.mjs";
 import { WsInterestRoom } from "./ws-interest-room.mjs";
 import { WsRoom } from "./ws-room.mjs";
 
@@ -20,7 +21,7 @@ function roomOf(name) {
   room = new Room();
   rooms.set(name, room);
   // Rooms tick at phases of their own, or all would want the process at once.
-  setTimeout(() => setInterval(() => room.tick(), TICK_MS), (rooms.size * 37) % TICK_MS);
+  everyTick(TICK_MS, (rooms.size * 37) % TICK_MS, () => room.tick());
   return room;
 }
 
