@@ -72,9 +72,8 @@ export function spentBetween(
 
 /** What one core did since the machine started, in ms. */
 export interface CoreTime {
+  /** For whomever, other guests of the same host included. */
   readonly busyMs: number;
-  /** Of that, what another guest of the same host took. */
-  readonly stolenMs: number;
   readonly allMs: number;
 }
 
@@ -84,6 +83,6 @@ export function coreTime(core: number): CoreTime {
   const fields = lines.find((line) => line.startsWith(`cpu${core} `))?.split(" ") ?? [];
   const ms = fields.slice(1, 9).map((field) => Number(field) * MS_PER_CLOCK_TICK);
   const allMs = ms.reduce((sum, part) => sum + part, 0);
-  const [, , , idle = 0, wait = 0, , , stolenMs = 0] = ms;
-  return { busyMs: allMs - idle - wait, stolenMs, allMs };
+  const [, , , idle = 0, wait = 0] = ms;
+  return { busyMs: allMs - idle - wait, allMs };
 }

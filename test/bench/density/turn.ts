@@ -66,7 +66,6 @@ export async function takeTurn(
 
 const since = (before: CoreTime, after: CoreTime): CoreTime => ({
   busyMs: after.busyMs - before.busyMs,
-  stolenMs: after.stolenMs - before.stolenMs,
   allMs: after.allMs - before.allMs,
 });
 

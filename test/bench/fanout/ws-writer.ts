@@ -2,7 +2,7 @@ import type { AddressInfo } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";
 import { WriterTalk } from "./writer.ts";
 
-/** `ws.send` of one shared buffer, as a careful server does it: `ws-writer.ts CONNECTIONS BYTES`. */
+/** `ws.send` of one shared buffer, as a careful server does it. Takes CONNECTIONS and BYTES. */
 const [connections = 0, bytes = 0] = process.argv.slice(2).map(Number);
 const PENDING_BYTES_MAX = 4 * 1024;
 const sockets: WebSocket[] = [];
