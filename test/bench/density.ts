@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import os from "node:os";
 import { parseArgs } from "node:util";
 import type { Contestant } from "./density/contestant.ts";
-import { coresOfMachine } from "./density/cores.ts";
+import { beNice, coresOfMachine } from "./density/cores.ts";
 import { ours } from "./density/ours.ts";
 import { installPeers, peers } from "./density/peers.ts";
 import { lineOf, reportOf } from "./density/report.ts";
@@ -44,28 +44,38 @@ if (!cores) say("one core, or no taskset: nothing is pinned, and the figures are
 installPeers(say);
 const contestants = chosen(values.contestants, [ours(), ...peers()], ({ name }) => name);
 const works = chosen(values.works, Object.values(WORKS), ({ name }) => name);
+beNice(Number(values.nice));
 const turns: Turn[] = [];
+const failures: string[] = [];
 for (let round = 0; round < rounds; round++) {
   for (const work of works) {
     const among = contestants.filter(({ name }) => name !== "ws_interest" || work.rooms === 1);
     // Whoever begins changes from round to round: a machine gets slower or faster meanwhile.
     const order = among.map((_, i) => among[(i + round) % among.length] as Contestant);
     for (const contestant of order) {
-      const turn = await takeTurn(contestant, work, {
+      const options = {
+        round,
         cores,
-        nice: Number(values.nice),
         warmUpSeconds,
         seconds,
         witnessesPerRoom: Number(values.witnesses ?? (work.rooms === 1 ? 5 : 1)),
-      });
-      turns.push(turn);
-      say(`${round + 1}/${rounds} ${lineOf(turn)}`);
+      };
+      try {
+        const turn = await takeTurn(contestant, work, options);
+        turns.push(turn);
+        say(`${round + 1}/${rounds} ${lineOf(turn)}`);
+      } catch (error) {
+        // What the others did is not lost because of one.
+        const { message } = error as Error;
+        failures.push(`${work.name} ${contestant.name}: ${message}`);
+        say(`${round + 1}/${rounds} ${work.name} ${contestant.name} FAILED: ${message}`);
+      }
     }
   }
 }
 
 const report = {
-  ...reportOf(turns, works, contestants),
+  ...reportOf(turns, works, contestants, failures),
   pinned: cores ?? null,
   options: { users, rounds, seconds, warmUpSeconds, nice: Number(values.nice) },
   machine: `${os.cpus().length} × ${os.cpus()[0]?.model}, Node ${process.version}`,
@@ -75,7 +85,7 @@ const report = {
 const { turns: _, ...short } = report;
 console.log(JSON.stringify(short, undefined, 2));
 if (values.json) writeFileSync(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
-process.exit(0);
+process.exit(failures.length === 0 ? 0 : 1);
 
 function chosen<T>(list: string, all: readonly T[], name: (each: T) => string): T[] {
   return list.split(",").map((wanted) => {

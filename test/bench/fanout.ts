@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { buildProduct } from "../support/built-product.ts";
 import { waitUntil } from "../support/wait-until.ts";
-import { coresOfMachine, startedOn } from "./density/cores.ts";
+import { beNice, coresOfMachine, startedOn } from "./density/cores.ts";
 
 /**
  * What one frame to one client costs the writer: `ws.send`, the gateway's own write path, and a
@@ -66,10 +66,10 @@ class Pair {
     const [file = "", ...args] = commands[name] ?? [];
     const sizes = [String(connections), values.bytes, dist];
     const given = name === "ours" ? sizes : sizes.slice(0, 2);
-    const writer = await startedOn({ core: cores?.server, nice }, async () =>
+    const writer = await startedOn(cores?.server, async () =>
       spawn(file, [...args, ...given], { stdio: ["pipe", "pipe", 2] }),
     );
-    const reader = await startedOn({ core: cores?.client, nice }, async () =>
+    const reader = await startedOn(cores?.client, async () =>
       spawn(process.execPath, [...LOADER, path.join(FOLDER, "reader.ts")], {
         stdio: ["ignore", 2, 2, "ipc"],
       }),
@@ -119,6 +119,7 @@ class Pair {
   }
 }
 
+beNice(nice);
 const pairs: Pair[] = [];
 const costs: Record<string, number[]> = {};
 try {

@@ -31,6 +31,7 @@ export function reportOf(
   turns: readonly Turn[],
   works: readonly Work[],
   contestants: readonly Contestant[],
+  failures: readonly string[],
 ) {
   const table = (figure: (turn: Turn) => number, digits: number): Table => {
     const rows: Table = {};
@@ -55,9 +56,12 @@ export function reportOf(
     latency_p99_ms: table(({ measured }) => measured.latencyMs.p99, 1),
     others_share_of_core: table(({ othersShare }) => othersShare ?? 0, 2),
     every_client_got_its_updates: everyClient(turns, works, contestants),
-    not_verified: turns.flatMap(({ work, contestant, faults }) =>
-      faults.map((fault) => `${work} ${contestant}: ${fault}`),
-    ),
+    not_verified: [
+      ...failures,
+      ...turns.flatMap(({ work, contestant, faults }) =>
+        faults.map((fault) => `${work} ${contestant}: ${fault}`),
+      ),
+    ],
     users: Object.fromEntries(works.map((work) => [work.name, usersOf(work)])),
     contestants: Object.fromEntries(contestants.map(({ name, about }) => [name, about])),
   };
@@ -81,8 +85,8 @@ function ratios(
     for (const { name: peer } of contestants) {
       const theirs = of(peer);
       if (peer === "ours" || theirs.length === 0 || mine.length === 0) continue;
-      const both = mine.flatMap((turn, round) => {
-        const other = theirs[round];
+      const both = mine.flatMap((turn) => {
+        const other = theirs.find(({ round }) => round === turn.round);
         if (!other || !isVerified(turn) || !isVerified(other)) return [];
         return turn.cpuUsPerUserTick / other.cpuUsPerUserTick;
       });

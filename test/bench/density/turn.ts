@@ -10,8 +10,8 @@ import { UPDATES_HZ, usersOf, type Work } from "./work.ts";
 const DRIVER = fileURLToPath(new URL("driver.ts", import.meta.url));
 
 export interface TurnOptions {
+  readonly round: number;
   readonly cores: Cores | undefined;
-  readonly nice: number;
   readonly warmUpSeconds: number;
   readonly seconds: number;
   readonly witnessesPerRoom: number;
@@ -19,6 +19,7 @@ export interface TurnOptions {
 
 /** One contestant at one work, once. */
 export interface Turn {
+  readonly round: number;
   readonly work: string;
   readonly contestant: string;
   readonly cpuUsPerUserTick: number;
@@ -40,10 +41,10 @@ export async function takeTurn(
   work: Work,
   options: TurnOptions,
 ): Promise<Turn> {
-  const { cores, nice } = options;
+  const { cores } = options;
   const before = new Set(processesBelow(process.pid, new Set()).map(({ pid }) => pid));
-  const running = await startedOn({ core: cores?.server, nice }, () => contestant.start(work));
-  const driver = await startedOn({ core: cores?.client, nice }, async () => new Driver());
+  const running = await startedOn(cores?.server, () => contestant.start(work));
+  const driver = await startedOn(cores?.client, async () => new Driver());
   try {
     const { host, port } = running;
     const { witnessesPerRoom } = options;
@@ -57,7 +58,8 @@ export async function takeTurn(
     const spentMs = spentBetween(cpuBefore, processesBelow(process.pid, except));
     const core = cores && coreBefore && since(coreBefore, coreTime(cores.server));
     if (measured.type !== "measured") throw new Error(`the clients said ${measured.type}`);
-    return turnOf(contestant, work, measured.measured, { spentMs, core });
+    const figures = figuresOf(contestant, work, measured.measured, { spentMs, core });
+    return { round: options.round, ...figures };
   } finally {
     driver.close();
     await running.close();
@@ -69,7 +71,7 @@ const since = (before: CoreTime, after: CoreTime): CoreTime => ({
   allMs: after.allMs - before.allMs,
 });
 
-function turnOf(
+function figuresOf(
   contestant: Contestant,
   work: Work,
   measured: Measured,
@@ -80,7 +82,7 @@ function turnOf(
     readonly spentMs: Readonly<Record<string, number>>;
     readonly core: CoreTime | undefined;
   },
-): Turn {
+): Omit<Turn, "round"> {
   const usPerUserTick = (ms: number): number => (ms * 1000) / measured.updates;
   const total = Object.values(spentMs).reduce((sum, ms) => sum + ms, 0);
   const due = measured.witnesses.reduce((sum, { movers }) => sum + movers, 0);
@@ -109,6 +111,8 @@ function turnOf(
  */
 const FRESH_SHARE_MIN = 0.93;
 const FRESH_LEAST_SHARE_MIN = 0.55;
+/** Who is shown only in turn is still seen anew so often. */
+const TURN_SECONDS_MAX = 2;
 /** Above this the clients may be what is measured. */
 const CLIENT_CORES_MAX = 0.85;
 
@@ -127,8 +131,12 @@ function faultsOf(
   const wrong = witnesses.reduce((sum, witness) => sum + witness.wrong, 0);
   if (wrong > 0) faults.push(`${wrong} rows were not what was sent`);
   if (witnesses.length === 0) faults.push("nobody looked");
+  if (measured.updates > users * ticks * 1.05) faults.push("more updates than ticks");
+  const freshLeast = Math.min(...witnesses.map((witness) => witness.freshLeast));
+  if (freshLeast < Math.floor(seconds / TURN_SECONDS_MAX))
+    faults.push(`somebody was seen ${freshLeast} times in ${seconds.toFixed(0)} s only`);
   if (contestant.sendsAll(work)) {
-    const least = Math.min(...witnesses.map(({ freshLeast }) => freshLeast)) / ticks;
+    const least = freshLeast / ticks;
     if (freshShare < FRESH_SHARE_MIN)
       faults.push(`only ${(freshShare * 100).toFixed(1)} % of the rows were there`);
     if (least < FRESH_LEAST_SHARE_MIN)
