@@ -16,7 +16,7 @@ import type { Work, WorkName } from "./density/work.ts";
 const { values } = parseArgs({
   options: {
     works: { type: "string", default: "rooms50,room500,crowd" },
-    contestants: { type: "string", default: "ours,ws,socketio,colyseus,ws_interest" },
+    contestants: { type: "string", default: "ours,ours_public,ws,socketio,colyseus,ws_interest" },
     users: { type: "string", default: "1000" },
     rounds: { type: "string", default: "3" },
     seconds: { type: "string", default: "10" },
@@ -42,7 +42,7 @@ const WORKS: Readonly<Record<WorkName, Work>> = {
 const cores = coresOfMachine();
 if (!cores) say("one core, or no taskset: nothing is pinned, and the figures are worth less");
 installPeers(say);
-const contestants = chosen(values.contestants, [ours(), ...peers()], ({ name }) => name);
+const contestants = chosen(values.contestants, [...ours(), ...peers()], ({ name }) => name);
 const works = chosen(values.works, Object.values(WORKS), ({ name }) => name);
 beNice(Number(values.nice));
 const turns: Turn[] = [];

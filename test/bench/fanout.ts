@@ -37,13 +37,16 @@ const say = (text: string): void => console.error(text);
 const cores = coresOfMachine();
 if (!cores) say("one core, or no taskset: nothing is pinned, and the figures are worth less");
 
-type Name = "ours" | "ws_send" | "c_floor";
+type Name = "ours" | "ours_public" | "ws_send" | "c_floor";
 const dist = path.dirname(path.dirname(buildProduct().main));
 const floor = compiledFloor();
+const sizes = [String(connections), values.bytes];
+const oursWriter = [process.execPath, ...LOADER, path.join(FOLDER, "ours-writer.ts")];
 const commands: Partial<Record<Name, readonly string[]>> = {
-  ...(floor ? { c_floor: [floor] } : {}),
-  ws_send: [process.execPath, ...LOADER, path.join(FOLDER, "ws-writer.ts")],
-  ours: [process.execPath, ...LOADER, path.join(FOLDER, "ours-writer.ts")],
+  ...(floor ? { c_floor: [floor, ...sizes] } : {}),
+  ws_send: [process.execPath, ...LOADER, path.join(FOLDER, "ws-writer.ts"), ...sizes],
+  ours: [...oursWriter, ...sizes, dist, "fast"],
+  ours_public: [...oursWriter, ...sizes, dist, "public"],
 };
 const names = Object.keys(commands) as Name[];
 
@@ -64,10 +67,8 @@ class Pair {
 
   static async start(name: Name): Promise<Pair> {
     const [file = "", ...args] = commands[name] ?? [];
-    const sizes = [String(connections), values.bytes, dist];
-    const given = name === "ours" ? sizes : sizes.slice(0, 2);
     const writer = await startedOn(cores?.server, async () =>
-      spawn(file, [...args, ...given], { stdio: ["pipe", "pipe", 2] }),
+      spawn(file, args, { stdio: ["pipe", "pipe", 2] }),
     );
     const reader = await startedOn(cores?.client, async () =>
       spawn(process.execPath, [...LOADER, path.join(FOLDER, "reader.ts")], {
@@ -139,9 +140,18 @@ try {
 
 const of = (name: Name): number | null => median(costs[name] ?? []);
 const report = {
-  fanout_us: { ours: of("ours"), ws_send: of("ws_send"), c_floor: of("c_floor") },
+  fanout_us: {
+    ours: of("ours"),
+    ours_public: of("ours_public"),
+    ws_send: of("ws_send"),
+    c_floor: of("c_floor"),
+  },
   /** Round by round, since what a round shares is the state of the machine. */
-  ratio_to_floor: { ours: ratio("ours"), ws_send: ratio("ws_send") },
+  ratio_to_floor: {
+    ours: ratio("ours"),
+    ours_public: ratio("ours_public"),
+    ws_send: ratio("ws_send"),
+  },
   turns: costs,
   pinned: cores ?? null,
   options: {

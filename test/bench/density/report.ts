@@ -84,7 +84,7 @@ function ratios(
     const row: Record<string, number | null> = {};
     for (const { name: peer } of contestants) {
       const theirs = of(peer);
-      if (peer === "ours" || theirs.length === 0 || mine.length === 0) continue;
+      if (peer.startsWith("ours") || theirs.length === 0 || mine.length === 0) continue;
       const both = mine.flatMap((turn) => {
         const other = theirs.find(({ round }) => round === turn.round);
         if (!other || !isVerified(turn) || !isVerified(other)) return [];

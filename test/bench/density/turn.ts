@@ -112,7 +112,7 @@ function figuresOf(
 const FRESH_SHARE_MIN = 0.93;
 const FRESH_LEAST_SHARE_MIN = 0.55;
 /** Who is shown only in turn is still seen anew so often. */
-const TURN_SECONDS_MAX = 2;
+const TURN_SECONDS_MAX = 2.5;
 /** Above this the clients may be what is measured. */
 const CLIENT_CORES_MAX = 0.85;
 

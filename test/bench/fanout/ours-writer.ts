@@ -6,7 +6,7 @@ import { WriterTalk } from "./writer.ts";
 
 /**
  * The gateway's own sockets, out of what `npm run build` made:
- * `ours-writer.ts CONNECTIONS BYTES DIST`.
+ * `ours-writer.ts CONNECTIONS BYTES DIST fast|public`.
  */
 const [connections = 0, bytes = 0] = process.argv.slice(2, 4).map(Number);
 const dist = pathToFileURL(`${process.argv[4]}/gateway/`).href;
@@ -14,10 +14,11 @@ const { listen }: typeof import("../../../gateway/server.ts") = await import(`${
 const { preframe }: typeof import("../../../gateway/preframe.ts") = await import(
   `${dist}preframe.js`
 );
+const config = { ...GATEWAY_DEFAULTS, fastSockets: process.argv[5] === "fast" };
 const sockets: ClientSocket[] = [];
 const talk = new WriterTalk(connections);
 const server = await listen({
-  config: GATEWAY_DEFAULTS,
+  config,
   observer: silentObserver,
   draining: () => false,
   http: () => false,
@@ -39,7 +40,7 @@ talk.serve(() => {
   const frame = preframe(Buffer.alloc(bytes));
   // What gateway/connection.ts asks of a socket for each frame.
   for (const socket of sockets) {
-    const writable = socket.open && socket.pendingBytes <= GATEWAY_DEFAULTS.pendingBytesMax;
+    const writable = socket.open && socket.pendingBytes <= config.pendingBytesMax;
     if (writable && socket.open) socket.write(frame);
     else failed++;
   }

@@ -1,89 +1,77 @@
+import { NO_CELL, nextCell } from "../../../dist/gateway/cells.js";
+import { GATEWAY_DEFAULTS } from "../../../dist/gateway/config.js";
+import { Interest } from "../../../dist/gateway/interest.js";
 import { FIELDS } from "./steps.mjs";
 import { packr, WsRoom } from "./ws-room.mjs";
 
-/** These are the product's: see gateway/row-picker.ts and gateway/config.ts. */
-const ROWS_MAX = 96;
-const TICK_HZ = 10;
-const CELL_M = 16;
-const HYSTERESIS_M = 2;
-
-const centre = (cell) => (cell + 0.5) * CELL_M;
+const WORDS = 4;
 
 /**
- * A room that does not tell everybody everything: as in the product's gateway, people of one cell
- * share a message with everybody's row in turn, once a second, and those who moved nearest to it.
+ * A room that does not tell everybody everything: whom people are shown is decided by the product's
+ * own code, as built, from its own settings; a message is shared by all of one view cell.
  */
 export class WsInterestRoom extends WsRoom {
-  #lastInTurn = -1;
+  /** What that code looks at: ids as slots, and of rows only where people are. */
+  #replica = {
+    tickHz: 10,
+    rows: new Uint32Array(64 * WORDS),
+    slots: [],
+    members: this.members,
+    hasRow: () => true,
+  };
+  #interest = new Interest(this.#replica, GATEWAY_DEFAULTS);
+
+  leave(member) {
+    super.leave(member);
+    this.#replica.slots = this.#replica.slots.filter((id) => id !== member.id);
+  }
+
+  place(member, pose) {
+    const { id } = member;
+    if (!member.placed) this.#admit(id);
+    super.place(member, pose);
+    const { rows } = this.#replica;
+    rows[id * WORDS + 1] = pose[0] & 0xffffff;
+    rows[id * WORDS + 2] = pose[2] & 0xffffff;
+  }
+
+  #admit(id) {
+    const replica = this.#replica;
+    replica.slots = [...replica.slots, id].sort((a, b) => a - b);
+    if ((id + 1) * WORDS > replica.rows.length) {
+      const larger = new Uint32Array(replica.rows.length * 2);
+      larger.set(replica.rows);
+      replica.rows = larger;
+    }
+    replica.rows[id * WORDS] = id;
+  }
 
   tell(left) {
-    const placed = [...this.members.values()].filter(({ placed }) => placed);
-    if (placed.length <= ROWS_MAX) return super.tell(left);
-    const turn = this.#turnOf(placed);
-    const near = Math.max(ROWS_MAX - turn.length, ROWS_MAX >> 2);
-    const byCell = this.#movedByCell();
+    const moved = [...this.moved];
+    this.#interest.begin(moved, moved);
+    if (!this.#interest.crowded) return super.tell(left);
     const messages = new Map();
     for (const member of this.members.values()) {
       const cell = this.#look(member);
-      const key = `${cell.x}/${cell.z}`;
-      let message = messages.get(key);
+      let message = messages.get(cell);
       if (!message) {
-        message = packr.pack([this.rowsOf(choose(turn, near, byCell, cell)), left]);
-        messages.set(key, message);
+        message = packr.pack([this.rowsOf(this.#idsFor(cell)), left]);
+        messages.set(cell, message);
       }
       this.write(member.socket, message);
     }
   }
 
-  #turnOf(placed) {
-    const ids = placed.map(({ id }) => id).sort((a, b) => a - b);
-    const share = Math.ceil(ids.length / TICK_HZ);
-    const from = Math.max(
-      ids.findIndex((id) => id > this.#lastInTurn),
-      0,
-    );
-    const turn = Array.from({ length: share }, (_, i) => ids[(from + i) % ids.length]);
-    this.#lastInTurn = turn[share - 1];
-    return turn;
-  }
-
-  /** Everybody who moved, by cell. */
-  #movedByCell() {
-    const byCell = new Map();
-    for (const id of this.moved) {
-      const x = Math.floor(this.poses[id * FIELDS] / 1000 / CELL_M);
-      const z = Math.floor(this.poses[id * FIELDS + 2] / 1000 / CELL_M);
-      const key = `${x}/${z}`;
-      const cell = byCell.get(key);
-      if (cell) cell.ids.push(id);
-      else byCell.set(key, { x, z, ids: [id] });
-    }
-    return [...byCell.values()];
-  }
-
-  /** A member keeps its cell until it is well outside of it. */
   #look(member) {
-    const x = this.poses[member.id * FIELDS] / 1000;
-    const z = this.poses[member.id * FIELDS + 2] / 1000;
-    const { cell } = member;
-    const reach = CELL_M / 2 + HYSTERESIS_M;
-    if (cell && Math.abs(x - centre(cell.x)) <= reach && Math.abs(z - centre(cell.z)) <= reach)
-      return cell;
-    member.cell = { x: Math.floor(x / CELL_M), z: Math.floor(z / CELL_M) };
+    const { cellHysteresisM } = GATEWAY_DEFAULTS;
+    const at = member.id * FIELDS;
+    const [x, z] = [this.poses[at] / 1000, this.poses[at + 2] / 1000];
+    member.cell = nextCell(member.cell ?? NO_CELL, x, z, cellHysteresisM);
     return member.cell;
   }
-}
 
-function choose(turn, nearMax, byCell, from) {
-  const ids = [...turn];
-  const chosen = new Set(turn);
-  const distance = (cell) => (cell.x - from.x) ** 2 + (cell.z - from.z) ** 2;
-  let left = nearMax;
-  for (const cell of byCell.toSorted((a, b) => distance(a) - distance(b)))
-    for (const id of cell.ids) {
-      if (chosen.has(id)) continue;
-      if (left-- === 0) return ids;
-      ids.push(id);
-    }
-  return ids;
+  #idsFor(cell) {
+    const { words, count } = this.#interest.pick(cell, 0);
+    return Array.from({ length: count }, (_, i) => words[i * WORDS] & 0xffff);
+  }
 }
