@@ -49,7 +49,8 @@ export function reportOf(
   return {
     density: table(usersPerCore, 0),
     cpu_us_per_user_tick: table(({ cpuUsPerUserTick }) => cpuUsPerUserTick, 2),
-    ratio_of_ours: ratios(turns, works, contestants),
+    ratio_of_ours: ratios("ours", turns, works, contestants),
+    ratio_of_ours_public: ratios("ours_public", turns, works, contestants),
     egress_bytes_per_user_s: table(bytesPerUserSecond, 0),
     rows_there: table(({ freshShare }) => freshShare, 3),
     latency_p50_ms: table(({ measured }) => measured.latencyMs.p50, 1),
@@ -70,8 +71,9 @@ export function reportOf(
 const by = (contestant: Contestant, turn: Turn): boolean => turn.contestant === contestant.name;
 const isVerified = ({ faults }: Turn): boolean => faults.length === 0;
 
-/** Our CPU over theirs, round by round, since what a round shares is the state of the machine. */
+/** The CPU of `base` over theirs, round by round, since what a round shares is the state of the machine. */
 function ratios(
+  base: string,
   turns: readonly Turn[],
   works: readonly Work[],
   contestants: readonly Contestant[],
@@ -80,7 +82,7 @@ function ratios(
   for (const { name } of works) {
     const of = (contestant: string): Turn[] =>
       turns.filter((turn) => turn.work === name && turn.contestant === contestant);
-    const mine = of("ours");
+    const mine = of(base);
     const row: Record<string, number | null> = {};
     for (const { name: peer } of contestants) {
       const theirs = of(peer);
