@@ -71,7 +71,10 @@ export function reportOf(
 const by = (contestant: Contestant, turn: Turn): boolean => turn.contestant === contestant.name;
 const isVerified = ({ faults }: Turn): boolean => faults.length === 0;
 
-/** The CPU of `base` over theirs, round by round, since what a round shares is the state of the machine. */
+/**
+ * The CPU of `base` over theirs, round by round, since what a round shares is the state of the
+ * machine.
+ */
 function ratios(
   base: string,
   turns: readonly Turn[],
