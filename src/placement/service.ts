@@ -11,6 +11,7 @@ import type { Observer } from "../observe/observer.ts";
 import { type ControlMessage, control, decodeControl } from "../protocol/control-messages.ts";
 import * as subjects from "../protocol/subjects.ts";
 import { autoCreateBy } from "./auto-create.ts";
+import { CLOSED_LIMITS, type ClosedLimits } from "./closed-entries.ts";
 import { CostGauges } from "./cost.ts";
 import { DeathNotices } from "./death-notices.ts";
 import { type DrainRequest, requestDrain } from "./drain-requests.ts";
@@ -38,6 +39,7 @@ export interface PlacementConfig {
   readonly probeMs: number;
   /** The whole index is read this often, give or take a fifth. */
   readonly rereadMs: number;
+  readonly closed: ClosedLimits;
   /** Worlds of rooms that nobody made, by pattern of their name: see auto-create.ts. */
   readonly autoCreate: Readonly<Record<string, string>>;
 }
@@ -50,6 +52,7 @@ export const placementDefaults: PlacementConfig = {
   beatMs: 500,
   probeMs: 100,
   rereadMs: 5_000,
+  closed: CLOSED_LIMITS,
   autoCreate: {},
 };
 
@@ -116,8 +119,8 @@ class PlacementService implements Placement {
   constructor(parts: PlacementParts) {
     this.#parts = parts;
     this.#config = parts.config ?? placementDefaults;
-    const { self, control: bus, sys, clock, random, index, journal, observer } = parts;
-    const { tickMs, beatMs, rereadMs, autoCreate } = this.#config;
+    const { self, control: bus, sys, clock, index, observer } = parts;
+    const { tickMs, beatMs, autoCreate } = this.#config;
     this.#tickedAt = clock.now();
     this.#cost = new CostGauges(observer.metrics);
     this.#planner = new Planner(
@@ -137,9 +140,9 @@ class PlacementService implements Placement {
       this.#config.rebalancer,
     );
     this.#stores = new StoreWork(
-      { index, journal, clock, random, log: observer.log },
+      { ...parts, isFirst: () => this.#view.rank(self) === 0 },
       (message) => this.#decide(message),
-      rereadMs,
+      this.#config,
     );
     this.#changes = new OperatorChanges(parts, (entry) => this.#decide({ type: "entry", entry }));
     const hear = (message: BusMessage): void => this.#hear(message);

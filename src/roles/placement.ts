@@ -99,10 +99,11 @@ async function openSys(
 export function placementLimits({
   placement,
 }: Pick<PlacementConfig, "placement">): PlacementLimits {
-  const { roomsMax, autoCreate, rebalance } = placement;
+  const { roomsMax, closedEntryKeepMs, autoCreate, rebalance } = placement;
   const planner = { ...placementDefaults.planner, roomsMax };
   const rebalancer = { ...placementDefaults.rebalancer, ...rebalance };
-  return { ...placementDefaults, planner, rebalancer, autoCreate };
+  const closed = { ...placementDefaults.closed, keepMs: closedEntryKeepMs };
+  return { ...placementDefaults, planner, rebalancer, closed, autoCreate };
 }
 
 /** Placement's beliefs and deeds, and single rooms from the index, which is nearer to the truth. */
