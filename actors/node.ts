@@ -193,7 +193,7 @@ export class Node {
       for (const proposal of message.proposals) this.#proposed(proposal);
     if (message?.type === "closeRoom") this.#rooms.get(message.room)?.close();
     if (message?.type === "migrate") void this.#migrate(message);
-    if (message?.type === "drain")
+    if (message?.type === "drain" && !this.draining)
       void this.drain(message.deadlineMs).then(() => this.#ports.drained?.());
     if (message?.type === "declaredDead" && message.process === this.#ports.self)
       void this.#declaredDead();

@@ -117,9 +117,11 @@ export class GatewayCore {
   }
 
   /** Sends every client elsewhere over `drainMs`; resolves when no connection is left. */
-  drain(): Promise<void> {
+  drain(msMax = Number.POSITIVE_INFINITY): Promise<void> {
     const { clock, config, random } = this.#deps;
-    this.#drain ??= new Drain({ clock, random, ...config, connections: this.#connections });
+    const drainMs = Math.min(config.drainMs, msMax);
+    const options = { ...config, clock, random, drainMs, connections: this.#connections };
+    this.#drain ??= new Drain(options);
     return this.#drain.done;
   }
 
@@ -197,8 +199,10 @@ export class GatewayCore {
   }
 
   #control(message: BusMessage): void {
-    if (decodeControl(message.data)?.type === "drain")
-      void this.drain().then(() => this.#deps.drained?.());
+    const said = decodeControl(message.data);
+    if (said?.type !== "drain" || this.draining) return;
+    // Older placements leave it all to the gateway, by a deadline of 0.
+    void this.drain(said.deadlineMs || undefined).then(() => this.#deps.drained?.());
   }
 
   #sweep(): void {

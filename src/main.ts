@@ -26,13 +26,21 @@ const HELP = `roomcluster: the server side of live 3D events and worlds
     --config FILE         JSON, see deploy/config.sample.json
     --set PATH=VALUE      one knob of it, e.g. --set gateway.listen.port=8080; may be repeated
 
-  roomcluster restart     nodes and gateways, one at a time, each emptied first
-    --control URL         of a placement's operator API    (default http://127.0.0.1:7070)
-    --role R              node, gateway or all                   (default all)
+  roomcluster restart     nodes, gateways and placements, one at a time, each emptied first
+    --control URL         of a placement's operator API; may be repeated, and those that it
+                          names are asked too              (default http://127.0.0.1:7070)
+    --role R              node, gateway or placement; may be repeated      (default all)
+    --drain S             so long may one take to empty   (default: nodes 60, gateways as
+                          they are configured)
     --wait S              for one that has ended to be back: a supervisor has to start it
-                          again, also after exit code 0          (default 60)
+                          again, also after exit code 0                    (default 60)
+    --steady S            so long it has to stay before the next one       (default 5)
+    --rooms-left W        stop or go-on, where a node ended with rooms that it had not
+                          handed over                                      (default stop)
     --token T             instead of ROOMCLUSTER_CONTROL_TOKEN
     --json                a report on standard output
+                          Exit code 3: nothing was done; 4: not all; 5: one is not back or
+                          did not stay; 6: rooms were left
 
   roomcluster bots        visitors that move, decode and check
     --gateway URL         may be repeated
@@ -74,9 +82,12 @@ const OPTIONS = {
   node: ROLE_OPTIONS,
   gateway: ROLE_OPTIONS,
   restart: {
-    control: { type: "string", default: "http://127.0.0.1:7070" },
-    role: { type: "string", default: "all" },
+    control: { type: "string", multiple: true },
+    role: { type: "string", multiple: true },
+    drain: { type: "string" },
     wait: { type: "string", default: "60" },
+    steady: { type: "string", default: "5" },
+    "rooms-left": { type: "string", default: "stop" },
     token: { type: "string" },
     json: { type: "boolean", default: false },
   },
@@ -164,26 +175,38 @@ function role<R extends Role>(
   return runRole(config.value, start, { supervised: values.supervised === true });
 }
 
-const RESTARTS = { node: ["node"], gateway: ["gateway"], all: ["node", "gateway"] } as const;
+/** In this order: the replicas, which the command itself talks to, come last. */
+const RESTARTED = ["node", "gateway", "placement"] as const;
 
 async function restart(args: readonly string[]): Promise<void> {
   const values = parse(args, OPTIONS.restart);
-  const { control, role: named, wait, json } = values;
+  const { role: named = RESTARTED, drain, wait, steady, "rooms-left": roomsLeft, json } = values;
+  const controls = values.control ?? ["http://127.0.0.1:7070"];
   // An empty variable is none.
   const token = values.token ?? (environment()[CONTROL_TOKEN.variable] || undefined);
-  if (!Object.hasOwn(RESTARTS, named))
-    fail(`--role is node, gateway or all, not ${JSON.stringify(named)}.`);
-  if (!URL.canParse(control) || !/^https?:$/.test(new URL(control).protocol))
-    fail(`--control is of the form http://host[:port], not ${JSON.stringify(control)}.`);
+  for (const one of named)
+    if (!(RESTARTED as readonly string[]).includes(one))
+      fail(`--role is node, gateway or placement, not ${JSON.stringify(one)}.`);
+  for (const one of controls)
+    if (!URL.canParse(one) || !/^https?:$/.test(new URL(one).protocol))
+      fail(`--control is of the form http://host[:port], not ${JSON.stringify(one)}.`);
   // What fetch would say of another one shows it.
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token))
     fail("a token is of letters, digits and signs, without spaces.");
-  const roles = RESTARTS[named as keyof typeof RESTARTS];
-  const waitMs = 1_000 * whole("wait", wait, 3_600, 1);
+  if (roomsLeft !== "stop" && roomsLeft !== "go-on")
+    return fail(`--rooms-left is stop or go-on, not ${JSON.stringify(roomsLeft)}.`);
+  const options = {
+    roles: RESTARTED.filter((one) => named.includes(one)),
+    waitMs: 1_000 * whole("wait", wait, 3_600, 1),
+    steadyMs: 1_000 * whole("steady", steady, 3_600),
+    drainMs: drain === undefined ? undefined : 1_000 * whole("drain", drain, 3_600, 1),
+    roomsLeft,
+    json,
+  } as const;
   const { controlClient } = await import("./roles/control-client.ts");
   const { runRestart } = await import("./roles/restart.ts");
-  const parts = { api: controlClient(control, token), clock: holdingClock };
-  const outcome = await runRestart({ roles, waitMs, json }, parts);
+  const parts = { api: controlClient(controls, token), clock: holdingClock };
+  const outcome = await runRestart(options, parts);
   process.exitCode = outcome === "done" ? EXIT.stopped : EXIT[outcome];
 }
 

@@ -112,6 +112,8 @@ export class RoomCore {
       this.#parts.record(entry, outcome);
     }
     if (fold.attempt) this.#commands.deadLetter(fold.attempt);
+    // Under an earlier owner, and somebody who did not know wanted it: the tail says so again.
+    if (fold.closed) this.#parts.record({ type: "close" });
     if (options.warm) this.#greet(options.warm.watchers, records.at(-1), moment);
   }
 
@@ -277,10 +279,7 @@ export class RoomCore {
   }
 
   #close(): void {
-    const { acked, decided } = this.#parts.ledger;
-    // Under an earlier owner, who died before it was heard of.
-    if (acked.closed) return this.#end();
-    if (!decided.closed) this.#parts.record({ type: "close" });
+    if (!this.#parts.ledger.decided.closed) this.#parts.record({ type: "close" });
   }
 
   #end(): void {

@@ -1,6 +1,7 @@
+import type { z } from "zod";
 import type { IndexEntry } from "../journal/index-store.ts";
-import { parseRoomId, type RoomId } from "../kernel/ids.ts";
-import type { Result } from "../kernel/result.ts";
+import { parseProcessId, parseRoomId, type RoomId } from "../kernel/ids.ts";
+import { err, ok, type Result } from "../kernel/result.ts";
 import {
   failure,
   type HttpAnswer,
@@ -13,7 +14,7 @@ import {
 import { costOf } from "../placement/cost.ts";
 import { type AccessPolicy, authorize } from "./authorize.ts";
 import type { ControlPort, NodeView, RoomView, StoreFailure } from "./port.ts";
-import { createRoomBody, parseRoomsQuery, parseWith } from "./schema.ts";
+import { createRoomBody, drainBody, markRoomBody, parseRoomsQuery, parseWith } from "./schema.ts";
 import { type StaticFiles, serveStatic } from "./static-files.ts";
 
 /** What a kill did. `not_here`: another host, this very process, or gone already. */
@@ -74,9 +75,13 @@ async function dispatch(routes: readonly Route[], request: HttpRequest): Promise
 
 // Ids are made of characters that need no percent-encoding, so an encoded segment names nothing.
 const ROOM_PATH = /^\/v1\/rooms\/([\w-]+)\/([\w-]+)$/;
-const DRAIN_PATH = /^\/v1\/(nodes|gateways)\/([\w-]+)\/drain$/;
-/** A node that has not emptied by then ends as it is. */
-const DRAIN_MS_MAX = 60_000;
+const DRAIN_PATH = /^\/v1\/(nodes|gateways|placements)\/([\w.-]+)\/drain$/;
+/** Who has not emptied by then ends as it is. A gateway's own `drainMs` is at most as long. */
+const DRAINS = {
+  nodes: { kind: "node", deadlineMs: 60_000 },
+  gateways: { kind: "gateway", deadlineMs: 600_000 },
+  placements: { kind: "placement", deadlineMs: 60_000 },
+} as const;
 const KILL_PATH = /^\/v1\/nodes\/([\w-]+)\/kill$/;
 
 function routesOf({ port, devTools }: ControlOptions): Route[] {
@@ -93,6 +98,7 @@ function routesOf({ port, devTools }: ControlOptions): Route[] {
       path: ROOM_PATH,
       methods: {
         GET: (_, segments) => withRoom(segments, (room) => oneRoom(port.room(room))),
+        PATCH: (request, segments) => withRoom(segments, (room) => markRoom(port, room, request)),
         DELETE: (_, segments) => withRoom(segments, (room) => oneRoom(port.closeRoom(room))),
       },
     },
@@ -100,8 +106,8 @@ function routesOf({ port, devTools }: ControlOptions): Route[] {
   routes.push({
     path: DRAIN_PATH,
     methods: {
-      POST: async (_, [kind, name = ""]) =>
-        kind === "nodes" ? drainNode(port, name) : drainGateway(port, name),
+      POST: async (request, [kinds, id = ""]) =>
+        drain(port, DRAINS[kinds as keyof typeof DRAINS], id, request),
     },
   });
   if (devTools !== undefined) {
@@ -133,23 +139,42 @@ function listRooms(port: ControlPort, request: HttpRequest): HttpAnswer {
 }
 
 async function createRoom(port: ControlPort, request: HttpRequest): Promise<HttpAnswer> {
-  const { "content-type": type = "", "content-encoding": encoding = "identity" } = request.headers;
-  if (!JSON_TYPE.test(type) || encoding !== "identity") {
-    return failure(415, "unsupported_media_type", "Send application/json in UTF-8, as it is.");
-  }
-  const value = parseJson(request.body);
-  if (value === undefined) return failure(400, "invalid_body", "The body is no JSON.");
-  const body = parseWith(createRoomBody, value);
-  if (!body.ok) return failure(400, "invalid_body", body.error);
+  const body = bodyOf(request, createRoomBody);
+  if (!body.ok) return body.error;
   const { room, world, immovable } = body.value;
   const outcome = await port.createRoom(room, world, immovable);
   if (!outcome.ok) return unavailable(outcome.error);
   const { created, entry } = outcome.value;
-  if (entry.status === "closed") return failure(409, "room_closed", `${room} was closed for good.`);
+  if (entry.status === "closed") return roomClosed(room);
   if (entry.world !== world) {
     return failure(409, "room_exists", `${room} exists already, with world ${entry.world}.`);
   }
   return json(created ? 201 : 200, viewOfRoom(entry));
+}
+
+async function markRoom(
+  port: ControlPort,
+  room: RoomId,
+  request: HttpRequest,
+): Promise<HttpAnswer> {
+  const body = bodyOf(request, markRoomBody);
+  if (!body.ok) return body.error;
+  const marked = await port.markRoom(room, body.value.immovable);
+  if (!marked.ok) return unavailable(marked.error);
+  if (marked.value === undefined) return roomUnknown();
+  return marked.value.status === "closed" ? roomClosed(room) : json(200, viewOfRoom(marked.value));
+}
+
+/** What was sent, or the answer that says what is wrong with it. */
+function bodyOf<T>(request: HttpRequest, schema: z.ZodType<T>): Result<T, HttpAnswer> {
+  const { "content-type": type = "", "content-encoding": encoding = "identity" } = request.headers;
+  if (!JSON_TYPE.test(type) || encoding !== "identity") {
+    return err(failure(415, "unsupported_media_type", "Send application/json in UTF-8, as it is."));
+  }
+  const value = parseJson(request.body);
+  if (value === undefined) return err(failure(400, "invalid_body", "The body is no JSON."));
+  const body = parseWith(schema, value);
+  return body.ok ? body : err(failure(400, "invalid_body", body.error));
 }
 
 async function withRoom(
@@ -168,16 +193,24 @@ async function oneRoom(
   return entry.value === undefined ? roomUnknown() : json(200, viewOfRoom(entry.value));
 }
 
-function drainNode(port: ControlPort, name: string): HttpAnswer {
-  const node = port.drainNode(name, DRAIN_MS_MAX);
-  if (node === undefined) return failure(404, "node_unknown", `No live node is called ${name}.`);
-  return json(202, { draining: node, deadlineMs: DRAIN_MS_MAX });
-}
-
-function drainGateway(port: ControlPort, name: string): HttpAnswer {
-  const draining = port.drainGateway(name);
-  if (draining !== undefined) return json(202, { draining });
-  return failure(404, "gateway_unknown", `No live gateway is called ${name}.`);
+/** By incarnation: a request that is repeated must not reach the next one of the name. */
+function drain(
+  port: ControlPort,
+  { kind, deadlineMs: usual }: (typeof DRAINS)[keyof typeof DRAINS],
+  id: string,
+  request: HttpRequest,
+): HttpAnswer {
+  const process = parseProcessId(id);
+  if (process === undefined) {
+    const sentence = `Name the incarnation, name.incarnation, as GET /v1/nodes lists it.`;
+    return failure(400, "incarnation_missing", sentence);
+  }
+  const body = request.body.length === 0 ? ok({ deadlineMs: usual }) : bodyOf(request, drainBody);
+  if (!body.ok) return body.error;
+  const deadlineMs = body.value.deadlineMs ?? usual;
+  const immovable = port.drain({ kind, process, deadlineMs });
+  if (immovable !== undefined) return json(202, { draining: process, deadlineMs, immovable });
+  return failure(404, `${kind}_unknown`, `The ${kind} ${process} is not there.`);
 }
 
 function killNode(port: ControlPort, devTools: DevTools, name: string): HttpAnswer {
@@ -226,6 +259,9 @@ function parseJson(body: Uint8Array): unknown {
 }
 
 const viewOfRoom = (room: RoomView) => ({ ...room, owner: room.owner ?? null });
+
+const roomClosed = (room: RoomId): HttpAnswer =>
+  failure(409, "room_closed", `${room} was closed for good.`);
 
 const roomUnknown = (): HttpAnswer => failure(404, "room_unknown", "There is no such room.");
 

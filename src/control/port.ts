@@ -1,7 +1,8 @@
 import type { IndexEntry } from "../journal/index-store.ts";
 import type { StoreError } from "../journal/journal.ts";
-import type { ProcessId, RoomId, WorldName } from "../kernel/ids.ts";
+import type { RoomId, WorldName } from "../kernel/ids.ts";
 import type { Result } from "../kernel/result.ts";
+import type { DrainRequest } from "../placement/drain-requests.ts";
 
 /** A node as its last heartbeat describes it. */
 export interface NodeView {
@@ -40,6 +41,7 @@ export interface GatewayView {
 
 export interface PlacementView {
   readonly id: string;
+  readonly name: string;
   /** Of its operator API. */
   readonly url: string;
   readonly host: string;
@@ -50,12 +52,17 @@ export interface ClusterView {
   readonly nodes: readonly NodeView[];
   readonly gateways: readonly GatewayView[];
   readonly placements: readonly PlacementView[];
+  /** Nodes that are gone, and how many rooms they had left. */
+  readonly ended: readonly Pick<NodeView, "id" | "name" | "rooms">[];
 }
 
 export type StoreFailure = StoreError | "contended";
 
 /** A room as this replica knows it. */
-export type RoomView = Pick<IndexEntry, "room" | "world" | "status" | "epoch" | "owner">;
+export type RoomView = Pick<
+  IndexEntry,
+  "room" | "world" | "status" | "epoch" | "owner" | "immovable"
+>;
 
 /** What the operator API needs to know and to do: given by the placement role. */
 export interface ControlPort {
@@ -70,10 +77,10 @@ export interface ControlPort {
     world: WorldName,
     immovable: boolean,
   ): Promise<Result<{ readonly created: boolean; readonly entry: IndexEntry }, StoreFailure>>;
-  /** Asks the node to hand its rooms over and to end; undefined where no node has this name. */
-  drainNode(name: string, deadlineMs: number): ProcessId | undefined;
-  /** Asks the gateway to send its clients elsewhere and to end. */
-  drainGateway(name: string): ProcessId | undefined;
+  /** Whether it may be moved for load. Answers undefined where the room was never created. */
+  markRoom(room: RoomId, immovable: boolean): Promise<Result<IndexEntry | undefined, StoreFailure>>;
+  /** Answers which immovable rooms will move; undefined where that incarnation is not there. */
+  drain(request: DrainRequest): readonly RoomId[] | undefined;
   /** Answers undefined where the room was never created. */
   closeRoom(room: RoomId): Promise<Result<IndexEntry | undefined, StoreFailure>>;
 }

@@ -27,6 +27,24 @@ export const createRoomBody = only(
   "must be an object of room, world and immovable",
 );
 
+export const markRoomBody = only(
+  { immovable: z.boolean({ error: "must be true or false" }) },
+  "must be an object of immovable",
+);
+
+const DEADLINE_MS_MAX = 3_600_000;
+const DEADLINE_FORM = `must be a whole number of ms from 1 to ${DEADLINE_MS_MAX}`;
+export const drainBody = only(
+  {
+    deadlineMs: z
+      .int(DEADLINE_FORM)
+      .min(1, DEADLINE_FORM)
+      .max(DEADLINE_MS_MAX, DEADLINE_FORM)
+      .optional(),
+  },
+  "must be an object of deadlineMs",
+);
+
 export const ROOMS_PER_PAGE_MAX = 1000;
 const LIMIT_FORM = `must be a whole number from 1 to ${ROOMS_PER_PAGE_MAX}`;
 const limit = z

@@ -51,7 +51,12 @@ export interface IndexStore {
     room: RoomId,
     decide: (entry: IndexEntry | undefined) => IndexEntry | undefined,
   ): Promise<Result<IndexEntry | undefined, StoreError | "contended">>;
-  /** The same for the one record of rounds, which no listing shows and no watcher hears of. */
+  /**
+   * Removes the entry if `mayGo` says so of what is stored; one that is written meanwhile stays.
+   * Nobody is told. Answers whether it is gone.
+   */
+  remove(room: RoomId, mayGo: (entry: IndexEntry) => boolean): Promise<Result<boolean, StoreError>>;
+  /** As `change`, for the one record of rounds, which no listing shows and no watcher hears of. */
   changeRound(
     decide: (round: MovesRound | undefined) => MovesRound | undefined,
   ): Promise<Result<MovesRound | undefined, StoreError | "contended">>;

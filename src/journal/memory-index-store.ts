@@ -61,6 +61,20 @@ export class MemoryIndexStore implements IndexStore {
     return err("contended");
   }
 
+  async remove(
+    room: RoomId,
+    mayGo: (entry: IndexEntry) => boolean,
+  ): Promise<Result<boolean, StoreError>> {
+    const stored = await this.#get(room);
+    if (!stored) return err("unavailable");
+    const { entry, revision } = stored;
+    if (!entry || !mayGo(entry)) return ok(false);
+    const { entries } = this.#stores;
+    const remove = () => entries.get(room)?.revision === revision && entries.delete(room);
+    const removed = await this.#line.call(STREAM, remove, "write");
+    return removed === undefined ? err("unavailable") : ok(removed);
+  }
+
   async changeRound(
     decide: (round: MovesRound | undefined) => MovesRound | undefined,
   ): Promise<Result<MovesRound | undefined, StoreError | "contended">> {

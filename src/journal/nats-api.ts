@@ -135,16 +135,20 @@ export async function getMessage(
   return ok({ subject: String(message.subject), sequence, data: new Uint8Array(data) });
 }
 
-/** Removes the messages on `subject` whose sequence is below `below`; all of them without it. */
+/**
+ * Removes the messages on `subject` whose sequence is below `below`; all of them without it.
+ * Answers how many.
+ */
 export async function purge(
   client: NatsClient,
   stream: string,
   what: { readonly subject: string; readonly below?: number },
   timeoutMs: number,
-): Promise<Result<void, StoreError>> {
+): Promise<Result<number, StoreError>> {
   const body = { filter: what.subject, ...(what.below ? { seq: what.below } : {}) };
   const answer = await callApi(client, `$JS.API.STREAM.PURGE.${stream}`, body, timeoutMs);
-  return answer.ok && answer.value.success === true ? ok(undefined) : err("unavailable");
+  const done = answer.ok && answer.value.success === true;
+  return done ? ok(natural(answer.value.purged)) : err("unavailable");
 }
 
 /** Every subject of the stream below `filter` that holds a message. */

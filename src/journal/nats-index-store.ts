@@ -13,7 +13,7 @@ import {
 import type { IndexEntry, IndexStore, MovesRound } from "./index-store.ts";
 import type { StoreError } from "./journal.ts";
 import { INDEX_TRIES_MAX } from "./limits.ts";
-import { getMessage, publishExpecting } from "./nats-api.ts";
+import { getMessage, publishExpecting, purge } from "./nats-api.ts";
 import { type ScanLimits, scan } from "./nats-scan.ts";
 import { INDEX_STREAM, indexSubject, streamInfo } from "./nats-streams.ts";
 
@@ -94,6 +94,21 @@ export class NatsIndexStore implements IndexStore {
       const next = decide(entry);
       return next && mayReplace(entry, next) ? next : undefined;
     });
+  }
+
+  async remove(
+    room: RoomId,
+    mayGo: (entry: IndexEntry) => boolean,
+  ): Promise<Result<boolean, StoreError>> {
+    const subject = indexSubject(indexKey(room));
+    const stored = await this.#get(subject, decodeIndexEntry);
+    if (!stored.ok) return stored;
+    const { value, sequence } = stored.value;
+    if (!value || !mayGo(value)) return ok(false);
+    // Of what stands below the next sequence: a later write to the entry is not among it.
+    const what = { subject, below: sequence + 1 };
+    const purged = await purge(this.#client, INDEX_STREAM, what, this.#limits.requestMsMax);
+    return purged.ok ? ok(purged.value > 0) : purged;
   }
 
   changeRound(

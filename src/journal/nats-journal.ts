@@ -146,7 +146,8 @@ export class NatsJournal implements Journal {
     if (below <= 1) return ok(undefined);
     const subject = journalSubject(tail.value.generation, room);
     const stream = journalStream(journalShard(room));
-    return purge(this.#client, stream, { subject, below }, this.#limits.trimMsMax);
+    const purged = await purge(this.#client, stream, { subject, below }, this.#limits.trimMsMax);
+    return purged.ok ? ok(undefined) : purged;
   }
 
   async rooms(): Promise<Result<readonly RoomId[], StoreError>> {

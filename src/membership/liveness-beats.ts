@@ -49,8 +49,9 @@ export interface Overdue {
 }
 
 /**
- * The speaking half of liveness: beats and answers probes from what the cell shows. `overdue` is
- * called once, after the beat that says so was handed to the bus.
+ * The speaking half of liveness: beats and answers probes from what the cell shows, and beats once
+ * more when it is closed. `overdue` is called once, after the beat that says so was handed to the
+ * bus.
  */
 export function speakForNode(options: {
   readonly facts: NodeFacts;
@@ -93,6 +94,7 @@ export function speakForNode(options: {
   const timer = clock.every(config.beatMs, beat, 0);
   return {
     close: () => {
+      beat();
       timer.cancel();
       pings.close();
     },

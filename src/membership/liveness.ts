@@ -22,6 +22,7 @@ export interface Liveness {
   /** The room's turn begins: should it never end, this is the room that is named. */
   enter(room: RoomId): void;
   leave(): void;
+  /** The last beat says what is measured now, so it is called before anything else stops. */
   close(): Promise<void>;
 }
 
@@ -153,6 +154,8 @@ function keepStamps(
   const timers = [clock.every(config.tickMs, tick), clock.every(config.echoMs, sendEchoes, 0)];
   return {
     close: () => {
+      // For the last beat: what it leaves now, not up to 50 ms ago.
+      tick();
       for (const timer of timers) timer.cancel();
       for (const echo of watched) echo.close();
     },

@@ -9,6 +9,8 @@ export interface ViewConfig {
   readonly placementSilenceMsMax: number;
   /** Of each kind; a new process beyond it is refused. */
   readonly processesMax: number;
+  /** So many nodes that are gone are remembered, the last ones. */
+  readonly endedMax: number;
 }
 
 export const viewDefaults: ViewConfig = {
@@ -16,6 +18,7 @@ export const viewDefaults: ViewConfig = {
   gatewaySilenceMsMax: 5_000,
   placementSilenceMsMax: 2_000,
   processesMax: 4_096,
+  endedMax: 256,
 };
 
 export interface NodeLine {
@@ -48,6 +51,8 @@ export class ClusterView {
   readonly nodes = new Map<ProcessId, NodeLine>();
   readonly gateways = new Map<ProcessId, PeerLine<GatewayBeat>>();
   readonly placements = new Map<ProcessId, PeerLine<PlacementBeat>>();
+  /** The last words of nodes that are gone: what they left. */
+  readonly ended = new Map<ProcessId, NodeBeat>();
   readonly #nodeByName = new Map<string, ProcessId>();
   readonly #config: ViewConfig;
 
@@ -71,6 +76,7 @@ export class ClusterView {
     if (!rival && this.nodes.size >= this.#config.processesMax) return { kind: "full" };
     const process = beat.process;
     this.nodes.set(process, { process, beat, state: "alive", heardAt: now, bornAt });
+    this.ended.delete(process);
     this.#nodeByName.set(name, process);
     return { kind: "accepted", older: rival?.process };
   }
@@ -84,22 +90,11 @@ export class ClusterView {
       return;
     }
     this.nodes.delete(process);
+    this.ended.set(process, node.beat);
+    const [first] = this.ended.keys();
+    if (this.ended.size > this.#config.endedMax && first) this.ended.delete(first);
     const name = processName(process);
     if (this.#nodeByName.get(name) === process) this.#nodeByName.delete(name);
-  }
-
-  /** The incarnation of that name which is there now. */
-  nodeNamed(name: string): NodeLine | undefined {
-    const process = this.#nodeByName.get(name);
-    return process === undefined ? undefined : this.nodes.get(process);
-  }
-
-  /** Of several incarnations, of which all but one are silent, the one heard last. */
-  gatewayNamed(name: string): ProcessId | undefined {
-    let last: PeerLine<GatewayBeat> | undefined;
-    for (const [process, line] of this.gateways)
-      if (processName(process) === name && line.heardAt >= (last?.heardAt ?? 0)) last = line;
-    return last?.beat.process;
   }
 
   observeGateway(beat: GatewayBeat, now: number): "accepted" | "repeated" | "full" {

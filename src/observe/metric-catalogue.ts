@@ -70,6 +70,10 @@ export const METRICS = {
     help: "Times this placement replica asked an owner to hand a room over, by why: drain or balance.",
     labels: ["why"],
   },
+  roomcluster_placement_entries_removed_total: {
+    kind: "counter",
+    help: "Index entries that this placement replica removed, of rooms closed long ago.",
+  },
   roomcluster_placement_rounds_total: {
     kind: "counter",
     help: "Rounds of moves for a better balance that this replica wanted to make, by outcome: won, lost to another, unavailable.",

@@ -32,9 +32,9 @@ interface Move {
 
 /**
  * Empties nodes that say in their beats that they drain: a few rooms at a time, the busiest last,
- * so that most people have moved before anything can go wrong with a large one. Pure. The first
- * replica alone asks; two that both believe to be first do no harm, because an owner obeys one wish
- * at a time.
+ * so that most people have moved before anything can go wrong with a large one. Immovable rooms go
+ * after all others; they can not stay, because the node ends. Pure. The first replica alone asks;
+ * two that both believe to be first do no harm, because an owner obeys one wish at a time.
  */
 export class Drainer {
   readonly #moves = new Map<RoomId, Move>();
@@ -82,7 +82,12 @@ export class Drainer {
     for (const { from, asked, until } of this.#moves.values())
       if (from === node && asked && until > now) underWay++;
     const lines = this.#rooms.ownedBy(node).flatMap((room) => this.#rooms.get(room) ?? []);
-    lines.sort((a, b) => (a.load ?? 0) - (b.load ?? 0) || (a.room < b.room ? -1 : 1));
+    lines.sort(
+      (a, b) =>
+        Number(a.immovable) - Number(b.immovable) ||
+        (a.load ?? 0) - (b.load ?? 0) ||
+        (a.room < b.room ? -1 : 1),
+    );
     for (const line of lines) {
       if (underWay >= this.#limits.movesMax) break;
       const effect = this.#move(line, node, now);

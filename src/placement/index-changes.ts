@@ -15,6 +15,8 @@ export type IndexChange =
       readonly immovable: boolean;
     }
   | { readonly kind: "close"; readonly room: RoomId }
+  /** A living room is from now on moved for load, or not. */
+  | { readonly kind: "mark"; readonly room: RoomId; readonly immovable: boolean }
   | {
       readonly kind: "quarantine" | "forget_crashes";
       readonly room: RoomId;
@@ -41,6 +43,10 @@ export function changeEntry(
   const changedAtMs = Math.max(Math.floor(wallNow), entry.changedAtMs + 1);
   if (change.kind === "close")
     return entry.status === "closed" ? undefined : { ...entry, status: "closed", changedAtMs };
+  if (change.kind === "mark") {
+    if (entry.status === "closed" || entry.immovable === change.immovable) return undefined;
+    return { ...entry, immovable: change.immovable, changedAtMs };
+  }
   if (epochCompare(entry.epoch, change.epoch) > 0 || entry.status !== "wanted") return undefined;
   // An owner writes itself into the index a while after its claim, or never if the room is its end.
   const { epoch, owner } = entry.epoch === change.epoch ? entry : change;

@@ -15,12 +15,15 @@ export function needOf(
   stateOf: (process: ProcessId) => NodeState | undefined,
   { absentMs, unannouncedMs }: Pick<PlannerConfig, "absentMs" | "unannouncedMs">,
 ): Reason | undefined {
-  if (line.status !== "wanted") return undefined;
+  if (line.status === "quarantined") return undefined;
+  const blamed = line.crashedOn.at(-1) === line.owner;
+  // Somebody has to write the end into its journal. An owner that did so is named no more; one that
+  // it crashed on its way there need not be followed by others.
+  if (line.status === "closed" && (line.owner === undefined || blamed)) return undefined;
   if (line.owner === undefined) {
     if (line.crashedOn.length > 0) return "crashes";
     return line.epoch === EPOCH_NONE ? "new" : "orphan";
   }
-  const blamed = line.crashedOn.at(-1) === line.owner;
   const since = Math.max(listeningSince, line.ownerSince);
   switch (stateOf(line.owner)) {
     case undefined:

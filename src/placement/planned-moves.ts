@@ -56,7 +56,10 @@ export class PlannedMoves {
   }
 
   #migrate({ node, ...wish }: MigrateEffect, why: "drain" | "balance"): void {
-    const { control: bus, observer } = this.#parts;
+    const { control: bus, observer, rooms } = this.#parts;
+    const { room, target } = wish;
+    if (rooms.get(room)?.immovable)
+      observer.log.warn({ room, node, target }, "an immovable room moves, because its node drains");
     bus.publish(subjects.nodeControl(node), control.encode(wish));
     observer.metrics.add("roomcluster_placement_migrations_total", 1, { why });
   }

@@ -167,6 +167,7 @@ export class Planner {
     readAt: number | undefined,
   ): void {
     const { rooms } = this.#parts;
+    if (readAt !== undefined) rooms.forgetClosed(new Set(entries.map(({ room }) => room)), readAt);
     for (const entry of entries) {
       if (!rooms.lines.has(entry.room) && !this.#hasSpace(entry, now, readAt)) continue;
       if (rooms.applyEntry(entry, now, readAt)) this.#consider(entry.room, now);

@@ -84,6 +84,17 @@ export class RoomTable {
     return false;
   }
 
+  /** Closed rooms that a reading, begun at `readAt`, did not find: their entries were removed. */
+  forgetClosed(found: ReadonlySet<RoomId>, readAt: number): void {
+    for (const room of this.#closed) {
+      const line = this.lines.get(room) as RoomLine;
+      if (found.has(room) || line.touchedAt > readAt) continue;
+      this.#closed.delete(room);
+      this.#setOwner(line, line.epoch, undefined, line.ownerSince);
+      this.lines.delete(room);
+    }
+  }
+
   /** The room was proposed to a node; undefined: it is not under way any more. */
   expect(room: RoomId, target: ProcessId | undefined): void {
     const before = this.#expected.get(room);

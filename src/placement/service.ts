@@ -1,11 +1,9 @@
 import type { Bus, BusMessage, Subscription } from "../bus/bus.ts";
-import type { IndexEntry, IndexStore } from "../journal/index-store.ts";
-import type { Journal, StoreError } from "../journal/journal.ts";
-import { assert } from "../kernel/assert.ts";
+import type { IndexStore } from "../journal/index-store.ts";
+import type { Journal } from "../journal/journal.ts";
 import type { Clock, Timer } from "../kernel/clock.ts";
 import type { ProcessId, RoomId, WorldName } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
-import { err, ok, type Result } from "../kernel/result.ts";
 import { disconnectOf } from "../membership/advisory.ts";
 import { Detector, type DetectorEffect, type ProbeEffect } from "../membership/detector.ts";
 import { ClusterView } from "../membership/view.ts";
@@ -13,9 +11,11 @@ import type { Observer } from "../observe/observer.ts";
 import { type ControlMessage, control, decodeControl } from "../protocol/control-messages.ts";
 import * as subjects from "../protocol/subjects.ts";
 import { autoCreateBy } from "./auto-create.ts";
+import { CLOSED_LIMITS, type ClosedLimits } from "./closed-entries.ts";
 import { CostGauges } from "./cost.ts";
 import { DeathNotices } from "./death-notices.ts";
-import { changeEntry } from "./index-changes.ts";
+import { type DrainRequest, requestDrain } from "./drain-requests.ts";
+import { type Changed, type Created, OperatorChanges } from "./operator-changes.ts";
 import { PlannedMoves } from "./planned-moves.ts";
 import { Planner } from "./planner.ts";
 import {
@@ -39,6 +39,7 @@ export interface PlacementConfig {
   readonly probeMs: number;
   /** The whole index is read this often, give or take a fifth. */
   readonly rereadMs: number;
+  readonly closed: ClosedLimits;
   /** Worlds of rooms that nobody made, by pattern of their name: see auto-create.ts. */
   readonly autoCreate: Readonly<Record<string, string>>;
 }
@@ -51,6 +52,7 @@ export const placementDefaults: PlacementConfig = {
   beatMs: 500,
   probeMs: 100,
   rereadMs: 5_000,
+  closed: CLOSED_LIMITS,
   autoCreate: {},
 };
 
@@ -69,25 +71,23 @@ export interface PlacementParts {
   readonly random: Random;
   readonly observer: Observer;
   readonly config?: PlacementConfig;
+  /** An operator asked this replica to end. Left out: it goes on. */
+  readonly drained?: () => void;
 }
-
-export type ChangeError = StoreError | "contended";
-export type Created = Result<
-  { readonly created: boolean; readonly entry: IndexEntry },
-  ChangeError
->;
 
 export interface Placement {
   /** What this replica believes now. */
   snapshot(): PlacementSnapshot;
   /** `created` is false where the room was there, perhaps of another world. */
   createRoom(room: RoomId, world: WorldName, immovable?: boolean): Promise<Created>;
-  /** Undefined: it was never made. Its owner tells the members and ends the journal. */
-  closeRoom(room: RoomId): Promise<Result<IndexEntry | undefined, ChangeError>>;
-  /** Asks the node of that name to hand its rooms over. */
-  drainNode(name: string, deadlineMs: number): Result<ProcessId, "unknown_node">;
-  /** Asks the gateway of that name to send its clients elsewhere, in its own time. */
-  drainGateway(name: string): Result<ProcessId, "unknown_gateway">;
+  /** Its owner tells the members and ends the journal. */
+  closeRoom(room: RoomId): Promise<Changed>;
+  /** Whether it may be moved for load. A closed room is left as it is. */
+  markRoom(room: RoomId, immovable: boolean): Promise<Changed>;
+  /** Answers which immovable rooms will move; undefined where that incarnation is not there. */
+  drain(request: DrainRequest): readonly RoomId[] | undefined;
+  /** Takes no question any more, and resolves when all that were asked are answered. */
+  leave(): Promise<void>;
   close(): void;
 }
 
@@ -103,12 +103,15 @@ class PlacementService implements Placement {
   readonly #planner: Planner;
   readonly #moves: PlannedMoves;
   readonly #stores: StoreWork;
+  readonly #changes: OperatorChanges;
   readonly #notices = new DeathNotices();
   readonly #cost: CostGauges;
   readonly #subscriptions: Subscription[];
+  readonly #questions: Subscription;
   readonly #timers: Timer[];
   readonly #asks = new Map<number, (data: Uint8Array) => void>();
   #lastAsk = 0;
+  #allAnswered = (): void => undefined;
   #beats = 0;
   #tickedAt: number;
   #closed = false;
@@ -116,8 +119,8 @@ class PlacementService implements Placement {
   constructor(parts: PlacementParts) {
     this.#parts = parts;
     this.#config = parts.config ?? placementDefaults;
-    const { self, control: bus, sys, clock, random, index, journal, observer } = parts;
-    const { tickMs, beatMs, rereadMs, autoCreate } = this.#config;
+    const { self, control: bus, sys, clock, index, observer } = parts;
+    const { tickMs, beatMs, autoCreate } = this.#config;
     this.#tickedAt = clock.now();
     this.#cost = new CostGauges(observer.metrics);
     this.#planner = new Planner(
@@ -137,17 +140,20 @@ class PlacementService implements Placement {
       this.#config.rebalancer,
     );
     this.#stores = new StoreWork(
-      { index, journal, clock, random, log: observer.log },
+      { ...parts, isFirst: () => this.#view.rank(self) === 0 },
       (message) => this.#decide(message),
-      rereadMs,
+      this.#config,
     );
+    this.#changes = new OperatorChanges(parts, (entry) => this.#decide({ type: "entry", entry }));
     const hear = (message: BusMessage): void => this.#hear(message);
+    this.#questions = bus.subscribe(subjects.PLACE_REQUEST, hear, { queue: subjects.PLACE_QUEUE });
     this.#subscriptions = [
       bus.subscribe(subjects.ALL_NODE_BEATS, hear),
       bus.subscribe(subjects.ALL_GATEWAY_BEATS, hear),
       bus.subscribe(subjects.ALL_PLACEMENT_BEATS, hear),
       bus.subscribe(subjects.ALL_ROUTES, hear),
-      bus.subscribe(subjects.PLACE_REQUEST, hear, { queue: subjects.PLACE_QUEUE }),
+      bus.subscribe(subjects.placementControl(self), hear),
+      this.#questions,
       bus.onConnection((connected) => this.#onConnection(connected)),
       index.watch((entry) => this.#decide({ type: "entry", entry })),
     ];
@@ -164,27 +170,13 @@ class PlacementService implements Placement {
     return snapshotOf(this.#view, this.#rooms);
   }
 
-  async createRoom(room: RoomId, world: WorldName, immovable = false): Promise<Created> {
-    let created = false;
-    const { index, clock } = this.#parts;
-    const stored = await index.change(room, (entry) => {
-      created = entry === undefined;
-      return changeEntry({ kind: "create", room, world, immovable }, entry, clock.wallNow());
-    });
-    if (!stored.ok) return stored;
-    const entry = stored.value;
-    assert(entry !== undefined, "a room that was made is there");
-    this.#decide({ type: "entry", entry });
-    return ok({ created, entry });
+  createRoom(room: RoomId, world: WorldName, immovable = false): Promise<Created> {
+    return this.#changes.create(room, world, immovable);
   }
 
-  async closeRoom(room: RoomId): ReturnType<Placement["closeRoom"]> {
-    const { index, clock } = this.#parts;
-    const stored = await index.change(room, (entry) =>
-      changeEntry({ kind: "close", room }, entry, clock.wallNow()),
-    );
+  async closeRoom(room: RoomId): Promise<Changed> {
+    const stored = await this.#changes.change({ kind: "close", room });
     if (!stored.ok || !stored.value) return stored;
-    this.#decide({ type: "entry", entry: stored.value });
     // The line may know a newer owner than the entry.
     const { owner, epoch } = this.#rooms.get(room) ?? stored.value;
     if (owner !== undefined && !this.#closed)
@@ -192,20 +184,22 @@ class PlacementService implements Placement {
     return stored;
   }
 
-  drainNode(name: string, deadlineMs: number): Result<ProcessId, "unknown_node"> {
-    const node = this.#view.nodeNamed(name);
-    if (!node) return err("unknown_node");
-    const drain = control.encode({ type: "drain", deadlineMs });
-    this.#parts.control.publish(subjects.nodeControl(node.process), drain);
-    return ok(node.process);
+  markRoom(room: RoomId, immovable: boolean): Promise<Changed> {
+    return this.#changes.change({ kind: "mark", room, immovable });
   }
 
-  drainGateway(name: string): Result<ProcessId, "unknown_gateway"> {
-    const gateway = this.#view.gatewayNamed(name);
-    if (gateway === undefined) return err("unknown_gateway");
-    const drain = control.encode({ type: "drain", deadlineMs: 0 });
-    this.#parts.control.publish(subjects.gatewayControl(gateway), drain);
-    return ok(gateway);
+  drain(request: DrainRequest): readonly RoomId[] | undefined {
+    const { control: bus } = this.#parts;
+    return requestDrain(request, { view: this.#view, rooms: this.#rooms, control: bus });
+  }
+
+  async leave(): Promise<void> {
+    this.#questions.close();
+    const answered = new Promise<void>((resolve) => {
+      this.#allAnswered = resolve;
+    });
+    if (this.#asks.size === 0) this.#allAnswered();
+    await Promise.all([this.#changes.settled(), answered]);
   }
 
   close(): void {
@@ -233,6 +227,9 @@ class PlacementService implements Placement {
         return this.#view.observeGateway(message, now) !== "full";
       case "placementBeat":
         return this.#view.observePlacement(message, now) !== "full";
+      case "drain":
+        this.#parts.drained?.();
+        return true;
       case "route":
         this.#decide({ type: "route", route: message });
         return true;
@@ -374,6 +371,7 @@ class PlacementService implements Placement {
         const { status } = effect.located;
         this.#asks.get(effect.ask)?.(control.encode({ type: "located", ...effect.located }));
         this.#asks.delete(effect.ask);
+        if (this.#asks.size === 0) this.#allAnswered();
         observer.metrics.add("roomcluster_placement_answers_total", 1, { status });
         return;
       }

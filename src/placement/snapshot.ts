@@ -11,17 +11,20 @@ type Described<B> = Omit<B, "type" | "process"> & {
   readonly name: string;
 };
 
-/** What one replica believes, for the operator API and for tests. Dead nodes are not in it. */
+/** What one replica believes, for the operator API and for tests. The dead are in `ended` only. */
 export interface PlacementSnapshot {
   readonly nodes: readonly (Described<NodeBeat> & { readonly state: NodeLine["state"] })[];
   readonly gateways: readonly Described<GatewayBeat>[];
   readonly placements: readonly Described<PlacementBeat>[];
+  /** Nodes that are gone, and how many rooms they had left. */
+  readonly ended: readonly Pick<Described<NodeBeat>, "id" | "name" | "rooms">[];
   readonly rooms: readonly {
     readonly room: RoomId;
     readonly world: WorldName;
     readonly status: RoomStatus;
     readonly epoch: Epoch;
     readonly owner: ProcessId | undefined;
+    readonly immovable: boolean;
   }[];
 }
 
@@ -30,12 +33,17 @@ export function snapshotOf(view: ClusterView, rooms: RoomTable): PlacementSnapsh
     nodes: [...view.nodes.values()].map(({ beat, state }) => ({ ...described(beat), state })),
     gateways: [...view.gateways.values()].map(({ beat }) => described(beat)),
     placements: [...view.placements.values()].map(({ beat }) => described(beat)),
-    rooms: [...rooms.lines.values()].map(({ room, world, status, epoch, owner }) => ({
+    ended: [...view.ended.values()].map((beat) => {
+      const { id, name, rooms: left } = described(beat);
+      return { id, name, rooms: left };
+    }),
+    rooms: [...rooms.lines.values()].map(({ room, world, status, epoch, owner, immovable }) => ({
       room,
       world,
       status,
       epoch,
       owner,
+      immovable,
     })),
   };
 }

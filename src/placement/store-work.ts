@@ -5,8 +5,9 @@ import { type Clock, delay, type Timer } from "../kernel/clock.ts";
 import { epochAt } from "../kernel/epoch.ts";
 import type { RoomId, WorldName } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
-import type { Log } from "../observe/observer.ts";
+import type { Observer } from "../observe/observer.ts";
 import { decodeRecord } from "../protocol/journal-record.ts";
+import { ClosedEntries, type ClosedLimits, makeEntry } from "./closed-entries.ts";
 import { changeEntry, type IndexChange } from "./index-changes.ts";
 import type { PlannerMessage, TailOwner } from "./planner-types.ts";
 
@@ -22,7 +23,9 @@ interface Stores {
   readonly journal: Pick<Journal, "readTail">;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Log;
+  readonly observer: Observer;
+  /** Of several replicas one alone takes entries out of the index. */
+  readonly isFirst: () => boolean;
 }
 
 /** The planner's errands to the stores. Each comes back as a message, unless closed meanwhile. */
@@ -30,16 +33,22 @@ export class StoreWork {
   readonly #stores: Stores;
   readonly #tell: (message: PlannerMessage) => void;
   readonly #rereadMs: number;
+  readonly #closedEntries: ClosedEntries;
   readonly #tails = new Set<RoomId>();
   #next: Timer | undefined;
   #reading = false;
   #again = false;
   #closed = false;
 
-  constructor(stores: Stores, tell: (message: PlannerMessage) => void, rereadMs: number) {
+  constructor(
+    stores: Stores,
+    tell: (message: PlannerMessage) => void,
+    { rereadMs, closed }: { readonly rereadMs: number; readonly closed: ClosedLimits },
+  ) {
     this.#stores = stores;
     this.#tell = tell;
     this.#rereadMs = rereadMs;
+    this.#closedEntries = new ClosedEntries(stores, closed);
   }
 
   close(): void {
@@ -68,7 +77,7 @@ export class StoreWork {
   }
 
   async #read(): Promise<void> {
-    const { index, clock, random, log } = this.#stores;
+    const { index, clock, random, observer, isFirst } = this.#stores;
     this.#next?.cancel();
     this.#reading = true;
     const readAt = clock.now();
@@ -80,22 +89,19 @@ export class StoreWork {
     const delayMs = this.#again ? 0 : entries.ok ? this.#rereadMs * jitter : REREAD_AGAIN_MS;
     this.#again = false;
     this.#next = clock.after(delayMs, () => void this.#read());
-    if (entries.ok) this.#tell({ type: "index", entries: entries.value, readAt });
-    else log.warn({ reason: entries.error }, "the index can not be read");
+    if (!entries.ok) {
+      observer.log.warn({ reason: entries.error }, "the index can not be read");
+      return;
+    }
+    this.#tell({ type: "index", entries: entries.value, readAt });
+    if (isFirst()) void this.#closedEntries.sweep(entries.value);
   }
 
   async #lookUp(room: RoomId, create: WorldName | undefined): Promise<void> {
-    const { index, clock } = this.#stores;
     const found =
       create === undefined
-        ? await index.read(room)
-        : await index.change(room, (entry) =>
-            changeEntry(
-              { kind: "create", room, world: create, immovable: false },
-              entry,
-              clock.wallNow(),
-            ),
-          );
+        ? await this.#stores.index.read(room)
+        : await makeEntry(this.#stores, { kind: "create", room, world: create, immovable: false });
     if (this.#closed) return;
     const entry = found.ok ? found.value : undefined;
     this.#tell({ type: "lookedUp", room, entry, failed: !found.ok });
@@ -110,7 +116,7 @@ export class StoreWork {
 
   /** Once decided it is not decided again, so it is written until it is, as long as it is true. */
   async #change(change: IndexChange): Promise<void> {
-    const { index, clock, random, log } = this.#stores;
+    const { index, clock, random, observer } = this.#stores;
     for (let attempt = 0; attempt < CHANGE_TRIES_MAX; attempt++) {
       if (attempt > 0) await delay(clock, backoffMs(attempt, CHANGE_RETRY, random));
       if (this.#closed) return;
@@ -122,7 +128,7 @@ export class StoreWork {
         if (changed.value) this.#tell({ type: "entry", entry: changed.value });
         return;
       }
-      log.warn({ ...change, attempt, reason: changed.error }, "index change failed");
+      observer.log.warn({ ...change, attempt, reason: changed.error }, "index change failed");
     }
   }
 }

@@ -31,6 +31,7 @@ export const nodePeer = (node: ProcessId): string => `c.n.${node}.peer`;
 export const nodePing = (node: ProcessId): string => `c.n.${node}.ping`;
 export const nodeEcho = (node: ProcessId): string => `c.n.${node}.echo`;
 export const gatewayControl = (gateway: ProcessId): string => `c.g.${gateway}.ctl`;
+export const placementControl = (placement: ProcessId): string => `c.p.${placement}.ctl`;
 
 /** JetStream. The generation in the subject keeps writers of a rebuilt stream's past out. */
 export const journalStream = (shard: number): string => `JRN${shard}`;

@@ -194,8 +194,9 @@ class MemoryCluster {
     const seat = this.#seat("node", name);
     let liveness: Liveness | undefined;
     const close = async (): Promise<void> => {
+      const silent = liveness?.close();
       node.close();
-      await liveness?.close();
+      await silent;
     };
     const node = new Node(
       {

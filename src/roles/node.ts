@@ -48,9 +48,15 @@ export const startNodeRole: StartRole<"node"> = async (config, runtime) => {
     worlds.value,
     nodeLimits(config),
   );
-  async function close(): Promise<void> {
+  let closing: Promise<void> | undefined;
+  function close(): Promise<void> {
+    closing ??= closed();
+    return closing;
+  }
+  async function closed(): Promise<void> {
+    const silent = liveness?.close();
     node.close();
-    await liveness?.close();
+    await silent;
     await Promise.all([controlBus.close(), dataBus.close()]);
   }
   await rehearse(runtime.clock, runtime.random);

@@ -21,7 +21,7 @@ import {
 import { DEMO_ROOM } from "./cluster-plan.ts";
 import { openConnection } from "./connections.ts";
 import { DEV_TOKEN_PATH } from "./demo-room.ts";
-import type { RoleRuntime, StartRole } from "./process.ts";
+import { EXIT, endWhen, type RoleRuntime, type StartRole } from "./process.ts";
 
 /** Decides where rooms live, and answers operators. `page`: folder of the demo page (dev mode). */
 export const startPlacementRole =
@@ -31,8 +31,9 @@ export const startPlacementRole =
     if (!files.ok) return files;
     const control = await openConnection(config, config.control, "control", runtime);
     if (!control.ok) return control;
-    const sys = await openSys(config, runtime);
-    if (!sys.ok) return sys;
+    const opened = await openSys(config, runtime);
+    if (!opened.ok) return opened;
+    const sys = opened.value;
     const { replicas } = config.placement;
     const streams = await provisionStreams(control.value, { replicas });
     if (!streams.ok) {
@@ -43,15 +44,27 @@ export const startPlacementRole =
     if (!journal.ok) return err("JetStream does not serve: the journals can not be read.");
     const bus = new NatsBus(control.value);
     const index = new NatsIndexStore(control.value);
+    const ending = { clock: runtime.clock, log: runtime.observer.log };
     const placement = startPlacement({
       ...runtime,
+      drained: () => endWhen(close(), ending, config.stopMsMax, EXIT.stopped),
       url: config.placement.publicUrl ?? runtime.httpUrl,
       control: bus,
-      sys: sys.value,
+      sys,
       index,
       journal: journal.value,
       config: placementLimits(config),
     });
+    let closing: Promise<void> | undefined;
+    function close(): Promise<void> {
+      closing ??= closed();
+      return closing;
+    }
+    async function closed(): Promise<void> {
+      await placement.leave();
+      placement.close();
+      await Promise.all([bus.close(), sys?.close()]);
+    }
     const notReady = (): string[] => (bus.connected ? [] : ["the control bus"]);
     return ok({
       notReady,
@@ -60,10 +73,7 @@ export const startPlacementRole =
         notReady,
         files: files.value,
       }),
-      stop: async () => {
-        placement.close();
-        await Promise.all([bus.close(), sys.value?.close()]);
-      },
+      stop: close,
     });
   };
 
@@ -89,30 +99,25 @@ async function openSys(
 export function placementLimits({
   placement,
 }: Pick<PlacementConfig, "placement">): PlacementLimits {
-  const { roomsMax, autoCreate, rebalance } = placement;
+  const { roomsMax, closedEntryKeepMs, autoCreate, rebalance } = placement;
   const planner = { ...placementDefaults.planner, roomsMax };
   const rebalancer = { ...placementDefaults.rebalancer, ...rebalance };
-  return { ...placementDefaults, planner, rebalancer, autoCreate };
+  const closed = { ...placementDefaults.closed, keepMs: closedEntryKeepMs };
+  return { ...placementDefaults, planner, rebalancer, closed, autoCreate };
 }
 
 /** Placement's beliefs and deeds, and single rooms from the index, which is nearer to the truth. */
 export function controlPort(placement: Placement, index: Pick<IndexStore, "read">): ControlPort {
   return {
     view: () => {
-      const { nodes, gateways, placements } = placement.snapshot();
-      return { nodes, gateways, placements };
+      const { nodes, gateways, placements, ended } = placement.snapshot();
+      return { nodes, gateways, placements, ended };
     },
     rooms: () => placement.snapshot().rooms,
     room: (room) => index.read(room),
     createRoom: (room, world, immovable) => placement.createRoom(room, world, immovable),
-    drainNode: (name, deadlineMs) => {
-      const drained = placement.drainNode(name, deadlineMs);
-      return drained.ok ? drained.value : undefined;
-    },
-    drainGateway: (name) => {
-      const drained = placement.drainGateway(name);
-      return drained.ok ? drained.value : undefined;
-    },
+    markRoom: (room, immovable) => placement.markRoom(room, immovable),
+    drain: (request) => placement.drain(request),
     closeRoom: (room) => placement.closeRoom(room),
   };
 }

@@ -51,9 +51,12 @@ export const EXIT = {
   stopped: 0,
   failed: 1,
   usage: 2,
-  /** Of `restart`: nothing was done, or not all. */
+  /** Of `restart`: nothing was done, or not all; something did not come back, or did not stay. */
   refused: 3,
   incomplete: 4,
+  degraded: 5,
+  /** And: a node ended with rooms that it had not handed over. */
+  rooms_left: 6,
   crashed: 70,
   orphaned: 71,
   declaredDead: 72,

@@ -189,7 +189,8 @@ const drained: Chooser = (arena, { victim: dice }) => {
     dispossessed: [victim],
     holdMs: 0,
     strike: async () => {
-      await fleet.ask(`/v1/nodes/${victim}/drain`, { method: "POST" });
+      const { id } = fleet.cluster.member(victim);
+      await fleet.ask(`/v1/nodes/${id}/drain`, { method: "POST" });
     },
     heal: () => revive(fleet, victim),
   };

@@ -176,7 +176,50 @@ export function indexStoreContract(adapter: string, start: () => Promise<IndexHa
       expect(await cut.list()).toEqual(unavailable);
       expect(await cut.change(room, () => entry(room))).toEqual(unavailable);
       expect(await cut.changeRound(() => undefined)).toEqual(unavailable);
+      expect(await cut.remove(room, () => true)).toEqual(unavailable);
       expect(got(await index.read(room))).toBeUndefined();
+    });
+
+    it("[IX12] removes an entry, and none that was written since it was judged", async () => {
+      const [room, beside] = [fresh(), fresh()];
+      await write(room, epochAt(1, 5));
+      await write(beside, epochAt(1, 6));
+      const heard: RoomId[] = [];
+      const watch = other.watch((changed) => heard.push(changed.room));
+      const judged: Epoch[] = [];
+      const judge = (mayGo: boolean) => (old: IndexEntry) => {
+        judged.push(old.epoch);
+        return mayGo;
+      };
+      expect(got(await index.remove(room, judge(false)))).toBe(false);
+      const raced = await index.remove(room, (old) => {
+        harness.interfere({ ...old, changedAtMs: 7 });
+        return true;
+      });
+      // On a server the write may come just after the removal; it is there all the same.
+      let late: IndexEntry | undefined;
+      const isThere = async () => {
+        late = got(await other.read(room));
+        return late?.changedAtMs === 7;
+      };
+      await waitUntil("the write that came between", isThere, { dump: () => [raced, late] });
+      expect(got(await index.remove(room, judge(true)))).toBe(true);
+      expect(got(await other.read(room))).toBeUndefined();
+      expect(got(await index.remove(room, judge(true)))).toBe(false);
+      expect(judged).toEqual([epochAt(1, 5), epochAt(1, 5)]);
+      const listed = got(await other.list()).map((one) => one.room);
+      expect([listed.includes(room), listed.includes(beside)]).toEqual([false, true]);
+      // Whoever writes it anew need not know what it once was.
+      await waitUntil("a hint", async () => {
+        await write(beside, epochAt(1, 7));
+        return heard.includes(beside);
+      });
+      expect(heard.filter((one) => one === room).length, "that of the write").toBeLessThanOrEqual(
+        1,
+      );
+      await write(room, epochAt(1, 2), other);
+      expect(got(await index.read(room))?.epoch).toBe(epochAt(1, 2));
+      watch.close();
     });
 
     it("[IX10] keeps rounds, of which racing processes win one each, beside the entries", async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Cluster } from "../support/cluster.ts";
+import { Cluster, type NodeView } from "../support/cluster.ts";
 import { Crew } from "../support/crew.ts";
 import { withoutNats } from "../support/nats-servers.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -23,7 +23,13 @@ describe.skipIf(withoutNats)("a planned end of a node", () => {
     return views.filter(({ owner }) => owner?.startsWith(`${name}.`)).length;
   };
 
-  it("[HO7] SIGTERM and an operator's drain move every room, and people do not notice", async () => {
+  /** By its last word, as placement heard it. */
+  const left = async (name: string): Promise<number | undefined> => {
+    const { ended } = await cluster.get<{ ended: NodeView[] }>("/v1/nodes");
+    return ended.find(({ id }) => id === cluster.member(name).id)?.rooms;
+  };
+
+  it("[HO7] [MS40] SIGTERM and an operator's drain move every room, and people do not notice", async () => {
     const crew = new Crew(cluster);
     for (let i = 0; i < PEOPLE; i++) await crew.join(`p${i}`, rooms[i % ROOMS] as string);
     crew.work(40);
@@ -35,12 +41,15 @@ describe.skipIf(withoutNats)("a planned end of a node", () => {
     await cluster.ended("node-1", 30_000);
     expect(cluster.member("node-1").child.exitCode, dump()).toBe(0);
     await waitUntil("node-1 owns nothing", async () => (await ownedBy("node-1")) === 0, { dump });
+    expect(await left("node-1")).toBe(0);
 
-    const asked = await fetch(`${cluster.control}/v1/nodes/node-2/drain`, { method: "POST" });
+    const { id } = cluster.member("node-2");
+    const asked = await fetch(`${cluster.control}/v1/nodes/${id}/drain`, { method: "POST" });
     expect(asked.status).toBe(202);
     await cluster.ended("node-2", 30_000);
     expect(cluster.member("node-2").child.exitCode, dump()).toBe(0);
     await waitUntil("node-3 owns all", async () => (await ownedBy("node-3")) === ROOMS, { dump });
+    expect(await left("node-2")).toBe(0);
 
     const acked = crew.sailors.map((sailor) => sailor.acked.size);
     await waitUntil(

@@ -166,9 +166,21 @@ interface Rights {
 const id = `a.${INCARNATION}`;
 const RIGHTS: Readonly<Record<NatsUser, Rights>> = {
   placement: {
-    publish: [`c.hb.p.${id}`, "c.place.req", `c.n.${id}.ctl`, `c.n.${id}.ping`, `c.g.${id}.ctl`],
-    subscribe: ["c.hb.n.>", "c.hb.g.>", "c.hb.p.>", "c.route.>", "c.idx.>"],
-    noPublish: ["jrn.1.0.x.y", "snp.x.y.1", `c.hb.n.${id}`, "$JS.API.STREAM.DELETE.JRN0"],
+    publish: [
+      `c.hb.p.${id}`,
+      "c.place.req",
+      ...["n", "g", "p"].map((kind) => `c.${kind}.${id}.ctl`),
+      `c.n.${id}.ping`,
+      "$JS.API.STREAM.PURGE.KV_own",
+    ],
+    subscribe: ["c.hb.n.>", "c.hb.g.>", "c.hb.p.>", "c.route.>", "c.idx.>", `c.p.${id}.ctl`],
+    noPublish: [
+      "jrn.1.0.x.y",
+      "snp.x.y.1",
+      `c.hb.n.${id}`,
+      "$JS.API.STREAM.DELETE.JRN0",
+      "$JS.API.STREAM.PURGE.JRN0",
+    ],
     noSubscribe: ["c.place.req", "c.>", "jrn.>", "_INBOX_node.>", "_INBOX.>", ">"],
   },
   node: {
@@ -182,6 +194,7 @@ const RIGHTS: Readonly<Record<NatsUser, Rights>> = {
       `c.hb.p.${id}`,
       "c.place.req",
       `c.n.${id}.ctl`,
+      `c.p.${id}.ctl`,
       "c.idx.x.y",
       "$JS.API.STREAM.CREATE.JRN0",
       "$JS.API.STREAM.DELETE.JRN0",

@@ -60,14 +60,14 @@ export interface Violation<Input, Output> {
 }
 
 export interface CheckOptions {
-  /** Operations tried in one partition before the search gives up (default 200,000: a second). */
+  /** Operations tried in one partition before the search gives up (default 1,000,000: 5 s). */
   readonly stepsMax?: number;
 }
 
 export function checkLinearizable<State, Input, Output>(
   model: Model<State, Input, Output>,
   history: readonly Operation<Input, Output>[],
-  { stepsMax = 200_000 }: CheckOptions = {},
+  { stepsMax = 1_000_000 }: CheckOptions = {},
 ): Verdict<Input, Output> {
   let steps = 0;
   let undecided: string | undefined;

@@ -49,6 +49,8 @@ export class GatewayRig {
   locates = 0;
   /** While set, tokens take as long to verify. */
   verifying: Promise<void> | undefined;
+  /** How often it said that a drain by message is over. */
+  drained = 0;
 
   constructor(over: Partial<GatewayConfig> = {}) {
     this.config = { ...GATEWAY_DEFAULTS, ...over };
@@ -72,6 +74,7 @@ export class GatewayRig {
     });
     this.core = new GatewayCore({
       self: GATEWAY,
+      drained: () => this.drained++,
       controlBus: this.network.open("gw1"),
       dataBus: this.network.open("gw1"),
       journal: this.journal,

@@ -54,6 +54,8 @@ export class RoomHarness {
   readonly control: MemoryNetwork;
   readonly data: MemoryNetwork;
   readonly placement: Bus;
+  /** Nodes that said that a drain is over. */
+  readonly drained: ProcessId[] = [];
   #processes = 0;
 
   constructor(seed = 1) {
@@ -88,6 +90,7 @@ export class RoomHarness {
       snapshots: stores.snapshots,
       index: stores.index,
       turn: () => {},
+      drained: () => void this.drained.push(id),
     };
     const node = new Node(ports, worlds, { ...PROMPT, ...config });
     const end = (): void => {
@@ -100,6 +103,11 @@ export class RoomHarness {
 
   gateway(name: string): ScriptedGateway {
     return new ScriptedGateway(this, this.process(name), this.data.open(name));
+  }
+
+  /** What placement says for an operator. */
+  drain(target: HostedNode, deadlineMs: number): void {
+    this.placement.publish(nodeControl(target.id), control.encode({ type: "drain", deadlineMs }));
   }
 
   /** What a placement says; the target decides whether it obeys. */

@@ -294,6 +294,20 @@ describe("hand-overs", () => {
     expect(node.node.stats().rooms).toBe(1);
   });
 
+  it("[HO12] a drain that is asked for twice has its first deadline, and is over once", async () => {
+    const { harness, node } = await ready();
+    harness.drain(node, 1_000);
+    await harness.run(500);
+    harness.drain(node, 10_000);
+    harness.drain(node, 1);
+    await harness.run(400);
+    expect(harness.drained).toEqual([]);
+    await harness.run(200);
+    expect(harness.drained).toEqual([node.id]);
+    await harness.run(11_000);
+    expect(harness.drained).toEqual([node.id]);
+  });
+
   it("[SV6] routes tell placement how many people are in a room", async () => {
     const { harness, node, gateway } = await ready();
     const told: (number | null)[] = [];

@@ -309,7 +309,7 @@ describe("going away", () => {
     const clients = await Promise.all(
       Array.from({ length: 20 }, (_, at) => rig.welcomed(`p${at}`)),
     );
-    const drain = control.encode({ type: "drain", deadlineMs: 2_000 });
+    const drain = control.encode({ type: "drain", deadlineMs: 60_000 });
     rig.control.publish(gatewayControl(GATEWAY), drain);
     await rig.settle();
     let drained = false;
@@ -337,6 +337,29 @@ describe("going away", () => {
     expect(drained).toBe(false);
     await rig.run(100);
     expect(drained).toBe(true);
+  });
+
+  it.each([
+    ["a shorter deadline counts", 1_000, 60_000, 1_000],
+    ["so does its own time", 60_000, 1_000, 1_000],
+    ["0 leaves it to the gateway", 0, 1_500, 1_500],
+  ])("[GW11] of a drain by message %s, and the first word", async (_, deadlineMs, drainMs, ms) => {
+    const rig = new GatewayRig({ drainMs });
+    const client = await rig.welcomed();
+    const say = (by: number) => {
+      const drain = control.encode({ type: "drain", deadlineMs: by });
+      rig.control.publish(gatewayControl(GATEWAY), drain);
+    };
+    say(deadlineMs);
+    await rig.run(100);
+    say(50);
+    await rig.run(ms - 250);
+    expect(client.closedWith).toBeUndefined();
+    await rig.run(300);
+    expect(client.closedWith).toEqual(CLOSE.goingAway);
+    client.drop();
+    await rig.run(200);
+    expect(rig.drained).toBe(1);
   });
 
   it("[GW11] gives nobody's turn to those that are closing already", async () => {

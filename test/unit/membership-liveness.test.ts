@@ -142,8 +142,28 @@ describe("beats", () => {
     await liveness.close();
     expect(await probe(watcher)).toBe("no_responders");
     await clock.run(1_000, 10);
-    expect(beats).toHaveLength(5);
+    expect(beats).toHaveLength(6);
     expect(clock.pending).toBe(0);
+  });
+
+  test("[MS40] the last beat says what is left at that very moment", async () => {
+    const { clock, controlNet, dataNet, beats } = cluster();
+    let rooms = 2;
+    const liveness = startInlineLiveness({
+      facts,
+      clock,
+      control: controlNet.open("n1"),
+      data: dataNet.open("n1"),
+      measure: () => ({ rooms, sessions: 0, egressBytesPerS: 0, draining: true }),
+    });
+    await clock.run(1_020, 10);
+    rooms = 1;
+    const closed = liveness.close();
+    // They end with the node, and nobody takes that for a hand-over.
+    rooms = 0;
+    await clock.run(100, 10);
+    await closed;
+    expect(beats.map((beat) => beat.rooms).slice(-2)).toEqual([2, 1]);
   });
 
   test("[MS33] an echo that does not come back shows in the age, per connection", async () => {

@@ -63,7 +63,6 @@ describe("incarnations", () => {
     view.observeNode(node(A1, 400), 100_000);
     expect(view.observeNode(node(A2, 1), 100_300)).toEqual({ kind: "accepted", older: A1 });
     view.setState(A1, "dead");
-    expect(view.nodeNamed("a")?.process).toBe(A2);
     expect([...view.nodes.keys()]).toEqual([A2]);
   });
 
@@ -71,19 +70,34 @@ describe("incarnations", () => {
     const view = new ClusterView();
     view.observeNode(node(A2, 10), 100_000);
     expect(view.observeNode(node(A1, 400), 100_100)).toEqual({ kind: "superseded" });
-    expect(view.nodeNamed("a")?.process).toBe(A2);
+    expect([...view.nodes.keys()]).toEqual([A2]);
   });
 
   test("[MS21] a name whose incarnation died is free again", () => {
     const view = new ClusterView();
     view.observeNode(node(A2, 1), 100_000);
     view.setState(A2, "dead");
-    expect(view.nodeNamed("a")).toBeUndefined();
     expect(view.observeNode(node(A1, 400), 100_100)).toEqual({
       kind: "accepted",
       older: undefined,
     });
   });
+});
+
+test("[MS24] the last words of nodes that are gone are kept, up to a limit", () => {
+  const view = new ClusterView({ ...viewDefaults, endedMax: 1 });
+  view.observeNode(node(A1, 10, 4), 0);
+  view.observeNode(node(A1, 11, 3), 250);
+  view.observeNode(node(B1, 10, 0), 250);
+  view.setState(A1, "suspect");
+  expect(view.ended.size).toBe(0);
+  view.setState(A1, "dead");
+  expect([...view.ended].map(([id, { rooms }]) => [id, rooms])).toEqual([[A1, 3]]);
+  view.setState(B1, "dead");
+  expect([...view.ended.keys()], "the one that went first is forgotten first").toEqual([B1]);
+  // It had only been forgotten (MS13).
+  view.observeNode(node(B1, 12), 900);
+  expect(view.ended.size).toBe(0);
 });
 
 describe("peers", () => {

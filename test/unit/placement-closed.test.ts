@@ -38,34 +38,82 @@ describe("closed rooms", () => {
     bench.run(100);
     bench.decide({ type: "entry", entry: entry(1, closed) });
     bench.run(29_000);
-    bench.index(entry(2));
+    bench.index(entry(1, closed), entry(2));
     expect(lines(bench)).toEqual([room(1)]);
     const late = bench.decide({ type: "index", entries: [entry(1)], readAt });
     expect(proposals(late)).toEqual([]);
     expect(bench.locate("room1").located).toEqual(["closed"]);
     bench.run(1_000);
-    bench.index(entry(2));
+    bench.index(entry(1, closed), entry(2));
     expect(lines(bench)).toEqual([room(2)]);
   });
 
   test("[PL48] [PL46] one that somebody still serves stays, and its owner is told", () => {
     const bench = new Bench({ config: { roomsMax: 2 } });
-    bench.index(
-      entry(1, { ...closed, epoch: epoch(7), owner: node(1) }),
-      entry(2, { ...closed, epoch: epoch(8), owner: node(2) }),
-    );
+    const served = entry(1, { ...closed, epoch: epoch(7), owner: node(1) });
+    const left = entry(2, { ...closed, epoch: epoch(8), owner: node(2) });
+    bench.index(served, left);
     const serve = () => bench.route(node(1), [1, 7]);
     for (let i = 0; i < 6; i++) {
       serve();
       bench.run(1_000);
     }
-    bench.index(entry(3));
+    bench.index(served, left, entry(3));
     expect(lines(bench)).toEqual([room(1), room(3)]);
     expect(bench.rooms.ownedBy(node(2)), "nothing is left of the other").toEqual([]);
     expect(serve().map(({ type }) => type)).toEqual(["closeRoom"]);
     bench.verdict(node(1), "dead");
-    bench.index(entry(4));
+    bench.index(served, left, entry(3), entry(4));
     expect(lines(bench)).toEqual([room(3), room(4)]);
+  });
+
+  test("[PL56] one whose owner died before it wrote the end is proposed, until it is written", () => {
+    const bench = new Bench({ nodes: 2 });
+    bench.index(entry(1, { epoch: epoch(7), owner: node(1) }));
+    bench.route(node(1), [1, 7]);
+    bench.verdict(node(1), "dead");
+    bench.run(100);
+    bench.decide({
+      type: "entry",
+      entry: entry(1, { ...closed, epoch: epoch(7), owner: node(1) }),
+    });
+    expect(bench.locate("room1").located).toEqual(["closed"]);
+    const asked = bench.run(2_000);
+    expect(
+      new Set(proposals(asked).map(({ room: where, replaces }) => [where, replaces].join())),
+    ).toEqual(new Set([[room(1), epoch(7)].join()]));
+    expect(bench.route(node(2), [1, 9]).map(({ type }) => type)).toEqual(["closeRoom"]);
+    bench.decide({
+      type: "entry",
+      entry: entry(1, { ...closed, epoch: epoch(9), changedAtMs: 3_000 }),
+    });
+    expect(proposals(bench.run(10_000))).toEqual([]);
+  });
+
+  test("[PL56] one that its owner wrote, or that crashed its owner, is proposed to nobody", () => {
+    const bench = new Bench({ nodes: 2 });
+    bench.index(
+      entry(1, { ...closed, epoch: epoch(7) }),
+      entry(2, { ...closed, epoch: epoch(8), owner: node(9), crashedOn: [node(9)] }),
+      entry(3, closed),
+    );
+    expect(proposals(bench.run(20_000))).toEqual([]);
+  });
+
+  test("[PL57] a line goes with its entry, but not what was heard since the reading began", () => {
+    const bench = new Bench();
+    bench.index(entry(1, closed), entry(2, closed), entry(3, { owner: node(1) }));
+    const readAt = bench.now;
+    bench.run(100);
+    bench.decide({ type: "entry", entry: entry(4, closed) });
+    bench.decide({ type: "index", entries: [entry(2, closed)], readAt });
+    expect(lines(bench), "wanted rooms stay, whatever a reading lacks").toEqual([
+      room(2),
+      room(3),
+      room(4),
+    ]);
+    bench.index(entry(2, closed));
+    expect(lines(bench)).toEqual([room(2), room(3)]);
   });
 
   test("[PL49] the index brings closed rooms only into free places", () => {

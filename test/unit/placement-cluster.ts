@@ -36,6 +36,8 @@ export class Cluster {
   readonly deathNotices: { readonly to: string; readonly of: ProcessId; readonly at: number }[] =
     [];
   readonly asker: Bus;
+  /** A replica was told to end. */
+  onDrained: (n: number) => void = () => undefined;
   readonly #server: Bus;
 
   constructor() {
@@ -66,6 +68,7 @@ export class Cluster {
       random: this.random,
       observer: silentObserver,
       config: { ...placementDefaults, autoCreate: { "plaza-*": "plaza" } },
+      drained: () => this.onDrained(n),
     });
     this.placements.push(placement);
     return placement;

@@ -55,6 +55,17 @@ describe("drain", () => {
     expect(order).toEqual([3, 5, 1, 4, 2]);
   });
 
+  test("[PL52] immovable rooms leave as well, after all others", () => {
+    const { bench, wishes } = draining();
+    // The least busy ones, which would go first.
+    for (const n of [4, 5]) Object.assign(bench.rooms.get(room(n)) ?? {}, { immovable: true });
+    expect(wishes().map(([n]) => n)).toEqual([3, 2]);
+    bench.route(node(2), [3, 50]);
+    expect(wishes().map(([n]) => n)).toEqual([1]);
+    bench.route(node(2), [2, 51], [1, 52]);
+    expect(wishes().map(([n]) => n)).toEqual([5, 4]);
+  });
+
   test("[PL51] a wish without effect is repeated, with another target if there is one", () => {
     const { bench, wishes } = draining();
     const before = new Map(wishes());

@@ -326,12 +326,93 @@ describe("questions and changes", () => {
     expect(await c.locate(room(1))).toMatchObject({ status: "closed" });
   });
 
-  test("[PL40] drains a node by its name", async () => {
+  test("[PL53] [PR55] drains exactly the incarnation that is named", async () => {
     const c = start(1, 2);
     await c.run(600);
     const placement = c.placements[0] as Placement;
-    expect(placement.drainNode("n9", 1_000)).toEqual({ ok: false, error: "unknown_node" });
-    expect(placement.drainNode("n1", 1_000)).toEqual({ ok: true, value: id("n1") });
+    const drain = (process: ProcessId) =>
+      placement.drain({ kind: "node", process, deadlineMs: 1_000 });
+    expect([drain(id("n9")), drain(id("n1", 2))]).toEqual([undefined, undefined]);
+    expect(drain(id("n1"))).toEqual([]);
+    await c.run(600);
+    c.node("n1", 2);
+    await c.run(600);
+    expect(drain(id("n1")), "its successor has begun").toBeUndefined();
+    await c.run(600);
+    expect(placement.snapshot().nodes.map(({ id: at, draining }) => [at, draining])).toEqual([
+      [id("n2"), false],
+      [id("n1", 2), false],
+    ]);
+  });
+
+  test("[PL53] what it drains says which immovable rooms will move, and a replica ends", async () => {
+    const c = start(2, 1);
+    const ended: number[] = [];
+    await c.run(600);
+    c.onDrained = (n) => ended.push(n);
+    const placement = c.placements[1] as Placement;
+    await placement.createRoom(room(1), PLAZA, true);
+    await placement.createRoom(room(2), PLAZA);
+    await c.run(600);
+    const drain = (kind: "node" | "placement", process: ProcessId) =>
+      placement.drain({ kind, process, deadlineMs: 1_000 });
+    expect(drain("node", id("n1"))).toEqual([room(1)]);
+    expect(drain("node", id("p1"))).toBeUndefined();
+    expect(drain("placement", id("p1"))).toEqual([]);
+    await c.run(10);
+    expect(ended).toEqual([1]);
+  });
+
+  test("[PL54] a replica that leaves answers what it was asked, and takes no more", async () => {
+    const c = start(1, 2);
+    await c.run(600);
+    const placement = c.placements[0] as Placement;
+    const asked = c.locate(room("none"));
+    const made = placement.createRoom(room(1), PLAZA);
+    let left = false;
+    await c.run(1);
+    void placement.leave().then(() => {
+      left = true;
+    });
+    expect(left).toBe(false);
+    expect(await asked).toMatchObject({ status: "unknown" });
+    expect(await made).toMatchObject({ value: { created: true } });
+    await c.run(10);
+    expect(left).toBe(true);
+    expect(await c.locate(room(1)), "nobody is there to ask").toMatchObject({ ok: false });
+  });
+
+  test("[CO30] [PL55] a living room is marked, durably, whoever owns it", async () => {
+    const c = start(2, 2);
+    await c.fill(2);
+    const [first, second] = c.placements as [Placement, Placement];
+    const epoch = first.snapshot().rooms.find((one) => one.room === room(0))?.epoch;
+    const marked = await first.markRoom(room(0), true);
+    expect(marked).toMatchObject({ ok: true, value: { immovable: true, epoch } });
+    await c.run(200);
+    const known = second.snapshot().rooms.filter((one) => one.immovable);
+    expect(known.map((one) => one.room)).toEqual([room(0)]);
+    const [owner] = c.nodes.filter((node) => node.rooms.has(room(0)));
+    owner?.kill();
+    owner?.rooms.clear();
+    await c.run(4_000);
+    expect(c.owners(room(0)), c.dump()).toHaveLength(1);
+    const stored = await c.stores.open().index.read(room(0));
+    expect(stored, "its next owner keeps the mark").toMatchObject({ value: { immovable: true } });
+    await second.markRoom(room(0), false);
+    expect(await first.markRoom(room(9), true)).toEqual({ ok: true, value: undefined });
+    await first.closeRoom(room(1));
+    expect(await first.markRoom(room(1), true)).toMatchObject({
+      value: { status: "closed", immovable: false },
+    });
+    await c.run(200);
+    expect(first.snapshot().rooms.filter((one) => one.immovable)).toEqual([]);
+  });
+
+  test("[PL40] a node that drains gets no new room", async () => {
+    const c = start(1, 2);
+    await c.run(600);
+    c.placements[0]?.drain({ kind: "node", process: id("n1"), deadlineMs: 1_000 });
     await c.run(600);
     await c.placements[0]?.createRoom(room(1), PLAZA);
     await c.run(200);

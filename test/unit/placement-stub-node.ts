@@ -94,9 +94,9 @@ export class StubNode {
     this.#dead = true;
     this.#subscription.close();
     this.#steady.cancel();
-    void this.#liveness.close();
     void this.#bus.close();
     void this.#data.close();
+    void this.#liveness.close();
   }
 
   async #claim(proposal: Proposal): Promise<void> {

@@ -1,133 +1,35 @@
-import { spawnSync } from "node:child_process";
-import { createServer, type Server } from "node:http";
-import path from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { ManualClock } from "../../src/kernel/manual-clock.ts";
 import { err, ok } from "../../src/kernel/result.ts";
 import { silentObserver } from "../../src/observe/observer.ts";
-import {
-  type ControlClient,
-  controlClient,
-  type ListedProcess,
-  type RestartRole,
-} from "../../src/roles/control-client.ts";
 import { EXIT, endWhen } from "../../src/roles/process.ts";
-import { type RestartReport, restartCluster } from "../../src/roles/restart.ts";
-
-/** How a process takes it. Everything in ms. */
-interface Manner {
-  readonly drainMs?: number;
-  readonly awayMs?: number;
-  /** It stays listed for so long after its end, as gateways do. */
-  readonly listedMs?: number;
-  readonly ignores?: boolean;
-  readonly neverEnds?: boolean;
-  readonly neverBack?: boolean;
-  /** It ends without having handed these over. */
-  readonly roomsLeft?: number;
-  /** It drains, and the answer that says so is lost. */
-  readonly unheard?: boolean;
-}
-
-/** A cluster whose supervisor starts again what ends, on virtual time. */
-class FakeCluster implements ControlClient {
-  readonly clock = new ManualClock();
-  readonly processes: ListedProcess[] = [];
-  readonly manners = new Map<string, Manner>();
-  readonly drained: string[] = [];
-  readonly said: string[] = [];
-  silent = false;
-  /** Called at every look. */
-  onList = (): void => undefined;
-  /** The most that were away or draining at once. */
-  awayMax = 0;
-  #away = 0;
-  #incarnation = 0;
-
-  constructor(nodes: number, gateways: number) {
-    for (let i = 1; i <= nodes; i++) this.start("node", `node-${i}`);
-    for (let i = 1; i <= gateways; i++) this.start("gateway", `gateway-${i}`);
-  }
-
-  start(role: RestartRole, name: string): void {
-    const id = `${name}.${++this.#incarnation}`;
-    this.processes.push({ role, id, name, state: "alive", draining: false, rooms: 0 });
-  }
-
-  change(name: string, over: Partial<ListedProcess>): void {
-    const at = this.processes.findIndex((one) => one.name === name);
-    this.processes[at] = { ...(this.processes[at] as ListedProcess), ...over };
-  }
-
-  remove(id: string): void {
-    const at = this.processes.findIndex((one) => one.id === id);
-    if (at >= 0) this.processes.splice(at, 1);
-  }
-
-  list: ControlClient["list"] = async () => {
-    this.onList();
-    if (this.silent) return err({ code: "silent", sentence: "Nobody answers." });
-    return ok([...this.processes]);
-  };
-
-  drain: ControlClient["drain"] = async (role, name) => {
-    if (this.silent) return err({ code: "silent", sentence: "Nobody answers." });
-    const old = this.processes.find((one) => one.name === name && one.role === role);
-    if (!old) return ok("unknown");
-    this.drained.push(name);
-    const manner = this.manners.get(name) ?? {};
-    const { drainMs = 2_000, awayMs = 1_000, listedMs = 0 } = manner;
-    if (manner.ignores) return ok("asked");
-    this.change(name, { draining: true, rooms: manner.roomsLeft ?? 0 });
-    this.awayMax = Math.max(this.awayMax, ++this.#away);
-    if (manner.neverEnds) return ok("asked");
-    this.clock.after(drainMs + listedMs, () => this.remove(old.id));
-    if (!manner.neverBack)
-      this.clock.after(drainMs + awayMs, () => {
-        this.#away--;
-        this.start(role, name);
-      });
-    if (!manner.unheard) return ok("asked");
-    this.manners.delete(name);
-    return err({ code: "silent", sentence: "Nobody answers." });
-  };
-
-  async restart(roles: readonly RestartRole[] = ["node", "gateway"]): Promise<RestartReport> {
-    const say = (line: string): void => void this.said.push(line);
-    let report: RestartReport | undefined;
-    const options = { roles, waitMs: 30_000 };
-    void restartCluster(options, { api: this, clock: this.clock, say }).then((done) => {
-      report = done;
-    });
-    for (let quarters = 0; !report; quarters++) {
-      if (quarters > 8_000) throw new Error(`it never ended: ${this.said.join("; ")}`);
-      await this.clock.run(250, 250);
-    }
-    return report;
-  }
-}
+import { FakeFleet } from "../support/fake-fleet.ts";
 
 describe("a rolling restart", () => {
-  test("[CO24] takes nodes and then gateways in order, one at a time", async () => {
-    const cluster = new FakeCluster(11, 2);
+  test("[CO24] takes nodes, gateways and placements in order, one at a time", async () => {
+    const cluster = new FakeFleet(11, 2, 3);
     cluster.manners.set("gateway-1", { listedMs: 5_000 });
+    cluster.manners.set("placement-1", { drainMs: 10, listedMs: 2_000 });
     const before = cluster.processes.map(({ id }) => id);
     const report = await cluster.restart();
     const nodes = Array.from({ length: 11 }, (_, i) => `node-${i + 1}`);
-    expect(cluster.drained).toEqual([...nodes, "gateway-1", "gateway-2"]);
+    expect(cluster.drained).toEqual([
+      ...nodes,
+      ...["gateway-1", "gateway-2", "placement-1", "placement-2", "placement-3"],
+    ]);
     expect(cluster.awayMax).toBe(1);
     expect(report).toMatchObject({ outcome: "done", reason: null, left: [] });
     expect(report.restarted.map(({ from }) => from)).toEqual(before);
     for (const { to } of report.restarted)
       expect(cluster.processes.map(({ id }) => id)).toContain(to);
     expect(report.restarted[0]?.ms).toBeGreaterThanOrEqual(3_000);
-    expect(cluster.said.at(-1)).toMatch(/^13 of 13: gateway-2 is back as gateway-2\.\d+ after/);
+    expect(cluster.said.at(-1)).toMatch(/^16 of 16: placement-3 is back as placement-3\.\d+ after/);
   });
 
   test("[CO24] takes one kind alone, and the next only when all nodes are alive", async () => {
-    const cluster = new FakeCluster(3, 2);
+    const cluster = new FakeFleet(3, 2);
     cluster.onList = () => {
-      if (cluster.drained.length !== 1 || cluster.processes.length < 5) return;
+      if (cluster.drained.length !== 1 || cluster.processes.length < 7) return;
       cluster.onList = () => undefined;
       cluster.change("node-3", { state: "suspect" });
       cluster.clock.after(20_000, () => cluster.change("node-3", { state: "alive" }));
@@ -145,42 +47,45 @@ describe("a rolling restart", () => {
     ["a node drains", "node-3", { draining: true }, "node-3 is draining"],
     ["a gateway drains", "gateway-1", { draining: true }, "gateway-1 is draining"],
   ])("[CO25] does not begin while %s", async (_, name, over, sentence) => {
-    const cluster = new FakeCluster(3, 2);
+    const cluster = new FakeFleet(3, 2);
     cluster.change(name, over);
     const report = await cluster.restart();
     expect(report).toMatchObject({ outcome: "refused", restarted: [] });
     expect(report.reason).toContain(sentence);
-    expect(report.left).toHaveLength(5);
+    expect(report.left).toHaveLength(7);
     expect(cluster.drained).toEqual([]);
   });
 
   test("[CO25] nor with one of a kind, with none, or without an answer", async () => {
     const reasons = [];
-    for (const [nodes, gateways] of [
-      [1, 2],
-      [2, 1],
-      [0, 2],
+    for (const [nodes, gateways, placements] of [
+      [1, 2, 2],
+      [2, 1, 2],
+      [2, 2, 1],
+      [0, 2, 2],
     ] as const)
-      reasons.push((await new FakeCluster(nodes, gateways).restart()).reason);
+      reasons.push((await new FakeFleet(nodes, gateways, placements).restart()).reason);
     expect(reasons).toEqual([
-      "There is only one node: its rooms would have nowhere to go.",
-      "There is only one gateway: its clients would have nowhere to go.",
+      "There is only one node: its rooms would have nowhere to go. --role takes other kinds.",
+      "There is only one gateway: its clients would have nowhere to go. --role takes other kinds.",
+      "There is only one placement: meanwhile nobody would place rooms. --role takes other kinds.",
       "There is no node.",
     ]);
-    const deaf = new FakeCluster(3, 2);
+    expect((await new FakeFleet(2, 2, 1).restart(["node", "gateway"])).outcome).toBe("done");
+    const deaf = new FakeFleet(3, 2);
     deaf.silent = true;
     expect(await deaf.restart()).toMatchObject({ outcome: "refused", reason: "Nobody answers." });
   });
 
   test.each([
-    ["it is not back", { neverBack: true }, /no node of that name came back within 30\.0 s/],
-    ["it does not heed", { ignores: true }, /node-2 was asked to drain and does not/],
-    ["it never ends", { neverEnds: true }, /node-2 drains and does not end \(6\d\d\.\d s\)/],
-  ])("[CO26] stops where %s", async (_, manner, sentence) => {
-    const cluster = new FakeCluster(3, 2);
+    ["is not back", { neverBack: true }, "degraded", /no node of that name came back within 30\.0/],
+    ["does not heed", { ignores: true }, "incomplete", /node-2 was asked to drain and does not/],
+    ["never ends", { neverEnds: true }, "incomplete", /node-2 drains and does not end \(120\.\d s/],
+  ])("[CO26] stops where one %s", async (_, manner, outcome, sentence) => {
+    const cluster = new FakeFleet(3, 2, 2);
     cluster.manners.set("node-2", manner);
-    const report = await cluster.restart();
-    expect(report.outcome).toBe("incomplete");
+    const report = await cluster.restart(["node", "gateway"]);
+    expect(report.outcome).toBe(outcome);
     expect(report.reason).toMatch(sentence);
     expect(report.restarted.map(({ name }) => name)).toEqual(["node-1"]);
     expect(report.left).toEqual(["node-2", "node-3", "gateway-1", "gateway-2"]);
@@ -188,24 +93,24 @@ describe("a rolling restart", () => {
   });
 
   test("[CO26] stops where another node stays in trouble, or nobody answers any more", async () => {
-    const troubled = new FakeCluster(3, 2);
+    const troubled = new FakeFleet(3, 2);
     troubled.onList = () => {
       if (troubled.drained.length === 1) troubled.change("node-3", { state: "suspect" });
     };
     const report = await troubled.restart();
-    expect(report.reason).toBe("node-3 is suspect: node-2 was not restarted.");
+    expect(report.reason).toBe("node-3 is suspect. node-2 was not restarted.");
     expect(report.left[0]).toBe("node-2");
-    const deaf = new FakeCluster(3, 2);
+    const deaf = new FakeFleet(3, 2);
     deaf.onList = () => {
       if (deaf.drained.length === 2) deaf.silent = true;
     };
     expect((await deaf.restart()).reason).toBe(
-      "Nobody answers. So it is not known whether node-2 is back.",
+      "Nobody answers. It is not known whether node-2 is back.",
     );
   });
 
   test("[CO26] a short silence of the API is no end", async () => {
-    const cluster = new FakeCluster(2, 2);
+    const cluster = new FakeFleet(2, 2);
     cluster.onList = () => {
       if (cluster.drained.length !== 1 || cluster.silent) return;
       cluster.silent = true;
@@ -218,7 +123,7 @@ describe("a rolling restart", () => {
   });
 
   test("[CO27] a gateway that crashed, and is listed beside its successor, is no successor", async () => {
-    const cluster = new FakeCluster(2, 2);
+    const cluster = new FakeFleet(2, 2);
     const crashed = cluster.processes.find(({ name }) => name === "gateway-1");
     cluster.start("gateway", "gateway-1");
     const successor = cluster.processes.at(-1)?.id;
@@ -226,13 +131,13 @@ describe("a rolling restart", () => {
     const report = await cluster.restart(["gateway"]);
     expect(report.restarted.map(({ from }) => from)).toContain(successor);
     expect([report.outcome, cluster.drained]).toEqual(["done", ["gateway-1", "gateway-2"]]);
-    const stuck = new FakeCluster(2, 2);
+    const stuck = new FakeFleet(2, 2);
     stuck.start("gateway", "gateway-1");
     expect((await stuck.restart()).reason).toContain("gateway-1 is listed twice");
   });
 
   test("[CO27] what has started again by itself is not restarted once more", async () => {
-    const cluster = new FakeCluster(3, 2);
+    const cluster = new FakeFleet(3, 2);
     cluster.onList = () => {
       if (cluster.drained.length !== 1) return;
       cluster.onList = () => undefined;
@@ -245,39 +150,81 @@ describe("a rolling restart", () => {
     expect([report.outcome, report.restarted.length]).toEqual(["done", 3]);
   });
 
-  test.each(["node-3", "gateway-2"])("[CO24] nothing is drained while %s is gone", async (name) => {
-    const cluster = new FakeCluster(3, 2);
-    const gone = cluster.processes.find((one) => one.name === name) as ListedProcess;
+  test.each([
+    "node-3",
+    "gateway-2",
+    "placement-2",
+  ])("[CO24] [CO33] nothing is drained while %s is gone", async (name) => {
+    const cluster = new FakeFleet(3, 2);
+    const gone = cluster.named(name);
     cluster.onList = () => {
       if (cluster.drained.length === 1) cluster.remove(gone.id);
     };
     const report = await cluster.restart(["node"]);
     expect(cluster.drained).toEqual(["node-1"]);
-    expect(report).toMatchObject({
-      outcome: "incomplete",
-      reason: `${name} is not there: node-2 was not restarted.`,
-    });
+    const reason = `${name} is not there: the fleet is smaller than it was. node-2 was not restarted.`;
+    expect(report).toMatchObject({ outcome: "degraded", reason });
+  });
+
+  test.each([
+    ["at once, for good", 100, 0, /^node-1 came back as node-1\.8 and is gone again: the fleet is/],
+    ["after seconds, for good", 4_000, 0, /^node-1 came back as node-1\.8 and is gone again/],
+    ["and is started again", 2_000, 9, /^node-1 came back as node-1\.8 and has ended again: it is/],
+  ])("[CO33] nothing else is taken where one that came back crashes %s", async (...given) => {
+    const [, crashesMs, returns, sentence] = given;
+    const cluster = new FakeFleet(3, 2);
+    cluster.manners.set("node-1", { crashesMs, returns });
+    const report = await cluster.restart();
+    expect(cluster.drained).toEqual(["node-1"]);
+    expect(report).toMatchObject({ outcome: "degraded", left: expect.arrayContaining(["node-2"]) });
+    expect(report.reason).toMatch(sentence);
+    expect(report.reason).toContain("node-2 was not restarted.");
+  });
+
+  test("[CO33] one that crashes while the next is restarted ends it after that one", async () => {
+    const cluster = new FakeFleet(3, 2);
+    cluster.manners.set("node-1", { crashesMs: 6_000, returns: 1 });
+    const report = await cluster.restart();
+    expect([cluster.drained, report.outcome]).toEqual([["node-1", "node-2"], "degraded"]);
+    expect(report.restarted.map(({ name }) => name)).toEqual(["node-1", "node-2"]);
+  });
+
+  test("[CO33] the last one has to stay, too", async () => {
+    const cluster = new FakeFleet(2, 2);
+    cluster.manners.set("placement-2", { crashesMs: 3_000 });
+    const report = await cluster.restart();
+    expect(report).toMatchObject({ outcome: "degraded", left: [] });
+    expect(report.reason).toMatch(/^placement-2 came back as .* gone again.*All were restarted\.$/);
+    expect(report.restarted).toHaveLength(6);
+  });
+
+  test("[CO33] how long it has to stay is the operator's to say", async () => {
+    const cluster = new FakeFleet(2, 2);
+    cluster.manners.set("node-1", { crashesMs: 20_000 });
+    expect((await cluster.restart(["node"], { steadyMs: 25_000 })).outcome).toBe("degraded");
+    const hasty = new FakeFleet(2, 2);
+    hasty.manners.set("node-1", { crashesMs: 20_000 });
+    expect((await hasty.restart(["node"], { steadyMs: 0 })).outcome).toBe("done");
   });
 
   test("[CO27] what has ended between the listing and its drain is waited for", async () => {
-    const cluster = new FakeCluster(3, 2);
+    const cluster = new FakeFleet(3, 2);
     const drain = cluster.drain;
-    cluster.drain = async (role, name) => {
-      if (name !== "node-2") return drain(role, name);
-      cluster.remove(cluster.processes.find((one) => one.name === name)?.id ?? "");
-      return drain(role, name);
+    cluster.drain = async (target, deadlineMs) => {
+      if (target.id === "node-2.2") cluster.remove(target.id);
+      return drain(target, deadlineMs);
     };
     const report = await cluster.restart(["node"]);
     expect(cluster.drained).toEqual(["node-1"]);
-    expect(report.reason).toBe("node-2 is not there: node-2 was not restarted.");
+    expect(report.reason).toMatch(/^node-2 is not there: .* node-2 was not restarted\.$/);
   });
 
   test("[CO25] a listing that still fills up is not taken for the cluster", async () => {
-    const cluster = new FakeCluster(1, 2);
+    const cluster = new FakeFleet(1, 2);
     cluster.clock.after(600, () => cluster.start("node", "node-2"));
     const report = await cluster.restart(["node"]);
     expect([report.outcome, cluster.drained]).toEqual(["done", ["node-1", "node-2"]]);
-    const restless = new FakeCluster(2, 2);
+    const restless = new FakeFleet(2, 2);
     restless.onList = () => {
       restless.remove(restless.processes[0]?.id ?? "");
       restless.start("node", "node-9");
@@ -291,16 +238,24 @@ describe("a rolling restart", () => {
   test.each([
     ["drains still", 5_000],
     ["has a successor", 100],
-  ])("[CO27] an answer that is lost does not drain twice: it %s", async (_, drainMs) => {
-    const cluster = new FakeCluster(2, 2);
+  ])("[CO27] an answer that is lost is asked for again: it %s", async (_, drainMs) => {
+    const cluster = new FakeFleet(2, 2);
     cluster.manners.set("node-1", { drainMs, awayMs: 50, unheard: true });
+    const asked: string[] = [];
+    const drain = cluster.drain;
+    cluster.drain = (process, deadlineMs) => {
+      asked.push(process.id);
+      return drain(process, deadlineMs);
+    };
     const report = await cluster.restart(["node"]);
     expect([report.outcome, cluster.drained]).toEqual(["done", ["node-1", "node-2"]]);
     expect(report.restarted.map(({ name }) => name)).toEqual(["node-1", "node-2"]);
+    // By its incarnation, which nobody else is.
+    expect(asked).toEqual(["node-1.1", "node-1.1", "node-2.2"]);
   });
 
   test("[CO27] a request that was lost is repeated", async () => {
-    const cluster = new FakeCluster(2, 2);
+    const cluster = new FakeFleet(2, 2);
     const drain = cluster.drain;
     cluster.drain = async () => {
       cluster.drain = drain;
@@ -310,17 +265,62 @@ describe("a rolling restart", () => {
     expect(cluster.drained).toEqual(["node-1", "node-2"]);
   });
 
-  test("[CO26] a node that ran out of time with rooms is not one that was emptied", async () => {
-    const cluster = new FakeCluster(2, 2);
-    cluster.manners.set("node-1", { drainMs: 60_000, roomsLeft: 3 });
+  test("[CO34] a node that ended with rooms is not one that was emptied", async () => {
+    const cluster = new FakeFleet(2, 2);
+    cluster.manners.set("node-1", { drainMs: 1_000, roomsLeft: 3, roomsSeen: 3 });
     const report = await cluster.restart();
-    expect(report).toMatchObject({ outcome: "incomplete", restarted: [] });
-    expect(report.reason).toMatch(/^node-1 ended after \d+\.\d s with 3 rooms that had not moved/);
+    expect(report).toMatchObject({
+      outcome: "rooms_left",
+      restarted: [{ name: "node-1", roomsLeft: 3 }],
+      left: ["node-2", "gateway-1", "gateway-2", "placement-1", "placement-2"],
+    });
+    expect(report.reason).toMatch(/^node-1 ended with 3 rooms that it had not handed over/);
     expect(cluster.drained).toEqual(["node-1"]);
-    // Beats are late: what ends in time may have been listed with its last room.
-    const quick = new FakeCluster(2, 2);
-    quick.manners.set("node-1", { drainMs: 2_000, roomsLeft: 1 });
-    expect((await quick.restart()).outcome).toBe("done");
+  });
+
+  test("[CO34] goes on where it is told to, and says so", async () => {
+    const cluster = new FakeFleet(2, 2);
+    cluster.manners.set("node-1", { roomsLeft: 3 });
+    const report = await cluster.restart(["node"], { roomsLeft: "go-on" });
+    expect(report.outcome).toBe("done");
+    expect(report.restarted.map(({ roomsLeft }) => roomsLeft)).toEqual([3, 0]);
+    expect(cluster.said.join()).toContain("node-1 ended with 3 rooms");
+  });
+
+  test("[CO34] its last word counts, and what was seen of it where nobody heard that", async () => {
+    const cluster = new FakeFleet(2, 2);
+    cluster.manners.set("node-1", { roomsSeen: 2 });
+    expect((await cluster.restart(["node"])).outcome).toBe("done");
+    const forgetful = new FakeFleet(2, 2);
+    forgetful.manners.set("node-1", { roomsSeen: 2 });
+    forgetful.forgetful = true;
+    expect((await forgetful.restart(["node"])).outcome).toBe("rooms_left");
+  });
+
+  test("[CO36] the operator's deadline counts, and what outlives it by a minute", async () => {
+    const cluster = new FakeFleet(2, 2);
+    cluster.manners.set("gateway-1", { neverEnds: true });
+    const immovable = ["live/a", "live/b"];
+    cluster.manners.set("node-2", { immovable });
+    const report = await cluster.restart(undefined, { drainMs: 7_000 });
+    expect(cluster.deadlines).toEqual([7_000, 7_000, 7_000]);
+    expect(report.reason).toMatch(
+      /^gateway-1 drains and does not end \(67\.\d s, of which it has 7\.0/,
+    );
+    expect(cluster.said).toContain("node-2 has 2 immovable rooms, which move last: live/a, live/b");
+  });
+
+  test("[CO35] a replica that has just started and knows little ends nobody's turn", async () => {
+    const cluster = new FakeFleet(2, 2);
+    cluster.manners.set("node-1", { drainMs: 40_000 });
+    const { list } = cluster;
+    cluster.list = async () => {
+      const now = cluster.clock.now();
+      const listed = await list();
+      const young = now > 5_000 && now < 8_000 && listed.ok;
+      return young ? ok({ ...listed.value, processes: [] }) : listed;
+    };
+    expect((await cluster.restart(["node"])).outcome).toBe("done");
   });
 });
 
@@ -340,96 +340,5 @@ describe("a process that was drained", () => {
     endWhen(Promise.resolve(), { clock, log: silentObserver.log }, 20_000, EXIT.stopped);
     await clock.run(30_000, 1_000);
     expect(exit.mock.calls).toEqual([[EXIT.stopped]]);
-  });
-});
-
-describe("the operator API, asked", () => {
-  let server: Server;
-  let url = "";
-  const answers = new Map<string, { status: number; body: string }>();
-  const asked: { what: string; authorization: string | undefined }[] = [];
-  beforeAll(async () => {
-    server = createServer((request, response) => {
-      const what = `${request.method} ${request.url}`;
-      asked.push({ what, authorization: request.headers.authorization });
-      const { status, body } = answers.get(what) ?? { status: 404, body: "{}" };
-      response.writeHead(status).end(body);
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const address = server.address();
-    url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
-  });
-  afterAll(() => server.close());
-
-  /** Where somebody listened a moment ago. */
-  async function nobodysUrl(): Promise<string> {
-    const gone = createServer();
-    await new Promise<void>((resolve) => gone.listen(0, "127.0.0.1", resolve));
-    const address = gone.address();
-    await new Promise((resolve) => gone.close(resolve));
-    return `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
-  }
-
-  test("[CO24] [CO28] lists with the token and drains both kinds", async () => {
-    const node = { id: "n.1", name: "n", state: "alive", draining: false, rooms: 3 };
-    const gateway = { id: "g.1", name: "g", draining: true };
-    const body = JSON.stringify({ nodes: [node], gateways: [gateway], placements: [] });
-    answers.set("GET /v1/nodes", { status: 200, body });
-    answers.set("POST /v1/nodes/n/drain", { status: 202, body: "{}" });
-    const gone = JSON.stringify({ error: { code: "gateway_unknown" } });
-    answers.set("POST /v1/gateways/g/drain", { status: 404, body: gone });
-    const api = controlClient(`${url}/`, "of-an-operator");
-    expect(await api.list()).toEqual(
-      ok([
-        { role: "node", id: "n.1", name: "n", state: "alive", draining: false, rooms: 3 },
-        { role: "gateway", id: "g.1", name: "g", state: "alive", draining: true, rooms: 0 },
-      ]),
-    );
-    expect(await api.drain("node", "n")).toEqual(ok("asked"));
-    expect(await api.drain("gateway", "g")).toEqual(ok("unknown"));
-    const tokens = new Set(asked.splice(0).map(({ authorization }) => authorization));
-    expect(tokens).toEqual(new Set(["Bearer of-an-operator"]));
-  });
-
-  test.each([
-    [401, "{}", "refused", "another token"],
-    [503, "{}", "silent", "answers 503"],
-    [200, "<html>", "refused", "no operator API"],
-    [200, '{"nodes":[{"id":1}],"gateways":[]}', "refused", "no operator API"],
-    [404, "{}", "refused", "no operator API"],
-  ])("[CO25] an answer %i %s is %s", async (status, body, code, words) => {
-    answers.set("GET /v1/nodes", { status, body });
-    const listed = await controlClient(url, undefined).list();
-    if (listed.ok) throw new Error("it was understood");
-    expect(listed.error.code).toBe(code);
-    expect(listed.error.sentence).toContain(words);
-  });
-
-  test("[CO25] a port where nobody listens, and an API that is too old to drain", async () => {
-    const nobody = await controlClient(await nobodysUrl(), undefined).list();
-    expect(nobody).toMatchObject({
-      error: { code: "silent", sentence: expect.stringContaining("(ECONNREFUSED)") },
-    });
-    answers.set("POST /v1/gateways/g/drain", { status: 404, body: "{}" });
-    expect(await controlClient(url, undefined).drain("gateway", "g")).toMatchObject({
-      error: { code: "refused", sentence: expect.stringContaining("Is it older?") },
-    });
-  });
-
-  test("[CO25] [CO28] the command says why, and its exit code too", async () => {
-    const nobody = await nobodysUrl();
-    const main = path.resolve(import.meta.dirname, "../../src/main.ts");
-    const run = (...args: string[]) => {
-      const command = ["--import", "tsx", main, "restart", ...args];
-      const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: "utf8" });
-      return { status, stdout, stderr };
-    };
-    const deaf = run("--control", nobody, "--json");
-    expect(deaf.status).toBe(3);
-    expect(JSON.parse(deaf.stdout)).toMatchObject({ outcome: "refused", restarted: [], left: [] });
-    expect(deaf.stderr).toContain(`${nobody} does not answer`);
-    const wrong = run("--role", "placement");
-    expect([wrong.status, wrong.stdout]).toEqual([2, ""]);
-    expect(wrong.stderr).toContain('--role is node, gateway or all, not "placement"');
   });
 });
