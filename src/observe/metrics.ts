@@ -46,7 +46,9 @@ export function createMetrics(options: { readonly processMetrics: boolean }): Me
       histograms.set(name, new Histogram({ ...configuration, buckets: [...buckets] }));
     }
   }
-  if (options.processMetrics) collectDefaultMetrics({ register: registry });
+  if (options.processMetrics)
+    // Its default would wake an idle process a hundred times a second.
+    collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 });
 
   const pick = <T>(kind: ReadonlyMap<string, T>, name: MetricName, labels: Labels): T => {
     const metric = kind.get(name);
