@@ -60,6 +60,9 @@ export class FastClientSocket extends PlainClientSocket {
   readonly #handle: TcpHandle;
   /** The write that the kernel did not take at once. */
   #waiting = false;
+  /** Something was written by the stream, which may still hold it. */
+  #streamed = false;
+  #gone = false;
 
   constructor(
     webSocket: LibrarySocket,
@@ -70,16 +73,27 @@ export class FastClientSocket extends PlainClientSocket {
     super(webSocket, socket);
     this.#internals = internals;
     this.#handle = handle;
+    socket.once("close", () => {
+      this.#gone = true;
+    });
+  }
+
+  override get open(): boolean {
+    return !this.#gone && this.webSocket.readyState === this.webSocket.OPEN;
   }
 
   override get pendingBytes(): number {
+    if (!this.#waiting && !this.#streamed) return 0;
     return this.socket.writableLength + (this.#waiting ? this.#handle.writeQueueSize : 0);
   }
 
   override write(frame: Buffer): void {
-    // What the stream holds, or the handle, goes first.
-    if (this.#waiting || this.socket.writableLength > 0 || this.socket.destroyed)
+    if (this.#streamed && this.socket.writableLength === 0) this.#streamed = false;
+    // What the stream holds, or the handle, goes first. A destroyed socket has no handle.
+    if (this.#waiting || this.#streamed || this.#internals.handleOf(this.socket) === undefined) {
+      this.#streamed = true;
       return super.write(frame);
+    }
     const request = spare ?? this.#internals.request();
     spare = undefined;
     const failed = this.#handle.writeBuffer(request, frame);

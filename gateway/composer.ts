@@ -5,27 +5,19 @@ import {
   MESSAGES_PER_PAYLOAD_MAX,
 } from "../src/protocol/client-messages.ts";
 import { encodeFrame } from "../src/protocol/frame.ts";
-import { type Cell, NO_CELL } from "./cells.ts";
+import { NO_CELL } from "./cells.ts";
 import type { GatewayConfig } from "./config.ts";
+import { type Group, Groups } from "./groups.ts";
 import { Interest } from "./interest.ts";
 import type { News } from "./news.ts";
 import { joinBytes, preframe } from "./preframe.ts";
 import type { Replica } from "./replica.ts";
 import { frameDue } from "./tiers.ts";
-import { BEHIND, FRESH, type Viewer } from "./viewer.ts";
+import { FRESH, type Viewer } from "./viewer.ts";
 
 /** More messages than this do not ride a frame: they go ahead of it. */
 const RIDERS_MAX = 256;
 const RUN_BYTES_MAX = 256 * 1024;
-
-/** Viewers who are written the same bytes. */
-interface Group {
-  readonly tier: number;
-  readonly channel: number;
-  readonly place: number;
-  readonly variant: string;
-  readonly viewers: Viewer[];
-}
 
 /** What a group is written: messages of their own first, then perhaps a frame that news ride. */
 interface Told {
@@ -91,54 +83,31 @@ export class Composer {
 
   #compose(viewers: Iterable<Viewer>, ticks: boolean): ComposeCount {
     const count: ComposeCount = { written: 0, shared: 0, conflated: 0, bytes: 0 };
-    const cells = new Map<Cell, Group[]>();
+    const groups = new Groups(this.#news);
     const { cellHysteresisM } = this.#config;
     const apart = ticks && this.#interest.crowded;
     for (const viewer of viewers) {
       if (!viewer.admitted) continue;
-      if (ticks && !frameDue(this.#frames, viewer.tier.at)) continue;
+      const { tier } = viewer;
+      if (ticks && !frameDue(this.#frames, tier.at)) continue;
       if (!viewer.link.writable) {
         count.conflated++;
-        if (ticks) viewer.tier.missed(this.#config);
+        if (ticks) tier.missed(this.#config);
         continue;
       }
-      if (ticks) viewer.tier.written(this.#config);
+      if (ticks && tier.troubled) tier.written(this.#config);
       if (apart) viewer.look(this.#replica, cellHysteresisM);
-      this.#group(cells, viewer, apart ? viewer.cell : NO_CELL);
+      groups.add(viewer, apart ? viewer.cell : NO_CELL);
     }
-    for (const [cell, groups] of cells) {
-      for (const group of groups) {
-        const told = this.#tell(cell, group, ticks);
-        for (const viewer of group.viewers) this.#write(viewer, told, count);
-      }
+    for (const group of groups.all) {
+      const told = this.#tell(group, ticks);
+      for (const viewer of group.viewers) this.#write(viewer, told, count);
     }
     return count;
   }
 
-  #group(cells: Map<Cell, Group[]>, viewer: Viewer, cell: Cell): void {
-    const { channel } = viewer;
-    const tier = viewer.tier.at;
-    const known = viewer.place < 0 || this.#news.reaches(viewer.place);
-    const place = known ? viewer.place : BEHIND;
-    const variant = place < 0 ? "" : this.#news.variant(place, viewer);
-    const groups = cells.get(cell) ?? [];
-    cells.set(cell, groups);
-    let group = groups.find(
-      (other) =>
-        other.place === place &&
-        other.channel === channel &&
-        other.tier === tier &&
-        other.variant === variant,
-    );
-    if (!group) {
-      group = { tier, channel, place, variant, viewers: [] };
-      groups.push(group);
-    }
-    group.viewers.push(viewer);
-  }
-
-  #tell(cell: Cell, group: Group, ticks: boolean): Told {
-    const { channel, place, tier } = group;
+  #tell(group: Group, ticks: boolean): Told {
+    const { cell, channel, place, tier } = group;
     const messages =
       place < 0
         ? this.#start(channel, place)
@@ -160,8 +129,7 @@ export class Composer {
     const { link, outbox, preamble } = viewer;
     viewer.place = this.#news.end;
     let buffer = told.shared;
-    const own = preamble.length > 0 || !outbox.empty || !link.outbox.empty;
-    if (own) {
+    if (preamble.length > 0 || !outbox.empty || !link.outbox.empty) {
       const tail = [...outbox.take(), ...link.outbox.take()];
       viewer.preamble = [];
       viewer.entered ||= preamble.length > 0;

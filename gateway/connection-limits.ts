@@ -10,6 +10,8 @@ const POSE_WEIGHT = 0.1;
 /** What one connection may send. */
 export class ConnectionLimits {
   readonly #buckets: Readonly<Record<Limited, TokenBucket>>;
+  readonly #bytes: TokenBucket;
+  readonly #poses: TokenBucket;
   readonly #violations: TokenBucket;
 
   constructor(config: GatewayConfig, now: number) {
@@ -24,8 +26,16 @@ export class ConnectionLimits {
       signals: bucket(config.signalsPerSecond),
       poses: bucket(config.posesPerSecond),
     };
+    this.#bytes = this.#buckets.bytes;
+    this.#poses = this.#buckets.poses;
     const burst = config.violationsMax;
     this.#violations = new TokenBucket({ perSecond: burst / 10, burst }, now);
+  }
+
+  /** A pose, as `take` of its bytes and of itself would. Nothing is looked up for it. */
+  takePose(now: number, bytes: number): "ok" | "over" | "flooding" {
+    if (this.#bytes.take(now, bytes) && this.#poses.take(now, 1)) return "ok";
+    return this.#violations.take(now, POSE_WEIGHT) ? "over" : "flooding";
   }
 
   /** `over`: not this one. `flooding`: that has gone on for too long. */

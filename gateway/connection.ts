@@ -64,13 +64,16 @@ export class Connection implements SessionLink {
   readonly channels = new Channels();
   readonly #deps: ConnectionDeps;
   readonly #limits: ConnectionLimits;
-
+  readonly #socket: ClientSocket;
+  readonly #pendingBytesMax: number;
   #state: State;
   #heardAt: number;
 
   constructor(deps: ConnectionDeps) {
     const now = deps.clock.now();
     this.#deps = deps;
+    this.#socket = deps.socket;
+    this.#pendingBytesMax = deps.config.pendingBytesMax;
     this.#limits = new ConnectionLimits(deps.config, now);
     this.outbox = new Outbox(deps.config.tailBytesMax);
     this.#state = { kind: "awaiting_hello", since: now };
@@ -78,7 +81,7 @@ export class Connection implements SessionLink {
   }
 
   get open(): boolean {
-    return this.#state.kind === "open" && this.#deps.socket.open;
+    return this.#state.kind === "open" && this.#socket.open;
   }
 
   /** True once its close was sent or seen. */
@@ -87,12 +90,11 @@ export class Connection implements SessionLink {
   }
 
   get writable(): boolean {
-    const { config, socket } = this.#deps;
-    return this.open && socket.pendingBytes <= config.pendingBytesMax;
+    return this.open && this.#socket.pendingBytes <= this.#pendingBytesMax;
   }
 
   write(frame: Buffer): void {
-    if (this.#deps.socket.open) this.#deps.socket.write(frame);
+    this.#socket.write(frame);
   }
 
   tell(message: GatewayMessage): void {
@@ -347,10 +349,16 @@ export class Connection implements SessionLink {
   #pose(data: Uint8Array, now: number): void {
     const channel = poseChannel(data);
     if (channel === undefined) return this.close("malformed");
-    if (!this.#allowed("bytes", now, null, data.length)) return;
-    if (!this.#allowed("poses", now, channel)) return;
+    const outcome = this.#limits.takePose(now, data.length);
+    if (outcome !== "ok") return this.#refusePose(outcome);
     const held = this.channels.get(channel);
     if (held?.kind === "member") held.room.pose(held.session, data);
+  }
+
+  /** It is dropped without a word. */
+  #refusePose(outcome: "over" | "flooding"): void {
+    this.#count("roomcluster_gateway_rate_limited_total", "kind", "poses");
+    if (outcome === "flooding") this.close("flooding");
   }
 
   #member(channel: number): Extract<Channel, { kind: "member" }> | undefined {

@@ -33,9 +33,14 @@ export class Tier {
     return this.#at;
   }
 
+  /** True where `written` has something to count. */
+  get troubled(): boolean {
+    return this.#at > 0 || this.#misses > 0;
+  }
+
   /** A frame went out. */
   written({ calmFrames }: TierLimits): void {
-    if (this.#at === 0 && this.#misses === 0) return;
+    if (!this.troubled) return;
     if (++this.#calm < calmFrames * this.#patience) return;
     this.#calm = 0;
     this.#misses = 0;

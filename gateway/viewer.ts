@@ -13,7 +13,10 @@ export interface ViewerLink {
   readonly writable: boolean;
   /** What is told to the connection rather than to one of its sessions. */
   readonly outbox: Outbox;
-  /** One or more whole WebSocket messages. The buffer may be shared: nobody changes it. */
+  /**
+   * One or more whole WebSocket messages, to one that is writable. The buffer may be shared: nobody
+   * changes it.
+   */
   write(frame: Buffer): void;
 }
 
