@@ -61,8 +61,10 @@ export class Attendance {
     return this.#sessions.size === 0 && this.#departures.empty;
   }
 
-  *viewers(): Iterable<Viewer> {
-    for (const session of this.#sessions.values()) yield session.viewer;
+  viewers(): readonly Viewer[] {
+    const viewers: Viewer[] = [];
+    for (const { viewer } of this.#sessions.values()) viewers.push(viewer);
+    return viewers;
   }
 
   join(session: Session): void {

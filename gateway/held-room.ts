@@ -380,7 +380,7 @@ export class HeldRoom {
       return;
     }
     const due: Viewer[] = [];
-    for (const viewer of this.attendance.viewers()) {
+    for (const { viewer } of this.attendance.sessions) {
       if (!viewer.admitted) continue;
       const { outbox, place, preamble } = viewer;
       const late = !outbox.empty && now - outbox.since >= tailMs;

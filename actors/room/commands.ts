@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { ProcessId, SessionId } from "../../src/kernel/ids.ts";
 import { COMMANDS_IN_FLIGHT_MAX } from "../../src/protocol/client-messages.ts";
 import { decode, encode } from "../../src/protocol/msgpack.ts";
@@ -21,8 +21,8 @@ interface Alone {
 
 /** First 8 bytes of SHA-256 over name and body: tells a resend from another command. */
 function digestOf(name: string, body: Uint8Array): Uint8Array {
-  const hash = createHash("sha256").update(name).update("\0").update(body).digest();
-  return new Uint8Array(hash.subarray(0, 8));
+  const digest = hash("sha256", Buffer.concat([Buffer.from(`${name}\0`), body]), "buffer");
+  return new Uint8Array(digest.subarray(0, 8));
 }
 
 const answerOf = ({ value }: HookOutcome): readonly [status: string, data: unknown] =>

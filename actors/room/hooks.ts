@@ -125,12 +125,13 @@ function roomView(
 function assertPlain(value: unknown, where: string, depth: number): void {
   if (value === null || value === undefined || value instanceof Uint8Array) return;
   if (typeof value === "string" || typeof value === "boolean") return;
-  if (typeof value === "number") return assert(Number.isFinite(value), `${where} is not finite`);
-  assert(typeof value === "object", `${where} is a ${typeof value}, not a plain value`);
-  assert(depth < DOCUMENT_DEPTH_MAX, `${where} is nested deeper than ${DOCUMENT_DEPTH_MAX}`);
+  if (typeof value === "number")
+    return assert(Number.isFinite(value), () => `${where} is not finite`);
+  assert(typeof value === "object", () => `${where} is a ${typeof value}, not a plain value`);
+  assert(depth < DOCUMENT_DEPTH_MAX, () => `${where} is nested deeper than ${DOCUMENT_DEPTH_MAX}`);
   const prototype = Object.getPrototypeOf(value);
   const plain = Array.isArray(value) || prototype === Object.prototype || prototype === null;
-  assert(plain, `${where} is not a plain object`);
-  assert(!Object.hasOwn(value, "__proto__"), `${where} has a key that no decoder reads back`);
+  assert(plain, () => `${where} is not a plain object`);
+  assert(!Object.hasOwn(value, "__proto__"), () => `${where} has a key that no decoder reads back`);
   for (const item of Object.values(value)) assertPlain(item, where, depth + 1);
 }

@@ -16,6 +16,9 @@ import type { RoomFold } from "./fold.ts";
 
 export type PresenceImage = Pick<WarmState, "rows" | "profiles" | "away">;
 
+/** Most ticks of a quiet room. */
+const NO_ROWS = new Uint8Array(0);
+
 /**
  * What is known of members beside the journal: where they are, how they look, whether their socket
  * is there. Lost with the owner and told again by the gateways. Rows lie in one array by slot.
@@ -130,34 +133,36 @@ export class Presence {
    */
   tickRows(refreshTicks: number): Uint8Array {
     const slots = this.#marks.length;
-    const words = new Uint32Array(slots * ROW_WORDS);
-    let count = 0;
+    const told: number[] = [];
     const share = Math.ceil(slots / refreshTicks);
     const from = this.#refresh;
     this.#refresh = (from + share) % slots;
     for (let slot = 0; slot < slots; slot++) {
       const mark = this.#marks[slot];
+      if (mark === 0) continue;
       const inTurn = (slot - from + slots) % slots < share;
-      if (mark !== 2 && !(mark === 1 && inTurn)) continue;
+      if (mark !== 2 && !inTurn) continue;
       this.#marks[slot] = 1;
-      const at = slot * ROW_WORDS;
-      words.set(this.#rows.subarray(at, at + ROW_WORDS), count * ROW_WORDS);
-      count++;
+      told.push(slot);
     }
-    return bytesOfRows(words, count);
+    return this.#rowsOf(told);
   }
 
   /** Every row there is, for a gateway that starts. */
   allRows(): Uint8Array {
-    const words = new Uint32Array(this.#rows.length);
-    let count = 0;
-    for (let slot = 0; slot < this.#marks.length; slot++) {
-      if (!this.#marks[slot]) continue;
+    const slots: number[] = [];
+    for (let slot = 0; slot < this.#marks.length; slot++) if (this.#marks[slot]) slots.push(slot);
+    return this.#rowsOf(slots);
+  }
+
+  #rowsOf(slots: readonly number[]): Uint8Array {
+    if (slots.length === 0) return NO_ROWS;
+    const words = new Uint32Array(slots.length * ROW_WORDS);
+    for (const [i, slot] of slots.entries()) {
       const at = slot * ROW_WORDS;
-      words.set(this.#rows.subarray(at, at + ROW_WORDS), count * ROW_WORDS);
-      count++;
+      words.set(this.#rows.subarray(at, at + ROW_WORDS), i * ROW_WORDS);
     }
-    return bytesOfRows(words, count);
+    return bytesOfRows(words, slots.length);
   }
 
   #show(slot: number, away: boolean): void {

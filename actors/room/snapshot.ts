@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { snapshotDigest } from "../../src/journal/snapshot-digest.ts";
 import type { SnapshotName } from "../../src/journal/snapshot-store.ts";
 import { ROLE } from "../../src/protocol/client-messages.ts";
 import { decode, encode } from "../../src/protocol/msgpack.ts";
@@ -94,7 +94,7 @@ export function encodeSnapshot(fold: RoomFold, sequence: number): EncodedSnapsho
     fold.document.secret,
     sessions,
   ]);
-  const digest = createHash("sha256").update(data).digest("hex");
+  const digest = snapshotDigest(data);
   return { name: { index: fold.index, digest, bytes: data.length }, sequence, data };
 }
 

@@ -68,7 +68,7 @@ export class OutLink {
     if (this.#parts.length === 0) return;
     this.#flushedAt = this.#clock.now();
     const head = encode([this.#self, ++this.#sequence]);
-    const batch = new Uint8Array(head.length + this.#bytes);
+    const batch = Buffer.allocUnsafe(head.length + this.#bytes);
     batch.set(head);
     let at = head.length;
     for (const part of this.#parts) {

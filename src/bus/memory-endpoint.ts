@@ -5,6 +5,7 @@ import { type Observer, silentObserver } from "../observe/observer.ts";
 import type { Bus, BusError, BusMessage, Subscription } from "./bus.ts";
 import { PAYLOAD_BYTES_MAX } from "./limits.ts";
 import { Backlog } from "./memory-backlog.ts";
+import { copyOf } from "./memory-copy.ts";
 import { Pipe } from "./memory-pipe.ts";
 import type { Peer, Route, RouteTable } from "./memory-routes.ts";
 import type { Guest, MemoryServers } from "./memory-servers.ts";
@@ -249,7 +250,7 @@ export class Endpoint implements Bus, Peer, Guest {
   }
 
   #canSend(data: Uint8Array): boolean {
-    assert(data.length <= PAYLOAD_BYTES_MAX, `a message of ${data.length} bytes is too large`);
+    assert(data.length <= PAYLOAD_BYTES_MAX, () => `${data.length} bytes are too many`);
     if (this.#connected && this.#open) return true;
     const { fired } = this.#network.faults;
     if (this.#connected) fired.lostByDisconnect++;
@@ -282,7 +283,7 @@ export class Endpoint implements Bus, Peer, Guest {
       from: this,
       subject: what.subject,
       // Neither the sender's later writing nor another receiver's is seen in it.
-      data: what.data.slice(),
+      data: copyOf(what.data),
       route: what.route,
       reply: what.reply,
     });
@@ -311,10 +312,7 @@ export class Endpoint implements Bus, Peer, Guest {
       fired.lostByDisconnect++;
       return;
     }
-    if (this.#arrive === atOnce) {
-      this.#take(parcel);
-      return;
-    }
+    if (this.#arrive === atOnce) return this.#take(parcel);
     const bytes = parcel.data.length + parcel.subject.length + PROTOCOL_BYTES;
     const inSocket = this.#backlog.add(bytes);
     this.#arrive(() => {

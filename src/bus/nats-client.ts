@@ -208,7 +208,7 @@ export class NatsClient {
 
   /** A server may be configured to take less than we may send. */
   #fits(subject: string, bytes: number, headerBytes = 0): boolean {
-    assert(bytes <= PAYLOAD_BYTES_MAX, `${bytes} bytes on ${subject} are too many`);
+    assert(bytes <= PAYLOAD_BYTES_MAX, () => `${bytes} bytes on ${subject} are too many`);
     const bytesMax = this.#connection.info?.max_payload ?? PAYLOAD_BYTES_MAX;
     if (bytes + headerBytes <= bytesMax) return true;
     const { observer, label: bus } = this;

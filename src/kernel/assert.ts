@@ -3,9 +3,12 @@ export class InvariantViolation extends Error {
   override readonly name = "InvariantViolation";
 }
 
-/** Crashes on a programmer's error. Operating outcomes (a full queue) are values instead. */
-export function assert(condition: unknown, message: string): asserts condition {
-  if (!condition) throw new InvariantViolation(message);
+/**
+ * Crashes on a programmer's error. Operating outcomes (a full queue) are values instead. Where it
+ * runs often, `message` is a function: a text with a number in it costs more than most checks.
+ */
+export function assert(condition: unknown, message: string | (() => string)): asserts condition {
+  if (!condition) throw new InvariantViolation(typeof message === "string" ? message : message());
 }
 
 /** For the `default` of an exhaustive switch: the compiler proves that it is never reached. */

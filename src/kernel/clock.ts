@@ -5,7 +5,7 @@ export const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** Every clock checks its delays so. */
 export function assertDelay(delayMs: number): void {
-  assert(delayMs <= TIMER_MS_MAX, `timers wait at most ${TIMER_MS_MAX} ms, not ${delayMs}`);
+  assert(delayMs <= TIMER_MS_MAX, () => `timers wait at most ${TIMER_MS_MAX} ms, not ${delayMs}`);
 }
 
 /** A timer that has been set; opaque to everyone but the clock that made it. */

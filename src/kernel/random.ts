@@ -20,7 +20,12 @@ export function seededRandom(seed: number): Random {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
-  return { next, bytes: (count) => Uint8Array.from({ length: count }, () => next() * 256) };
+  const bytes = (count: number): Uint8Array => {
+    const drawn = new Uint8Array(count);
+    for (let i = 0; i < count; i++) drawn[i] = next() * 256;
+    return drawn;
+  };
+  return { next, bytes };
 }
 
 /** An integer in [0, bound). */
@@ -28,8 +33,13 @@ export const randomBelow = (random: Random, bound: number): number =>
   Math.floor(random.next() * bound);
 
 /** `count` random bytes in lower-case hex: 16 digits make an incarnation or a nonce. */
-export const randomHex = (random: Random, count: number): string =>
-  Array.from(random.bytes(count), (byte) => byte.toString(16).padStart(2, "0")).join("");
+export function randomHex(random: Random, count: number): string {
+  let hex = "";
+  for (const byte of random.bytes(count)) hex += HEX[byte];
+  return hex;
+}
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /** 128 random bits in base64url: a session id. */
 export const randomId = (random: Random): string =>

@@ -147,7 +147,8 @@ export class Planner {
       if (known === "unknown" || known === "older") continue;
       const line = rooms.get(room) as RoomLine;
       if (line.owner !== owner) continue;
-      Object.assign(line, { announcedAt: now, sessions });
+      line.announcedAt = now;
+      line.sessions = sessions;
       // The word was lost, or came while the room changed owners.
       if (line.status === "closed")
         this.#effects.push({ type: "closeRoom", node: owner, room, epoch });

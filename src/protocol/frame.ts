@@ -61,6 +61,16 @@ export function encodeFrame(
   return data;
 }
 
+/** Of most frames. */
+const NO_ROWS = new Uint32Array(0);
+const NO_MESSAGES = ok<GatewayMessage[]>([]);
+
+function rowsIn(data: Uint8Array, end: number): Uint32Array {
+  const rows = new Uint32Array((end - FRAME_HEADER_BYTES) / 4);
+  new Uint8Array(rows.buffer).set(data.subarray(FRAME_HEADER_BYTES, end));
+  return rows;
+}
+
 export function decodeFrame(data: Uint8Array): Result<Frame, DecodeError> {
   if (data.length < FRAME_HEADER_BYTES || data[0] !== FRAME_KIND) return err("malformed");
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
@@ -71,9 +81,10 @@ export function decodeFrame(data: Uint8Array): Result<Frame, DecodeError> {
   const at = view.getFloat64(8, true);
   if (rowsEnd > data.length || epoch === undefined) return err("malformed");
   if (!Number.isSafeInteger(index) || index < 0 || !Number.isFinite(at)) return err("malformed");
-  const rows = new Uint32Array(rowCount * ROW_WORDS);
-  new Uint8Array(rows.buffer).set(data.subarray(FRAME_HEADER_BYTES, rowsEnd));
-  const messages = gatewayToClient.decode(data.subarray(rowsEnd), MESSAGES_PER_PAYLOAD_MAX);
+  const messages =
+    rowsEnd === data.length
+      ? NO_MESSAGES
+      : gatewayToClient.decode(data.subarray(rowsEnd), MESSAGES_PER_PAYLOAD_MAX);
   if (!messages.ok) return messages;
   return ok({
     channel: data[1] as number,
@@ -81,7 +92,7 @@ export function decodeFrame(data: Uint8Array): Result<Frame, DecodeError> {
     at,
     epoch,
     index,
-    rows,
+    rows: rowCount === 0 ? NO_ROWS : rowsIn(data, rowsEnd),
     messages: messages.value,
   });
 }

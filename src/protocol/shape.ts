@@ -133,11 +133,7 @@ export function family<const D extends Definitions>(definitions: D): Family<D> {
   }
   const toArray = (message: MessageOf<D>): unknown[] => {
     const [tag, fields] = definitions[message.type as string] as [number, Fields];
-    const array: unknown[] = [tag];
-    const values = message as Record<string, unknown>;
-    for (const name in fields)
-      array.push(toPositions(fields[name] as Field<unknown>, values[name]));
-    return array;
+    return positionsOf(fields, message, [tag]);
   };
   const fromArray = (value: unknown): MessageOf<D> | undefined => {
     if (!Array.isArray(value)) return undefined;
@@ -165,6 +161,16 @@ export function family<const D extends Definitions>(definitions: D): Family<D> {
   };
 }
 
+/** Appends the fields of an object that `readFields` read. */
+function positionsOf(
+  fields: Fields,
+  values: Readonly<Record<string, unknown>>,
+  array: unknown[],
+): unknown[] {
+  for (const name in fields) array.push(toPositions(fields[name] as Field<unknown>, values[name]));
+  return array;
+}
+
 /** Objects made by `tuple` go back to positions; everything else is as msgpack carries it. */
 function toPositions({ shape }: Field<unknown>, value: unknown): unknown {
   if (value === null || value === undefined) return null;
@@ -174,9 +180,7 @@ function toPositions({ shape }: Field<unknown>, value: unknown): unknown {
     case "list":
       return (value as readonly unknown[]).map((item) => toPositions(shape.item, item));
     case "tuple":
-      return Object.entries(shape.fields).map(([name, field]) =>
-        toPositions(field, (value as Record<string, unknown>)[name]),
-      );
+      return positionsOf(shape.fields, value as Record<string, unknown>, []);
     default:
       return value;
   }

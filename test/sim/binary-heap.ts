@@ -12,9 +12,30 @@ export class BinaryHeap<T> {
   }
 
   push(item: T): void {
+    this.#items.push(item);
+    this.#rise(this.#items.length - 1, item);
+  }
+
+  pop(): T | undefined {
     const items = this.#items;
-    let at = items.length;
-    items.push(item);
+    const first = items[0];
+    const last = items.pop();
+    if (items.length === 0 || last === undefined) return first;
+    // The last one mostly belongs far down again: its place sinks to the bottom, then rises.
+    let at = 0;
+    for (let child = 1; child < items.length; child = 2 * at + 1) {
+      const right = child + 1;
+      if (right < items.length && this.#less(items[right] as T, items[child] as T)) child = right;
+      items[at] = items[child] as T;
+      at = child;
+    }
+    this.#rise(at, last);
+    return first;
+  }
+
+  #rise(from: number, item: T): void {
+    const items = this.#items;
+    let at = from;
     while (at > 0) {
       const above = (at - 1) >> 1;
       const parent = items[above] as T;
@@ -23,24 +44,5 @@ export class BinaryHeap<T> {
       at = above;
     }
     items[at] = item;
-  }
-
-  pop(): T | undefined {
-    const items = this.#items;
-    const first = items[0];
-    const last = items.pop();
-    if (items.length === 0 || last === undefined) return first;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= items.length) break;
-      const right = child + 1;
-      if (right < items.length && this.#less(items[right] as T, items[child] as T)) child = right;
-      if (!this.#less(items[child] as T, last)) break;
-      items[at] = items[child] as T;
-      at = child;
-    }
-    items[at] = last;
-    return first;
   }
 }

@@ -28,12 +28,16 @@ export interface RoomTruth {
   owner: ProcessId | undefined;
   stateVersion: number;
   state: Registers;
+  /** The state as JSON; undefined where it has changed since. */
+  text: string | undefined;
   /** The state after each record, as JSON: what a replica at that index has to show. */
   readonly states: Map<number, string>;
   readonly said: Said[];
   readonly nonces: Set<string>;
   /** By session: the last command with an outcome, the last attach, and whether it is in. */
   readonly sessions: Map<string, { last: number; attach: number; here: boolean }>;
+  /** The journal's first record when last looked at. */
+  first: { readonly data: Uint8Array; readonly index: number | undefined } | undefined;
   namedIndex: number;
   epochs: number;
   /** Whom the journal named for each epoch. */
@@ -68,6 +72,8 @@ export class JournalChecker {
         owner: undefined,
         stateVersion: 0,
         state: { values: {} },
+        text: undefined,
+        first: undefined,
         states: new Map(),
         said: [],
         nonces: new Set(),
@@ -112,7 +118,8 @@ export class JournalChecker {
       bad("I8", `${record.entries.length} entries had waited`);
     if (record.type === "batch")
       for (const entry of record.entries) this.#apply(truth, entry, record, bad);
-    truth.states.set(record.index, JSON.stringify(truth.state));
+    truth.text ??= JSON.stringify(truth.state);
+    truth.states.set(record.index, truth.text);
   }
 
   #chained(truth: RoomTruth, record: JournalRecord, sequence: number, bad: Accuse): void {
@@ -123,7 +130,10 @@ export class JournalChecker {
     truth.nonces.add(record.nonce);
     if (record.stateVersion < truth.stateVersion)
       bad("I1", `state version ${record.stateVersion} after ${truth.stateVersion}`);
-    if (record.stateVersion >= 2 && truth.stateVersion === 1) truth.state.writes = 0;
+    if (record.stateVersion >= 2 && truth.stateVersion === 1) {
+      truth.state.writes = 0;
+      truth.text = undefined;
+    }
   }
 
   /** One writer in each epoch, and epochs that rise. */
@@ -147,10 +157,12 @@ export class JournalChecker {
 
   /** What the last snapshot that counts does not cover is still there. */
   #untrimmed(truth: RoomTruth, first: StoredRecord | undefined, bad: Accuse): void {
-    const record = first && decodeRecord(first.data);
-    if (!record) return bad("I4", "the journal was empty");
-    if (record.index > truth.namedIndex + 1)
-      bad("I4", `begins at ${record.index}, the last named snapshot covers ${truth.namedIndex}`);
+    if (first?.data !== truth.first?.data)
+      truth.first = first && { data: first.data, index: decodeRecord(first.data)?.index };
+    const index = truth.first?.index;
+    if (index === undefined) return bad("I4", "the journal was empty");
+    if (index > truth.namedIndex + 1)
+      bad("I4", `begins at ${index}, the last named snapshot covers ${truth.namedIndex}`);
   }
 
   #apply(truth: RoomTruth, entry: JournalEntry, record: RecordOf<"batch">, bad: Accuse): void {
@@ -158,8 +170,9 @@ export class JournalChecker {
       this.#session(truth, entry, bad);
     if (!("patches" in entry)) return;
     const document = { state: truth.state, secret: {} };
-    if (!applyPatches(document, structuredClone(entry.patches))) bad("I4", "a patch does not fit");
+    if (!applyPatches(document, entry.patches)) bad("I4", "a patch does not fit");
     truth.state = document.state;
+    truth.text = undefined;
     for (const { name, data } of entry.events)
       if (name === "said") truth.said.push({ index: record.index, data });
   }

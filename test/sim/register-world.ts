@@ -14,6 +14,16 @@ export interface Registers {
 const isFull = ({ values }: Registers): boolean => Object.keys(values).length >= ROOM_KEYS_MAX;
 
 const KEY = z.string().max(8);
+/** Of all nodes: a schema compiles itself when it is first used. */
+const BODIES = {
+  put: z.object({ key: KEY, value: z.number() }),
+  add: z.object({ key: KEY, n: z.number() }),
+  get: z.object({ key: KEY }),
+  swap: z.object({ key: KEY, expected: z.number().nullable(), value: z.number() }),
+  say: z.object({ text: z.string().max(64) }),
+  nothing: z.null(),
+};
+const WAVE = z.object({ hand: z.string().max(8) });
 
 /**
  * A document of a few registers, whose replies tell everything about the order in which commands
@@ -33,7 +43,7 @@ export const registerWorld = (version: number, hang: Hang): World =>
     },
     commands: {
       put: {
-        body: z.object({ key: KEY, value: z.number() }),
+        body: BODIES.put,
         run({ state }, { key, value }) {
           const before = state.values[key] ?? null;
           if (before === null && isFull(state)) return refuse("full");
@@ -43,7 +53,7 @@ export const registerWorld = (version: number, hang: Hang): World =>
         },
       },
       add: {
-        body: z.object({ key: KEY, n: z.number() }),
+        body: BODIES.add,
         run({ state }, { key, n }) {
           if (state.values[key] === undefined && isFull(state)) return refuse("full");
           state.values[key] = (state.values[key] ?? 0) + n;
@@ -51,11 +61,11 @@ export const registerWorld = (version: number, hang: Hang): World =>
         },
       },
       get: {
-        body: z.object({ key: KEY }),
+        body: BODIES.get,
         run: ({ state }, { key }) => state.values[key] ?? null,
       },
       swap: {
-        body: z.object({ key: KEY, expected: z.number().nullable(), value: z.number() }),
+        body: BODIES.swap,
         run({ state }, { key, expected, value }) {
           if ((state.values[key] ?? null) !== expected) return false;
           if (expected === null && isFull(state)) return refuse("full");
@@ -64,19 +74,19 @@ export const registerWorld = (version: number, hang: Hang): World =>
         },
       },
       say: {
-        body: z.object({ text: z.string().max(64) }),
+        body: BODIES.say,
         run(room, { text }) {
           room.emit("said", text);
           return null;
         },
       },
       explode: {
-        body: z.null(),
+        body: BODIES.nothing,
         run: () => {
           throw new Error("this command always throws");
         },
       },
-      hang: { body: z.null(), run: () => hang() },
+      hang: { body: BODIES.nothing, run: () => hang() },
     },
-    signals: { wave: z.object({ hand: z.string().max(8) }) },
+    signals: { wave: WAVE },
   });

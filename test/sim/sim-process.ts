@@ -1,7 +1,7 @@
 import type { Bus } from "../../src/bus/bus.ts";
 import { type ProcessId, processId } from "../../src/kernel/ids.ts";
 import { type Random, randomHex, seededRandom } from "../../src/kernel/random.ts";
-import type { Labels, MetricName, Observer } from "../../src/observe/observer.ts";
+import { type Observer, silentObserver } from "../../src/observe/observer.ts";
 import type { Connections, SimNats } from "./sim-nats.ts";
 import { Strand } from "./strand.ts";
 import type { VirtualTime } from "./virtual-time.ts";
@@ -33,7 +33,6 @@ export class SimProcess {
   readonly random: Random;
   readonly observer: Observer;
   readonly connections: Connections;
-  readonly counts = new Map<string, number>();
   readonly surroundings: Surroundings;
   #live: Bus | undefined;
   #up = true;
@@ -105,32 +104,14 @@ export class SimProcess {
     this.liveness.resume();
   }
 
-  count(name: MetricName, labels: Labels = {}): number {
-    return this.counts.get(keyOf(name, labels)) ?? 0;
-  }
-
   #observe(): Observer {
-    const { counts, self } = this;
+    const { self } = this;
     const { logged } = this.surroundings;
     const say = (level: string) => (fields: object, text: string) =>
       logged(self, level, fields, text);
     return {
       log: { debug() {}, info: say("info"), warn: say("warn"), error: say("error") },
-      metrics: {
-        add: (name, by = 1, labels) => {
-          const key = keyOf(name, labels);
-          counts.set(key, (counts.get(key) ?? 0) + by);
-        },
-        set: (name, value, labels) => void counts.set(keyOf(name, labels), value),
-        observe() {},
-      },
+      metrics: silentObserver.metrics,
     };
   }
-}
-
-/** As Prometheus would print it. */
-function keyOf(name: string, labels: Labels | undefined): string {
-  let key = name;
-  for (const label in labels) key += ` ${label}=${labels[label]}`;
-  return key;
 }

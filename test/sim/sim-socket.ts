@@ -1,5 +1,6 @@
 import type { ClientSocket } from "../../gateway/connection.ts";
 import type { SocketHandler } from "../../gateway/server.ts";
+import { copyOf } from "../../src/bus/memory-copy.ts";
 import {
   CLOSED_ABNORMALLY,
   type TransportHandlers,
@@ -48,7 +49,7 @@ export class SimSocket {
     this.#options = options;
     this.clientEnd = {
       send: (data) => {
-        const copy = data.slice();
+        const copy = copyOf(data);
         if (this.#state === "open") this.#to("server", () => this.#server?.receive(copy));
       },
       close: (code = 1000, reason = "") => this.#close("client", code, reason),

@@ -1,6 +1,6 @@
 import type { Arrive } from "../../src/bus/memory-endpoint.ts";
 import { assertDelay, type Clock, type Timer } from "../../src/kernel/clock.ts";
-import type { VirtualTime } from "./virtual-time.ts";
+import type { Event, VirtualTime } from "./virtual-time.ts";
 
 /**
  * One thread of a simulated process: its clock, and the way in for everything from outside. Frozen,
@@ -82,30 +82,27 @@ export class Strand {
 
   #after(delayMs: number, fire: () => void): Timer {
     assertDelay(delayMs);
-    let set = true;
     this.#timers++;
-    const cancel = (): void => {
-      if (set) this.#timers--;
-      set = false;
-    };
-    const due = (): void => {
-      if (!set) return;
-      cancel();
-      fire();
-    };
     // As Node's: at once, or in a millisecond at the earliest. Less may be less than a float tells.
     const waitMs = delayMs <= 0 ? 0 : Math.max(1, delayMs);
-    const event = this.#time.in(waitMs / this.#rate, () => {
+    let event: Event | undefined = this.#time.in(waitMs / this.#rate, () => {
       // Most timers find their process running.
       if (this.#state === "running") due();
       else this.#happen(due);
     });
-    return {
-      cancel: () => {
-        cancel();
-        event.fire = undefined;
-      },
+    const due = (): void => {
+      if (!event) return;
+      event = undefined;
+      this.#timers--;
+      fire();
     };
+    const cancel = (): void => {
+      if (!event) return;
+      event.fire = undefined;
+      event = undefined;
+      this.#timers--;
+    };
+    return { cancel };
   }
 
   #every(periodMs: number, fire: () => void, firstMs: number): Timer {

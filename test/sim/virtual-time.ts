@@ -55,7 +55,10 @@ export class VirtualTime {
       if (!fire) continue;
       this.#now = next.due;
       this.#fired++;
-      assert(this.#fired < EVENTS_MAX, `${EVENTS_MAX} events, and it is only ${this.#now} ms`);
+      assert(
+        this.#fired < EVENTS_MAX,
+        () => `${EVENTS_MAX} events, and it is only ${this.#now} ms`,
+      );
       fire();
       settlePromises();
     }

@@ -1,3 +1,5 @@
+import { copyOf } from "../../src/bus/memory-copy.ts";
+
 /** The payloads of whole, unmasked, binary WebSocket frames; anything else is an error. */
 export function unframe(buffer: Buffer): Uint8Array[] {
   const payloads: Uint8Array[] = [];
@@ -12,7 +14,7 @@ export function unframe(buffer: Buffer): Uint8Array[] {
         : short === 126
           ? buffer.readUInt16BE(at + 2)
           : buffer.readUInt32BE(at + 6);
-    payloads.push(new Uint8Array(buffer.subarray(at + head, at + head + length)));
+    payloads.push(copyOf(buffer.subarray(at + head, at + head + length)));
     at += head + length;
   }
   return payloads;

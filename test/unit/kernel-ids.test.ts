@@ -141,6 +141,7 @@ describe("bugs and outcomes", () => {
     expect(() => assert(true, "fine")).not.toThrow();
     for (const nothing of [false, 0, "", null, undefined, Number.NaN])
       expect(() => assert(nothing, "the reason")).toThrow(new InvariantViolation("the reason"));
+    expect(() => assert(false, () => "why")).toThrow(new InvariantViolation("why"));
     expect(() => unreachable({ odd: 1 } as never)).toThrow('unreachable: {"odd":1}');
   });
 

@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { InvariantViolation } from "../../src/kernel/assert.ts";
-import { DEPTH_MAX, decode, decodeRun, encode } from "../../src/protocol/msgpack.ts";
+import { decode, decodeRun, encode } from "../../src/protocol/msgpack.ts";
+import { DEPTH_MAX } from "../../src/protocol/msgpack-reader.ts";
 import { plainValue } from "../support/protocol-families.ts";
 import { unhex } from "../support/vectors.ts";
 
@@ -66,6 +67,16 @@ describe("values", () => {
       expect(() => strict.decode(encode(text.value).subarray(1))).not.toThrow();
     }
     expect(decode(encode("\ud7ff"))).toEqual({ ok: true, value: "\ud7ff" });
+  });
+
+  it("[PR6] a short text is itself, whatever was read before it", () => {
+    // Far more than are remembered, of equal lengths, each twice.
+    const texts = Array.from(
+      { length: 20_000 },
+      (_, i) => `room-${i.toString(36).padStart(6, "0")}`,
+    );
+    for (const text of [...texts, ...texts.toReversed(), "room-\u00e9", "\ufeffroom", ""])
+      expect(decode(encode(text))).toEqual({ ok: true, value: text });
   });
 
   it("[PR6] keys that name inherited things are plain keys", () => {
