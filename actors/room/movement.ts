@@ -1,6 +1,8 @@
+import { assert } from "../../src/kernel/assert.ts";
 import type { ProcessId } from "../../src/kernel/ids.ts";
 import { ROW_WORDS, rowGeneration, rowSlot, rowsFromBytes } from "../../src/protocol/pose-row.ts";
 import type { ToRoom } from "../../src/protocol/room-messages.ts";
+import type { Who } from "./define-room.ts";
 import type { RoomParts } from "./effects.ts";
 import type { SessionRow } from "./fold.ts";
 import { whoOf } from "./hooks.ts";
@@ -39,24 +41,30 @@ export class Movement {
     const { presence, world } = this.#parts;
     const { onPose } = world.definition;
     for (let at = 0; at < words.length; at += ROW_WORDS) {
-      const seat = this.#seated(from, rowSlot(words, at), rowGeneration(words, at));
-      if (!seat) continue;
+      const row = this.#seated(from, rowSlot(words, at), rowGeneration(words, at));
+      if (!row) continue;
       presence.setRow(words, at);
       if (!onPose) continue;
-      const { slot, generation } = seat.row;
+      const { slot, generation } = row;
       const pose = presence.pose(slot, generation);
-      const corrected = pose && onPose(pose, whoOf(seat.session, seat.row));
+      const corrected = pose && onPose(pose, this.#who(row));
       if (corrected && corrected !== pose) presence.setPose(slot, generation, corrected);
     }
   }
 
+  #who(row: SessionRow): Who {
+    const session = this.#parts.ledger.acked.slots[row.slot];
+    assert(session, "a seat is somebody's");
+    return whoOf(session, row);
+  }
+
   /** The member at a slot, where this gateway may speak for it. */
-  #seated(from: ProcessId, slot: number, generation: number) {
+  #seated(from: ProcessId, slot: number, generation: number): SessionRow | undefined {
     const { acked } = this.#parts.ledger;
     const session = acked.slots[slot];
     const row: SessionRow | undefined = session ? acked.sessions.get(session) : undefined;
-    if (!session || !row || row.generation !== generation) return undefined;
-    return isHeldBy(from, row.connection) ? { session, row } : undefined;
+    if (row?.generation !== generation) return undefined;
+    return isHeldBy(from, row.connection) ? row : undefined;
   }
 }
 

@@ -54,13 +54,11 @@ export class Presence {
 
   /** The last pose of whoever sits at `slot` in this generation. */
   pose(slot: number, generation: number): Pose | undefined {
-    if (!this.#marks[slot]) return undefined;
-    if (rowGeneration(this.#rows, slot * ROW_WORDS) !== generation) return undefined;
-    return unpackRow(this.#rows, slot * ROW_WORDS);
+    return this.hasRow(slot, generation) ? unpackRow(this.#rows, slot * ROW_WORDS) : undefined;
   }
 
   hasRow(slot: number, generation: number): boolean {
-    return this.pose(slot, generation) !== undefined;
+    return !!this.#marks[slot] && rowGeneration(this.#rows, slot * ROW_WORDS) === generation;
   }
 
   profile(slot: number): Profile | undefined {
