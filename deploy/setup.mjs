@@ -6,6 +6,7 @@
 //   node deploy/setup.mjs start [args]       the whole cluster on this machine
 //   node deploy/setup.mjs test [args]        the tests; args go to vitest
 //   node deploy/setup.mjs tool FILE [args]   one TypeScript file, a bench script for instance
+//   node deploy/setup.mjs run FILE [args]    the same for one that starts no nats-server
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -261,6 +262,16 @@ async function tool([file, ...args]) {
   endAs(await runTypeScript([path.resolve(file), ...args], env));
 }
 
+/** @param {readonly string[]} args */
+async function run([file, ...args]) {
+  if (file === undefined) {
+    say("which file? node deploy/setup.mjs run FILE [args]");
+    process.exitCode = 2;
+    return;
+  }
+  endAs(await runTypeScript([path.resolve(PROJECT_DIR, file), ...args], process.env));
+}
+
 async function main() {
   const [command = "", ...args] = process.argv.slice(2);
   if (!nodeIsNewEnough()) {
@@ -268,17 +279,18 @@ async function main() {
     process.exitCode = 1;
     return;
   }
-  const run = new Map([
+  const chosen = new Map([
     ["start", start],
     ["test", test],
     ["tool", tool],
+    ["run", run],
   ]).get(command);
-  if (run === undefined) {
-    say("node deploy/setup.mjs start|test|tool [args]");
+  if (chosen === undefined) {
+    say("node deploy/setup.mjs start|test|tool|run [args]");
     process.exitCode = 2;
     return;
   }
-  if (await ensureDependencies()) return run(args);
+  if (await ensureDependencies()) return chosen(args);
   if (command === "test") console.log("0 passed, 1 failed");
   process.exitCode = 1;
 }

@@ -9,12 +9,13 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type RawData, WebSocket, WebSocketServer } from "ws";
 import type { Observer } from "../src/observe/observer.ts";
+import { openFilesMax } from "../src/observe/open-files.ts";
 import { SUBPROTOCOL } from "../src/protocol/client-messages.ts";
 import { CLOSE } from "../src/protocol/close-codes.ts";
 import { FastClientSocket, PlainClientSocket } from "./client-socket.ts";
 import type { GatewayConfig } from "./config.ts";
 import type { ClientSocket } from "./connection.ts";
-import { openFilesMax, socketCap } from "./file-limit.ts";
+import { socketCap } from "./file-limit.ts";
 import { type SocketInternals, socketInternals } from "./socket-internals.ts";
 
 /** What becomes of a socket's events. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { parseArgs } from "node:util";
-import { CONTROL_TOKEN } from "./config/keys.ts";
+import { CONTROL_TOKEN, JWT_SECRET } from "./config/keys.ts";
 import { environment, loadConfig, sourceOf } from "./config/load.ts";
 import type { Role } from "./config/role-config.ts";
 import { holdingClock } from "./kernel/clock.ts";
@@ -41,6 +41,9 @@ const HELP = `roomcluster: the server side of live 3D events and worlds
     --json                a report on standard output
                           Exit code 3: nothing was done; 4: not all; 5: one is not back or
                           did not stay; 6: rooms were left
+
+  roomcluster load        a crowd of real clients that check what they are sent: a rehearsal
+    --clients N           (default 200), and much more: roomcluster load --help
 
   roomcluster bots        visitors that move, decode and check
     --gateway URL         may be repeated
@@ -210,6 +213,26 @@ async function restart(args: readonly string[]): Promise<void> {
   process.exitCode = outcome === "done" ? EXIT.stopped : EXIT[outcome];
 }
 
+async function load(args: readonly string[]): Promise<void> {
+  if (args[0] === "--worker") {
+    const { runWorker } = await import("./load/dense/worker.ts");
+    return runWorker();
+  }
+  const { LOAD_HELP, LOAD_OPTIONS, readFlags } = await import("./load/dense/flags.ts");
+  if (args.includes("--help") || args.includes("-h")) {
+    process.stdout.write(LOAD_HELP);
+    return;
+  }
+  const env = environment();
+  const flags = readFlags(parse(args, LOAD_OPTIONS), {
+    tokenSecret: env[JWT_SECRET.variable] || undefined,
+    controlToken: env[CONTROL_TOKEN.variable] || undefined,
+  });
+  if (!flags.ok) return fail(flags.error);
+  const { runLoad } = await import("./roles/load.ts");
+  return runLoad(flags.value, args);
+}
+
 /** Each command loads its own parts only: a gateway has no use for the code of rooms. */
 async function main([command = "", ...args]: readonly string[]): Promise<void> {
   switch (command) {
@@ -247,6 +270,8 @@ async function main([command = "", ...args]: readonly string[]): Promise<void> {
     }
     case "restart":
       return restart(args);
+    case "load":
+      return load(args);
     case "bots": {
       const { gateway = [], room, bots, supervised } = parse(args, OPTIONS.bots);
       if (gateway.length === 0) fail("bots need a --gateway URL to go to.");

@@ -120,7 +120,7 @@ const PACKAGES: Record<string, RegExp> = {
   pino: /^src\/observe\/log\.ts$/,
   "prom-client": /^src\/observe\//,
   zod: /^(src\/config|src\/control|actors\/worlds)\//,
-  jose: /^gateway\/(auth|dev-token)\.ts$/,
+  jose: /^(gateway\/(auth|dev-token)|src\/load\/dense\/tokens)\.ts$/,
   immer: /^actors\/room\//,
   "@msgpack/msgpack": /^src\/protocol\/msgpack\.ts$/,
   three: /^src\/web\//,

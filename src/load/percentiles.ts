@@ -15,6 +15,13 @@ const FLOOR_MS = 0.01;
 /** 0.01 ms to 28 hours. */
 const BUCKETS = Math.ceil(Math.log(1e8 / FLOOR_MS) / GROWTH);
 
+/** What one process tells another: the buckets that hold something, as pairs of place, count. */
+export interface ExportedPercentiles {
+  readonly buckets: readonly (readonly [bucket: number, count: number])[];
+  readonly sum: number;
+  readonly max: number;
+}
+
 /** Durations in buckets of rising width: bounded memory, and the sum of two is exact. */
 export class Percentiles {
   readonly #counts = new Float64Array(BUCKETS);
@@ -36,11 +43,25 @@ export class Percentiles {
   }
 
   merge(other: Percentiles): void {
-    for (let i = 0; i < BUCKETS; i++)
-      this.#counts[i] = (this.#counts[i] as number) + (other.#counts[i] as number);
-    this.#count += other.#count;
-    this.#sum += other.#sum;
-    this.#max = Math.max(this.#max, other.#max);
+    this.absorb(other.exported());
+  }
+
+  exported(): ExportedPercentiles {
+    const buckets: [number, number][] = [];
+    for (let i = 0; i < BUCKETS; i++) {
+      const count = this.#counts[i] as number;
+      if (count > 0) buckets.push([i, count]);
+    }
+    return { buckets, sum: this.#sum, max: this.#max };
+  }
+
+  absorb({ buckets, max, sum }: ExportedPercentiles): void {
+    for (const [bucket, count] of buckets) {
+      this.#counts[bucket] = (this.#counts[bucket] as number) + count;
+      this.#count += count;
+    }
+    this.#sum += sum;
+    this.#max = Math.max(this.#max, max);
   }
 
   /** The duration that a share of all do not exceed. */

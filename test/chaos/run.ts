@@ -1,9 +1,9 @@
 import { SignJWT } from "jose";
 import type { CheckCounts } from "../../src/load/checks.ts";
+import { MachineLoad, OwnLoad } from "../../src/load/cpu.ts";
 import { SECRET } from "../support/cluster.ts";
 import { type Audited, Bots, type CommandSeen } from "./bots.ts";
 import { monotonicMs } from "./bots-messages.ts";
-import { MachineLoad, OwnLoad } from "./cpu.ts";
 import { chooseFault, type Fault } from "./faults.ts";
 import { Fleet, type FleetShape } from "./fleet.ts";
 import type { FaultRecord } from "./measure.ts";

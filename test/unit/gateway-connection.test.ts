@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { parseLimits, socketCap } from "../../gateway/file-limit.ts";
+import { socketCap } from "../../gateway/file-limit.ts";
+import { parseLimits } from "../../src/observe/open-files.ts";
 import { CLOSE } from "../../src/protocol/close-codes.ts";
 import { control, decodeControl } from "../../src/protocol/control-messages.ts";
 import { gatewayControl } from "../../src/protocol/subjects.ts";

@@ -67,6 +67,22 @@ export class OwnLoad {
   }
 }
 
+/** Processor time of a process so far, in ms; undefined where it is not there. */
+export function processorMs(pid: number): number | undefined {
+  const ticks = ticksOf(pid);
+  return ticks === undefined ? undefined : (ticks * 1_000) / TICKS_PER_SECOND;
+}
+
+/** Memory of a process that is its own or shared with files, in bytes. */
+export function residentBytes(pid: number): number | undefined {
+  try {
+    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+    return kib === undefined ? undefined : Number(kib) * 1024;
+  } catch {
+    return undefined;
+  }
+}
+
 function ticksOf(pid: number): number | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8");

@@ -1,0 +1,329 @@
+import { connect, type Socket } from "node:net";
+import { connect as connectSecurely } from "node:tls";
+import {
+  type ClientMessage,
+  clientToGateway,
+  type GatewayMessage,
+  gatewayToClient,
+  MESSAGES_PER_PAYLOAD_MAX,
+} from "../../protocol/client-messages.ts";
+import { FRAME_HEADER_BYTES, FRAME_KIND } from "../../protocol/frame.ts";
+import { encode } from "../../protocol/msgpack.ts";
+import { packRow, ROW_BYTES, ROW_WORDS } from "../../protocol/pose-row.ts";
+import { concernsMembership, isRun } from "./bystander.ts";
+import type { FrameOrder } from "./frame-order.ts";
+import type { Gait } from "./gait.ts";
+import type { BotNames } from "./names.ts";
+import { Onlooker, type OnlookerSink } from "./onlooker.ts";
+import type { InterestPromise } from "./promise.ts";
+import { type SharedClock, stampAgeMs, writeStamp } from "./stamp.ts";
+import type { Tally } from "./tally.ts";
+import { type Upgrade, UpgradeAnswer } from "./upgrade.ts";
+import type { WallClock } from "./wall-clock.ts";
+import { type Inflow, WsReader, type WsSink } from "./ws-reader.ts";
+import type { WsWriter } from "./ws-writer.ts";
+
+/** What all clients of a process share. */
+export interface Common {
+  readonly inflow: Inflow;
+  readonly writer: WsWriter;
+  readonly upgrade: Upgrade;
+  readonly order: FrameOrder;
+  readonly clock: SharedClock;
+  readonly names: BotNames;
+  readonly promise: InterestPromise;
+  readonly wall: WallClock;
+  /** Since when each client waits for its next frame; 0 for none yet. */
+  readonly lastFrames: Float64Array;
+  readonly frames: Uint32Array;
+  tally: Tally;
+  /** When what is being read now came. */
+  readMs: number;
+  /** False while clients come, and once they leave: then nobody's rows are late. */
+  judging: boolean;
+  /** A client is in, or it is over for it. */
+  settled(client: DenseClient, came: boolean): void;
+}
+
+export interface GatewayAddress {
+  readonly host: string;
+  readonly port: number;
+  /** TLS, which a proxy in front of a gateway speaks. */
+  readonly secure: boolean;
+}
+
+export interface ClientPlan {
+  readonly n: number;
+  readonly gateway: GatewayAddress;
+  readonly localAddress: string | undefined;
+  readonly room: string;
+  readonly person: string;
+  readonly token: string;
+  readonly beacon: boolean;
+  readonly decodes: boolean;
+  readonly gait: Gait;
+}
+
+type Phase = "dialling" | "greeting" | "joining" | "in" | "gone";
+
+const CHANNEL = 0;
+const LOOK = { color: 0x808080, model: "capsule" };
+const scratch = new Uint32Array(ROW_WORDS);
+
+/** One person of the crowd: a socket, its place in the protocol, and who it is. */
+export class DenseClient implements WsSink {
+  readonly plan: ClientPlan;
+  readonly #common: Common;
+  readonly #socket: Socket;
+  readonly #reader = new WsReader(this);
+  readonly #onlooker: Onlooker | undefined;
+  readonly #dialledMs: number;
+  readonly #sent = new Map<number, number>();
+  #answer: UpgradeAnswer | undefined = new UpgradeAnswer();
+  #phase: Phase = "dialling";
+  #counter = 0;
+  #seq = 0;
+
+  constructor(plan: ClientPlan, common: Common) {
+    this.plan = plan;
+    this.#common = common;
+    this.#dialledMs = performance.now();
+    this.#onlooker = plan.decodes
+      ? new Onlooker(common.promise, common.names, this.#watching())
+      : undefined;
+    const { host, port, secure } = plan.gateway;
+    const address = {
+      host,
+      port,
+      noDelay: true,
+      onread: { buffer: common.inflow.bytes, callback: (length: number) => this.#read(length) },
+      ...(plan.localAddress === undefined ? {} : { localAddress: plan.localAddress }),
+    };
+    const greet = (): void => {
+      this.#socket.write(common.upgrade.request(`${host}:${port}`));
+    };
+    this.#socket = secure
+      ? connectSecurely({ ...address, servername: host }, greet)
+      : connect(address, greet);
+    this.#socket.on("error", (error: NodeJS.ErrnoException) =>
+      this.#over(`socket ${error.code ?? error.message}`),
+    );
+    this.#socket.once("close", () => this.#over("socket closed"));
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** Says where it is, and moves on. Answers in how many ms it does so again. */
+  pose(nowMs: number): number {
+    const { gait, beacon } = this.plan;
+    const waitMs = gait.step(nowMs);
+    const { tally, clock, writer } = this.#common;
+    // What was not taken yet is enough: a newer pose is all that counts.
+    if (this.#socket.writableLength > 0) {
+      tally.counts.poses_held++;
+      return waitMs;
+    }
+    packRow(scratch, 0, 0, 0, gait.pose);
+    if (beacon) writeStamp(scratch, 0, clock.now());
+    this.#counter = (this.#counter + 1) & 0xffff;
+    this.#socket.write(writer.pose(CHANNEL, this.#counter, scratch));
+    tally.counts.poses_sent++;
+    return waitMs;
+  }
+
+  /** A command of the demo's world; only who decodes hears the answer. */
+  say(text: string): void {
+    const body = encode({ text });
+    const seq = ++this.#seq;
+    this.#sent.set(seq, performance.now());
+    this.#common.tally.counts.commands_sent++;
+    const command = { channel: CHANNEL, seq, name: "say", body, resent: false, traceparent: null };
+    this.#send({ type: "command", ...command });
+  }
+
+  ping(): void {
+    this.#send({ type: "ping", clientTime: performance.now(), echoes: [] });
+  }
+
+  /** Leaves the room and closes. */
+  leave(): void {
+    const was = this.#phase;
+    this.#phase = "gone";
+    if (was === "in") this.#send({ type: "leave", channel: CHANNEL, transfer: null });
+    if (was !== "dialling") this.#socket.write(this.#common.writer.close(1000));
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#phase = "gone";
+    this.#socket.destroy();
+  }
+
+  timedOut(): void {
+    this.#over(`no answer while ${this.#phase}`);
+  }
+
+  #read(length: number): boolean {
+    const { inflow } = this.#common;
+    this.#common.readMs = performance.now();
+    if (this.#answer === undefined) this.#reader.read(inflow, 0, length);
+    else this.#upgraded(this.#answer, length);
+    return true;
+  }
+
+  #upgraded(answer: UpgradeAnswer, length: number): void {
+    const { inflow, upgrade } = this.#common;
+    const end = answer.take(inflow.bytes, length);
+    if (end === undefined) {
+      if (answer.tooLong) this.#over("upgrade without an end");
+      return;
+    }
+    this.#answer = undefined;
+    const refusal = upgrade.refusal(answer.head);
+    if (refusal !== undefined) return this.#over(refusal);
+    this.#phase = "greeting";
+    const { token } = this.plan;
+    const versions = { versionMin: 1, versionMax: 1 };
+    this.#send({ type: "hello", ...versions, token, agent: "roomcluster-load" });
+    this.#reader.read(inflow, end, length);
+  }
+
+  message(inflow: Inflow, at: number, length: number): void {
+    const { bytes } = inflow;
+    if (bytes[at] === FRAME_KIND) return this.#frame(inflow, at, length);
+    this.#common.tally.counts.other_payloads++;
+    if (!isRun(bytes[at])) return this.#common.tally.found("payload_malformed", "another kind");
+    const payload = bytes.subarray(at, at + length);
+    if (this.#onlooker) this.#act(this.#onlooker.payload(payload, this.plan.gait.pose));
+    else if (concernsMembership(bytes, at)) this.#decode(payload);
+  }
+
+  #frame({ bytes, view }: Inflow, at: number, length: number): void {
+    const common = this.#common;
+    const { counts, durations } = common.tally;
+    const { n } = this.plan;
+    counts.frames++;
+    counts.frame_bytes += length;
+    common.frames[n] = (common.frames[n] as number) + 1;
+    const breach = common.order.check(n, CHANNEL, view, at, length);
+    if (breach !== undefined) return common.tally.found(breach, this.plan.person);
+    durations.frame.record(common.readMs + common.wall.offsetMs - view.getFloat64(at + 8, true));
+    const before = common.lastFrames[n] as number;
+    if (before > 0) durations.frame_gap.record(common.readMs - before);
+    common.lastFrames[n] = common.readMs;
+    if (this.#onlooker) {
+      counts.frames_decoded++;
+      const payload = bytes.subarray(at, at + length);
+      return this.#act(this.#onlooker.payload(payload, this.plan.gait.pose));
+    }
+    const rider = at + FRAME_HEADER_BYTES + view.getUint16(at + 2, true) * ROW_BYTES;
+    if (rider < at + length && concernsMembership(bytes, rider))
+      this.#decode(bytes.subarray(rider, at + length));
+  }
+
+  #decode(payload: Uint8Array): void {
+    const decoded = gatewayToClient.decode(payload, MESSAGES_PER_PAYLOAD_MAX);
+    if (decoded.ok) this.#act(decoded.value);
+    else this.#common.tally.found("payload_malformed", this.plan.person);
+  }
+
+  #act(messages: readonly GatewayMessage[]): void {
+    for (const message of messages) {
+      switch (message.type) {
+        case "welcome":
+          this.#phase = "joining";
+          this.#join();
+          break;
+        case "joined":
+          this.#seq = message.seq;
+          if (this.#phase === "joining") this.#entered();
+          break;
+        case "refused":
+        case "left":
+          this.#over(`${message.type} ${message.code}`);
+          break;
+        case "suspended":
+          this.#common.tally.counts.suspended++;
+          break;
+        default:
+      }
+    }
+  }
+
+  #join(): void {
+    const { room, person } = this.plan;
+    const profile = { name: person, ...LOOK };
+    const fresh = { attach: 1, session: null, cursor: null, transfer: null };
+    this.#send({ type: "join", channel: CHANNEL, room, profile, ...fresh });
+  }
+
+  #entered(): void {
+    this.#phase = "in";
+    const { tally } = this.#common;
+    tally.counts.joined++;
+    tally.durations.join.record(performance.now() - this.#dialledMs);
+    this.#common.settled(this, true);
+  }
+
+  pinged(payload: Uint8Array): void {
+    this.#socket.write(this.#common.writer.pong(payload));
+  }
+
+  closed(code: number): void {
+    this.#over(`closed ${code}`);
+  }
+
+  broken(why: string): void {
+    this.#common.tally.found("transport_broken", why);
+    this.#over(why);
+  }
+
+  #watching(): OnlookerSink {
+    const common = this.#common;
+    return {
+      fresh: (stamp, near) => {
+        const age = Math.max(0, stampAgeMs(stamp, common.clock.now()));
+        const { pose, pose_far } = common.tally.durations;
+        (near ? pose : pose_far).record(age);
+      },
+      seen: (gapMs, near) => {
+        const { focus_gap, row_gap } = common.tally.durations;
+        (near ? focus_gap : row_gap).record(gapMs);
+      },
+      late: (how, detail) => {
+        if (common.judging) common.tally.found(how, `${this.plan.person}: ${detail}`);
+      },
+      breach: (what, detail) => common.tally.found(what, `${this.plan.person}: ${detail}`),
+      reply: (seq, status) => this.#replied(seq, status),
+      rowsSeen: (count) => {
+        common.tally.counts.rows_decoded += count;
+      },
+    };
+  }
+
+  #replied(seq: number, status: string): void {
+    const { counts, durations } = this.#common.tally;
+    const sentMs = this.#sent.get(seq);
+    if (sentMs === undefined) return;
+    this.#sent.delete(seq);
+    durations.command.record(performance.now() - sentMs);
+    if (status === "ok") counts.commands_answered++;
+    else counts.commands_refused++;
+  }
+
+  #send(message: ClientMessage): void {
+    this.#socket.write(this.#common.writer.message(clientToGateway.encode(message)));
+  }
+
+  #over(why: string): void {
+    const was = this.#phase;
+    if (was === "gone") return;
+    this.destroy();
+    const { tally } = this.#common;
+    const counts = was === "in" ? tally.losses : tally.failures;
+    counts.set(why, (counts.get(why) ?? 0) + 1);
+    this.#common.settled(this, false);
+  }
+}

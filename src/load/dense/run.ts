@@ -1,0 +1,266 @@
+import { readFileSync } from "node:fs";
+import { err, ok, type Result } from "../../kernel/result.ts";
+import { MachineLoad } from "../cpu.ts";
+import type { GatewayAddress } from "./dense-client.ts";
+import type { LoadFlags } from "./flags.ts";
+import { Fleet } from "./fleet.ts";
+import type { LiveView } from "./live-view.ts";
+import { Recorder } from "./recorder.ts";
+import { type LoadReport, type RunFacts, reportOf } from "./report.ts";
+import { ServerLoad } from "./server-load.ts";
+import { CLIENTS_PER_SOURCE, isLoopback, type Split, sourcesOf } from "./split.ts";
+import type { SwarmPlan } from "./swarm.ts";
+import { FINDINGS } from "./tally.ts";
+import { createRooms, parseProcesses, parseReady, readTarget, type Target } from "./target.ts";
+import { chooseTokens, type TokenSource } from "./tokens.ts";
+
+export interface RunParts {
+  readonly flags: LoadFlags;
+  readonly split: Split;
+  /** What a process of clients runs. */
+  readonly worker: readonly [file: string, ...args: string[]];
+  readonly view: LiveView;
+  readonly seed: number;
+  /** Tells this run's people from those of others. */
+  readonly run: string;
+  readonly command: string;
+}
+
+const SECOND_MS = 1_000;
+/** After the last one has come, before figures count. */
+const SETTLE_S = 2;
+/** Over what joining takes at the rate that was asked for. */
+const JOINING_FACTOR = 3;
+const JOINING_S_MIN = 45;
+
+/** Where to, or a sentence that says why nowhere. */
+export async function resolveTarget(flags: LoadFlags): Promise<Result<Target, string>> {
+  let { control } = flags;
+  let target: Target = { gateways: flags.gateways, processes: [] };
+  if (flags.ready !== undefined) {
+    const ready = readReady(flags.ready);
+    if (!ready.ok) return ready;
+    target = { ...ready.value, gateways: orElse(flags.gateways, ready.value.gateways) };
+    control ??= ready.value.control;
+  } else if (control !== undefined) {
+    const read = await readTarget({ url: control, token: flags.controlToken });
+    if (!read.ok) return read;
+    target = { ...read.value, gateways: orElse(flags.gateways, read.value.gateways) };
+  }
+  if (flags.pids !== undefined) {
+    const named = parseProcesses(flags.pids);
+    if (!named.ok) return named;
+    target = { ...target, processes: named.value };
+  }
+  if (flags.world !== undefined && control !== undefined) {
+    const rooms = roomsOf(flags).map((room) => `${flags.tenant}/${room}`);
+    const created = await createRooms(
+      { url: control, token: flags.controlToken },
+      rooms,
+      flags.world,
+    );
+    if (!created.ok) return created;
+  }
+  return ok(target);
+}
+
+const orElse = <T>(wished: readonly T[], found: readonly T[]): readonly T[] =>
+  wished.length > 0 ? wished : found;
+
+function readReady(file: string): ReturnType<typeof parseReady> {
+  try {
+    return parseReady(readFileSync(file, "utf8"));
+  } catch (error) {
+    return err(`--ready: ${(error as Error).message}.`);
+  }
+}
+
+export const roomsOf = ({ room, rooms }: LoadFlags): string[] =>
+  rooms === 1 ? [room] : Array.from({ length: rooms }, (_, i) => `${room}-${i + 1}`);
+
+function addressOf(url: string): GatewayAddress {
+  const { hostname, port, protocol } = new URL(url);
+  const secure = protocol === "wss:";
+  // Dialled from many addresses of 127.0.0.0/8, which a name might resolve past.
+  const host = hostname === "localhost" ? "127.0.0.1" : hostname;
+  return { host, port: Number(port || (secure ? 443 : 80)), secure };
+}
+
+/** Each process's share. */
+export function plansOf(
+  { flags, run, seed, split }: RunParts,
+  gateways: readonly string[],
+  tokens: TokenSource,
+): SwarmPlan[] {
+  const addresses = gateways.map(addressOf);
+  const local = addresses.every(({ host }) => isLoopback(host));
+  const { areaM, stage } = flags;
+  const common = {
+    run,
+    seed,
+    gateways: addresses,
+    clientsPerSource: CLIENTS_PER_SOURCE,
+    tenant: flags.tenant,
+    rooms: roomsOf(flags),
+    byRoom: flags.byRoom,
+    tokens,
+    joinsPerSecond: flags.joinsPerSecond / split.processes,
+    area: { x: 0, z: 0, radiusM: areaM, gather: stage },
+    mix: {
+      movingShare: flags.moving,
+      movingMs: 1_000 / flags.moveHz,
+      standingMs: 1_000 / flags.standHz,
+    },
+    beaconShare: flags.beacons,
+    decodeShare: flags.decode,
+    saysPerMinute: flags.says,
+    promise: {
+      focusM: flags.focusM,
+      focusRowsMax: flags.focusRows,
+      focusMs: flags.focusMs,
+      farMs: flags.farMs,
+      slackMs: flags.slackMs,
+    },
+  };
+  return Array.from({ length: split.processes }, (_, first) => {
+    const clients = split.clients(first);
+    const sources = local ? sourcesOf(first, clients) : [];
+    return { ...common, first, stride: split.processes, clients, sources };
+  });
+}
+
+/** A run from the first client to the last one's leave. `end` cuts it short. */
+export class LoadRun {
+  readonly #parts: RunParts;
+  readonly #target: Target;
+  readonly #fleet: Fleet;
+  readonly #servers: ServerLoad;
+  readonly #recorder = new Recorder();
+  readonly #residentBefore: Readonly<Record<string, number>>;
+  readonly #startMs = performance.now();
+  #ended: string | undefined;
+  #wake: () => void = () => undefined;
+
+  private constructor(parts: RunParts, target: Target, tokens: TokenSource) {
+    this.#parts = parts;
+    this.#target = target;
+    this.#servers = new ServerLoad(target.processes, this.#startMs);
+    this.#residentBefore = this.#servers.resident();
+    this.#fleet = new Fleet(parts.worker, plansOf(parts, target.gateways, tokens));
+  }
+
+  static async start(parts: RunParts): Promise<Result<LoadRun, string>> {
+    const { flags } = parts;
+    const target = await resolveTarget(flags);
+    if (!target.ok) return target;
+    const gateway = target.value.gateways[0] as string;
+    const tokens = await chooseTokens(flags.tokenSecret, gateway, flags.tenant);
+    if (!tokens.ok) return tokens;
+    return ok(new LoadRun(parts, target.value, tokens.value));
+  }
+
+  end(why: string): void {
+    this.#ended ??= why;
+    this.#wake();
+  }
+
+  kill(): void {
+    this.#fleet.kill();
+  }
+
+  async toEnd(): Promise<LoadReport> {
+    await this.#joining();
+    for (let i = 0; i < SETTLE_S && !this.#ended; i++) await this.#second(undefined);
+    this.#fleet.begin();
+    const machine = new MachineLoad();
+    const serverBefore = this.#servers.totals();
+    const fromMs = performance.now();
+    let ownMs = 0;
+    const { seconds } = this.#parts.flags;
+    for (let i = 0; i < seconds && !this.#ended; i++)
+      ownMs += await this.#second((i + 1) / seconds);
+    const steadyMs = performance.now() - fromMs;
+    const serverMs = [...this.#servers.totals()].map(([role, ms]) => [
+      role,
+      ms - (serverBefore.get(role) ?? 0),
+    ]);
+    const figures = {
+      steadyMs,
+      ownMs,
+      tookMs: performance.now() - this.#startMs,
+      machineBusy: machine.total(),
+      residentFull: this.#servers.resident(),
+      serverMs: Object.fromEntries(serverMs) as Record<string, number>,
+    };
+    return this.#report(figures, await this.#fleet.stop());
+  }
+
+  #report(
+    figures: Pick<
+      RunFacts,
+      "steadyMs" | "ownMs" | "tookMs" | "machineBusy" | "residentFull" | "serverMs"
+    >,
+    rates: readonly number[],
+  ): LoadReport {
+    const { command, flags, run, seed, split } = this.#parts;
+    return reportOf(this.#recorder, {
+      ...figures,
+      rates,
+      flags,
+      command,
+      run,
+      seed,
+      date: new Date().toISOString(),
+      gateways: this.#target.gateways.length,
+      processes: split.processes,
+      residentBefore: this.#residentBefore,
+      ended: this.#ended,
+    });
+  }
+
+  async #joining(): Promise<void> {
+    const { clients, joinsPerSecond } = this.#parts.flags;
+    const most = Math.max(JOINING_S_MIN, (clients / joinsPerSecond) * JOINING_FACTOR);
+    for (let s = 0; !this.#ended; s++) {
+      await this.#second(undefined);
+      if (this.#allSettled) return;
+      if (s > most) this.end(`not everybody has come in within ${Math.round(most)} s`);
+    }
+  }
+
+  #allSettled = false;
+
+  /** The next second of the run; answers this side's processor time in it. */
+  async #second(share: number | undefined): Promise<number> {
+    const fromMs = performance.now();
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, SECOND_MS);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    const now = performance.now();
+    const second = this.#fleet.second();
+    this.#allSettled = second.settled;
+    if (this.#fleet.crash !== undefined) this.end(this.#fleet.crash);
+    const cores = this.#servers.since(now);
+    const atS = Math.round((now - this.#startMs) / SECOND_MS);
+    this.#recorder.add(second, now - fromMs, atS, cores, share !== undefined);
+    this.#show(share);
+    return second.cpuMs;
+  }
+
+  #show(share: number | undefined): void {
+    const { all, seconds } = this.#recorder;
+    const sum = (counts: Iterable<number>) =>
+      [...counts].reduce((total, count) => total + count, 0);
+    this.#parts.view.show({
+      second: seconds.at(-1) as (typeof seconds)[number],
+      clients: this.#parts.flags.clients,
+      failed: sum(all.failures.values()) + sum(all.losses.values()),
+      share,
+      findings: sum(FINDINGS.map((name) => all.findings[name])),
+    });
+  }
+}

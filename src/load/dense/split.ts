@@ -1,0 +1,52 @@
+import { err, ok, type Result } from "../../kernel/result.ts";
+
+/** How clients are spread over processes. */
+export interface Split {
+  readonly processes: number;
+  /** Of process i; they differ by one at most. */
+  readonly clients: (process: number) => number;
+}
+
+/** Descriptors that are no client's: a program, its channel, what a library opens. */
+const FILES_RESERVED = 100;
+/** One event loop carries about so many at the default mix with little to spare. */
+const CLIENTS_COMFORTABLE = 6_000;
+const PROCESSES_MAX = 256;
+
+/** `filesMax`: what a process may open, undefined where nobody says. */
+export function splitClients(
+  clients: number,
+  wished: number | undefined,
+  filesMax: number | undefined,
+): Result<Split, string> {
+  const roomInOne = filesMax === undefined ? Number.POSITIVE_INFINITY : filesMax - FILES_RESERVED;
+  if (roomInOne < 1) return err(`The limit on open files is ${filesMax}. Raise it (ulimit -n).`);
+  const needed = Math.ceil(clients / roomInOne);
+  const processes = wished ?? Math.max(needed, Math.ceil(clients / CLIENTS_COMFORTABLE));
+  if (processes < needed || processes > PROCESSES_MAX) {
+    return err(
+      `The limit on open files is ${filesMax}, ${FILES_RESERVED} of which are reserved: ${clients} clients need ${needed} processes. Raise it (ulimit -n), or give --processes ${Math.min(needed, PROCESSES_MAX)}.`,
+    );
+  }
+  return ok({
+    processes,
+    clients: (process) => Math.floor((clients + processes - 1 - process) / processes),
+  });
+}
+
+/**
+ * The system has 28,000 ports for each address to dial from (ip_local_port_range). All of
+ * 127.0.0.0/8 is this machine, so there are addresses enough.
+ */
+export const CLIENTS_PER_SOURCE = 10_000;
+
+/** For the clients of one process; no two processes share an address. */
+export function sourcesOf(process: number, clients: number): string[] {
+  const count = Math.ceil(clients / CLIENTS_PER_SOURCE);
+  return Array.from(
+    { length: count },
+    (_, i) => `127.${64 + (process % 128)}.${Math.floor(process / 128)}.${i + 1}`,
+  );
+}
+
+export const isLoopback = (host: string): boolean => host === "localhost" || /^127\./.test(host);

@@ -1,0 +1,273 @@
+import { type Random, randomBelow, seededRandom, systemRandom } from "../../kernel/random.ts";
+import type { WalkArea } from "../walker.ts";
+import { type ClientPlan, type Common, DenseClient, type GatewayAddress } from "./dense-client.ts";
+import { FrameOrder } from "./frame-order.ts";
+import { Gait, type GaitMix } from "./gait.ts";
+import { botNames } from "./names.ts";
+import type { InterestPromise } from "./promise.ts";
+import { sharedClock } from "./stamp.ts";
+import { Tally, type TallyPart } from "./tally.ts";
+import type { TokenSource } from "./tokens.ts";
+import { tokensOf } from "./tokens.ts";
+import { upgradeWith } from "./upgrade.ts";
+import { WallClock } from "./wall-clock.ts";
+import { Pace, Wheel } from "./wheel.ts";
+import { inflowOf } from "./ws-reader.ts";
+import { WsWriter } from "./ws-writer.ts";
+
+/** One process's share of a run, as it is told to it. */
+export interface SwarmPlan {
+  readonly run: string;
+  readonly seed: number;
+  /** Numbers of its clients: from `first` on, each `stride`-th of all. */
+  readonly first: number;
+  readonly stride: number;
+  readonly clients: number;
+  readonly gateways: readonly GatewayAddress[];
+  /** Addresses to dial from, used one after the other; empty leaves it to the system. */
+  readonly sources: readonly string[];
+  readonly clientsPerSource: number;
+  readonly tenant: string;
+  readonly rooms: readonly string[];
+  /** Everybody of a room at one gateway, or spread over all. */
+  readonly byRoom: boolean;
+  readonly tokens: TokenSource;
+  readonly joinsPerSecond: number;
+  readonly area: WalkArea;
+  readonly mix: GaitMix;
+  readonly beaconShare: number;
+  readonly decodeShare: number;
+  /** Of each client that decodes; 0 says nothing. */
+  readonly saysPerMinute: number;
+  readonly promise: InterestPromise;
+}
+
+/** What a process did since it last told. */
+export interface SwarmSample {
+  readonly part: TallyPart;
+  readonly inRoom: number;
+  readonly open: number;
+  /** Every client is in, or never will be. */
+  readonly settled: boolean;
+  readonly lagMs: number;
+  readonly cpuMs: number;
+  readonly rssBytes: number;
+}
+
+const INFLOW_BYTES = 64 * 1024;
+const STEP_MS = 5;
+/** 5 s: nobody waits longer between two poses. */
+const SLOTS = 1_000;
+const STEPS_AT_ONCE_MAX = 40;
+/** Joins under way at once; a gateway that is slower gets no more of them. */
+const JOINING_MAX = 400;
+const JOIN_MS_MAX = 30_000;
+const LEAVES_PER_STEP = 25;
+const LINGER_MS = 500;
+
+/** All clients of one process, on one timer. */
+export class Swarm {
+  readonly #plan: SwarmPlan;
+  readonly #random: Random;
+  readonly #common: Common;
+  readonly #tokens: (person: string) => Promise<string>;
+  readonly #clients: (DenseClient | undefined)[] = [];
+  readonly #joining = new Map<DenseClient, number>();
+  readonly #wheel: Wheel;
+  readonly #pace: Pace;
+  readonly #timer: NodeJS.Timeout;
+  #started = 0;
+  #asking = 0;
+  #due = 0;
+  #inRoom = 0;
+  #over = 0;
+  #leaving: (() => void) | undefined;
+  #cpu = process.cpuUsage();
+  #framesFrom: { readonly counts: Uint32Array; readonly atMs: number } | undefined;
+
+  constructor(plan: SwarmPlan) {
+    this.#plan = plan;
+    this.#random = seededRandom(plan.seed + plan.first);
+    this.#tokens = tokensOf(plan.tokens, plan.tenant);
+    this.#wheel = new Wheel(plan.clients, SLOTS);
+    this.#common = {
+      inflow: inflowOf(new Uint8Array(INFLOW_BYTES)),
+      writer: new WsWriter(systemRandom),
+      upgrade: upgradeWith(systemRandom),
+      order: new FrameOrder(plan.clients),
+      clock: sharedClock(),
+      names: botNames(plan.run),
+      promise: plan.promise,
+      wall: new WallClock(),
+      lastFrames: new Float64Array(plan.clients),
+      frames: new Uint32Array(plan.clients),
+      tally: new Tally(),
+      readMs: 0,
+      judging: false,
+      settled: (client, came) => this.#settled(client, came),
+    };
+    this.#pace = new Pace(STEP_MS, STEPS_AT_ONCE_MAX, performance.now());
+    this.#timer = setInterval(() => this.#steps(), STEP_MS);
+  }
+
+  /** Rows may be judged from now on, and rates measured: everybody who comes is there. */
+  begin(): void {
+    this.#common.judging = true;
+    const { frames } = this.#common;
+    this.#framesFrom = { counts: frames.slice(), atMs: performance.now() };
+  }
+
+  /** Frames a second of each client since `begin`. */
+  rates(): number[] {
+    const from = this.#framesFrom;
+    if (from === undefined) return [];
+    const seconds = (performance.now() - from.atMs) / 1_000;
+    return this.#clients.flatMap((client, n) => {
+      if (client?.phase !== "in") return [];
+      return [((this.#common.frames[n] as number) - (from.counts[n] as number)) / seconds];
+    });
+  }
+
+  sample(): SwarmSample {
+    const { order, tally } = this.#common;
+    tally.counts.ticks_skipped += order.skipped;
+    tally.counts.frames_after_gap += order.gaps;
+    tally.counts.epochs_risen += order.epochsRisen;
+    order.skipped = 0;
+    order.gaps = 0;
+    order.epochsRisen = 0;
+    this.#common.tally = new Tally();
+    this.#common.wall.look();
+    const { user, system } = process.cpuUsage(this.#cpu);
+    this.#cpu = process.cpuUsage();
+    const lagMs = this.#pace.lagMs;
+    this.#pace.lagMs = 0;
+    return {
+      part: tally.part(),
+      inRoom: this.#inRoom,
+      open: this.#started - this.#asking - this.#over,
+      settled: this.#inRoom + this.#over >= this.#plan.clients,
+      lagMs,
+      cpuMs: (user + system) / 1_000,
+      rssBytes: process.memoryUsage.rss(),
+    };
+  }
+
+  /** Everybody leaves, a few at a time. */
+  stop(): Promise<void> {
+    this.#common.judging = false;
+    return new Promise((resolve) => {
+      this.#leaving = resolve;
+    });
+  }
+
+  #steps(): void {
+    const now = performance.now();
+    const steps = this.#pace.due(now);
+    for (let i = 0; i < steps; i++) {
+      if (this.#leaving) this.#leaveSome(this.#leaving);
+      else this.#rampUp(now);
+      this.#wheel.step((n) => this.#turn(n, now));
+    }
+  }
+
+  #turn(n: number, now: number): number {
+    const client = this.#clients[n];
+    if (client?.phase !== "in") return 0;
+    const steps = Math.round(client.pose(now) / STEP_MS);
+    const { saysPerMinute } = this.#plan;
+    if (saysPerMinute > 0 && client.plan.decodes) {
+      const chance = (saysPerMinute / 60_000) * steps * STEP_MS;
+      if (this.#random.next() < chance) client.say(`${client.plan.person} ${Math.round(now)}`);
+    }
+    return Math.max(1, steps);
+  }
+
+  #rampUp(now: number): void {
+    const { clients, joinsPerSecond } = this.#plan;
+    if (this.#started >= clients && this.#joining.size === 0) return;
+    this.#due = Math.min(clients, this.#due + (joinsPerSecond * STEP_MS) / 1_000);
+    const busy = () => this.#joining.size + this.#asking >= JOINING_MAX;
+    while (this.#started < Math.floor(this.#due) && !busy()) void this.#dial(this.#started++);
+    for (const [client, sinceMs] of this.#joining) {
+      if (now - sinceMs < JOIN_MS_MAX) break;
+      client.timedOut();
+    }
+  }
+
+  async #dial(n: number): Promise<void> {
+    const plan = this.#clientPlan(n);
+    this.#common.tally.counts.joins_started++;
+    this.#asking++;
+    let token: string;
+    try {
+      token = await this.#tokens(plan.person);
+    } catch (error) {
+      const { failures } = this.#common.tally;
+      const why = `token: ${(error as Error).message}`;
+      failures.set(why, (failures.get(why) ?? 0) + 1);
+      this.#over++;
+      return;
+    } finally {
+      this.#asking--;
+    }
+    if (this.#leaving) return;
+    const client = new DenseClient({ ...plan, token }, this.#common);
+    this.#clients[n] = client;
+    this.#joining.set(client, performance.now());
+  }
+
+  #clientPlan(n: number): Omit<ClientPlan, "token"> {
+    const { area, beaconShare, byRoom, clientsPerSource, decodeShare, gateways } = this.#plan;
+    const { first, mix, rooms, sources, stride } = this.#plan;
+    const number = first + n * stride;
+    const room = number % rooms.length;
+    const beacon = spread(number, 1) < beaconShare;
+    const decodes = spread(number, 2) < decodeShare;
+    const gateway = byRoom ? room : Math.floor(number / rooms.length);
+    return {
+      n,
+      gateway: gateways[gateway % gateways.length] as GatewayAddress,
+      localAddress: sources[Math.floor(n / clientsPerSource)],
+      room: rooms[room] as string,
+      person: this.#common.names.nameOf(number, beacon),
+      beacon,
+      decodes,
+      gait: new Gait(seededRandom(this.#plan.seed * 7 + number), area, mix, performance.now()),
+    };
+  }
+
+  #settled(client: DenseClient, came: boolean): void {
+    const joining = this.#joining.delete(client);
+    if (came) {
+      this.#inRoom++;
+      const { n, gait } = client.plan;
+      const { movingMs, standingMs } = this.#plan.mix;
+      // Where it stands is of use at once; after that everybody has a phase of their own.
+      client.pose(performance.now());
+      const periodMs = gait.moving ? movingMs : standingMs;
+      this.#wheel.put(n, 1 + randomBelow(this.#random, Math.max(1, periodMs / STEP_MS)));
+      return;
+    }
+    if (!joining) this.#inRoom--;
+    this.#over++;
+  }
+
+  #leaveSome(done: () => void): void {
+    for (let i = 0; i < LEAVES_PER_STEP; i++) {
+      const client = this.#clients.pop();
+      if (client === undefined && this.#clients.length === 0) {
+        clearInterval(this.#timer);
+        // Gateways answer a close; who ends before that resets the connection under its last words.
+        setTimeout(done, LINGER_MS);
+        return;
+      }
+      client?.leave();
+    }
+  }
+}
+
+/** A share of all that is even and the same in every run, in [0, 1). */
+function spread(number: number, salt: number): number {
+  return (Math.imul(number * 2 + salt, 0x9e3779b1) >>> 0) / 2 ** 32;
+}
