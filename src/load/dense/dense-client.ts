@@ -83,6 +83,7 @@ export class DenseClient implements WsSink {
   #phase: Phase = "dialling";
   #counter = 0;
   #seq = 0;
+  #tickHz = 1;
 
   constructor(plan: ClientPlan, common: Common) {
     this.plan = plan;
@@ -238,6 +239,7 @@ export class DenseClient implements WsSink {
           break;
         case "joined":
           this.#seq = message.seq;
+          this.#tickHz = message.tickHz;
           if (this.#phase === "joining") this.#entered();
           break;
         case "refused":
@@ -288,9 +290,9 @@ export class DenseClient implements WsSink {
         const { pose, pose_far } = common.tally.durations;
         (near ? pose : pose_far).record(age);
       },
-      seen: (gapMs, near) => {
+      seen: (frames, near) => {
         const { focus_gap, row_gap } = common.tally.durations;
-        (near ? focus_gap : row_gap).record(gapMs);
+        (near ? focus_gap : row_gap).record((frames * 1_000) / this.#tickHz);
       },
       late: (how, detail) => {
         if (common.judging) common.tally.found(how, `${this.plan.person}: ${detail}`);

@@ -27,10 +27,9 @@ export interface LoadFlags {
   readonly areaM: number;
   readonly stage: { readonly x: number; readonly z: number; readonly radiusM: number };
   readonly focusM: number;
-  readonly focusRows: number;
-  readonly focusMs: number;
-  readonly farMs: number;
-  readonly slackMs: number;
+  readonly farFrames: number;
+  readonly frameBytes: number;
+  readonly slackFrames: number;
   readonly pids: string | undefined;
   readonly seed: number | undefined;
   readonly json: string | undefined;
@@ -40,7 +39,7 @@ export interface LoadFlags {
 export const LOAD_HELP = `roomcluster load: a crowd of real WebSocket clients that check what they are sent
 
 Where to
-  --control URL            of an operator API: its open gateways, and their processes if they are here
+  --control URL            of an operator API: its open gateways, and processes that are here
   --gateway URL[,URL]      gateways themselves
   --ready FILE             what \`roomcluster cluster\` printed: its gateways and its processes
   --room NAME              (default plaza)
@@ -66,10 +65,10 @@ What they do
 What is checked and measured
   --decode SHARE           of clients that decode all they get   (default 0.02)
   --beacons SHARE          of people whose poses carry the time  (default 0.1)
-  --focus-m M --focus-rows N --focus-ms MS   within M the N nearest who move are seen each MS
-                                             (default 8, 8, 250)
-  --far-ms MS              everybody is seen each MS             (default 2000)
-  --slack-ms MS            what a busy machine may add           (default 1000)
+  --focus-m M              who walks within M is in each frame, as far as rows fit  (default 8)
+  --frame-bytes N          a second, by which one knows how many fit  (default 9600)
+  --far-frames N           everybody is seen within N frames     (default 20)
+  --slack-frames N         what a busy machine may add           (default 10)
   --pids ROLE:PID,…        server processes on this machine, for processor time and memory
 What comes out
   --json FILE  --html FILE
@@ -104,10 +103,9 @@ const TEXTS = [
   "says",
   "area",
   "focus-m",
-  "focus-rows",
-  "focus-ms",
-  "far-ms",
-  "slack-ms",
+  "frame-bytes",
+  "far-frames",
+  "slack-frames",
   "seed",
 ] as const;
 type TextName = (typeof TEXTS)[number];
@@ -131,10 +129,9 @@ const WHOLE = {
   clients: [1, 1_000_000, 200],
   rooms: [1, 100_000, 1],
   seconds: [1, 86_400, 30],
-  "focus-rows": [0, 4_096, 8],
-  "focus-ms": [1, 600_000, 250],
-  "far-ms": [1, 600_000, 2_000],
-  "slack-ms": [0, 600_000, 1_000],
+  "frame-bytes": [512, 10_000_000, 9_600],
+  "far-frames": [1, 10_000, 20],
+  "slack-frames": [0, 10_000, 10],
 } as const satisfies Readonly<Record<string, Range>>;
 const REAL = {
   "joins-per-second": [0.1, 100_000, 500],
@@ -202,10 +199,9 @@ function flagsOf(values: LoadValues, keys: Parameters<typeof readFlags>[1]): Loa
     areaM: real("area"),
     stage: stageOf(values.stage ?? "0,-12,6"),
     focusM: real("focus-m"),
-    focusRows: whole("focus-rows"),
-    focusMs: whole("focus-ms"),
-    farMs: whole("far-ms"),
-    slackMs: whole("slack-ms"),
+    frameBytes: whole("frame-bytes"),
+    farFrames: whole("far-frames"),
+    slackFrames: whole("slack-frames"),
     pids: values.pids,
     seed:
       values.seed === undefined ? undefined : number("seed", values.seed, [0, 2 ** 31, 0], true),

@@ -10,9 +10,8 @@ import { rowsFromBytes } from "../../protocol/pose-row.ts";
 import type { BotNames } from "./names.ts";
 import type { InterestPromise } from "./promise.ts";
 import { type SightingSink, Sightings } from "./sightings.ts";
-import { ViewClock } from "./view-clock.ts";
 
-const SWEEP_MS = 500;
+const SWEEP_FRAMES = 5;
 
 export type ContentBreach =
   | "payload_malformed"
@@ -38,11 +37,11 @@ export class Onlooker {
   readonly #sink: OnlookerSink;
   readonly #names: BotNames;
   readonly #sightings: Sightings;
-  readonly #clock = new ViewClock();
   readonly #answered = new Set<number>();
   #index: number | undefined;
   #epoch = 0;
-  #sweptAt = 0;
+  /** That came: what is promised is promised of those. */
+  #frames = 0;
 
   constructor(promise: InterestPromise, names: BotNames, sink: OnlookerSink) {
     this.#sink = sink;
@@ -62,24 +61,20 @@ export class Onlooker {
   #frame(payload: Uint8Array, own: Place): readonly GatewayMessage[] {
     const decoded = decodeFrame(payload);
     if (!decoded.ok) return this.#malformed("a frame");
-    const { at, epoch, index, messages, rows } = decoded.value;
+    const { epoch, index, messages, rows } = decoded.value;
     // An older owner's, which its head has told already, counts for nothing (PR25).
     if (epoch < this.#epoch) return [];
-    this.#clock.frame(at);
-    const now = this.#clock.now;
-    if (epoch > this.#epoch) this.#sightings.excuse(now);
+    this.#frames++;
+    if (epoch > this.#epoch) this.#sightings.excuse(this.#frames);
     this.#epoch = epoch;
-    this.#sightings.rows(rows, now, own);
+    this.#sightings.rows(rows, this.#frames, own);
     this.#sink.rowsSeen(rows.length / 4);
     for (const message of messages) this.#message(message, own);
     if (this.#index !== undefined && index > this.#index) {
       this.#sink.breach("record_missing", `a frame at ${index}, told up to ${this.#index}`);
       this.#index = index;
     }
-    if (now - this.#sweptAt >= SWEEP_MS) {
-      this.#sweptAt = now;
-      this.#sightings.sweep(now, own);
-    }
+    if (this.#frames % SWEEP_FRAMES === 0) this.#sightings.sweep(this.#frames, own);
     return messages;
   }
 
@@ -90,13 +85,16 @@ export class Onlooker {
 
   #message(message: GatewayMessage, own: Place): void {
     switch (message.type) {
+      case "joined":
+        this.#sightings.tickHz = message.tickHz;
+        return;
       case "snapshot":
         return this.#snapshot(message, own);
       case "record":
         return this.#record(message.record);
       case "suspended":
       case "epoch":
-        return this.#sightings.excuse(this.#clock.now);
+        return this.#sightings.excuse(this.#frames);
       case "reply": {
         const { index, seq, status } = message;
         if (index > (this.#index ?? 0))
@@ -119,7 +117,7 @@ export class Onlooker {
     for (const member of members) this.#enter(member);
     const words = rowsFromBytes(rows);
     if (words === undefined) return this.#sink.breach("payload_malformed", "rows of a snapshot");
-    this.#sightings.rows(words, this.#clock.now, own);
+    this.#sightings.rows(words, this.#frames, own);
   }
 
   #record({ index, joined, left }: ClientRecord): void {

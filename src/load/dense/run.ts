@@ -116,10 +116,10 @@ export function plansOf(
     saysPerMinute: flags.says,
     promise: {
       focusM: flags.focusM,
-      focusRowsMax: flags.focusRows,
-      focusMs: flags.focusMs,
-      farMs: flags.farMs,
-      slackMs: flags.slackMs,
+      farFrames: flags.farFrames,
+      frameBytesPerSecond: flags.frameBytes,
+      movingMs: 1_000 / flags.moveHz,
+      slackFrames: flags.slackFrames,
     },
   };
   return Array.from({ length: split.processes }, (_, first) => {

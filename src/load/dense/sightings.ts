@@ -6,35 +6,35 @@ import {
   rowX,
   rowZ,
 } from "../../protocol/pose-row.ts";
-import { EDGE_M, type InterestPromise } from "./promise.ts";
+import { type Allowed, allowedIn, EDGE_M, type InterestPromise, SHARED_VIEW_M } from "./promise.ts";
 import { readStamp } from "./stamp.ts";
 
-/** Animations of the demo's world, as walkers have them: see walker.ts. */
+/** An animation of the demo's world, as walkers have it: see walker.ts. */
 const IDLE = 0;
 const NEVER = -1;
 
-/** Somebody in the room, as one onlooker sees them. */
+/** Somebody in the room, as one onlooker sees them. Times are numbers of frames. */
 interface Sight {
   readonly generation: number;
   readonly beacon: boolean;
-  /** Of the view clock. */
   seenAt: number;
   /** Since when they were found in focus each time; NEVER while they are not. */
   nearSince: number;
   stamp: number;
   x: number;
   z: number;
-  /** Sends a pose that differs at least ten times a second. */
-  moving: boolean;
-  /** Its lateness was told. */
+  walking: boolean;
+  /** How far away, when that was last looked at. */
+  distance: number;
+  /** Their lateness was told. */
   told: boolean;
 }
 
 export interface SightingSink {
   /** A beacon's pose was seen for the first time. */
   fresh(stamp: number, near: boolean): void;
-  /** A row came `gapMs` after the one before it: of somebody who moves in focus, or of anybody. */
-  seen(gapMs: number, near: boolean): void;
+  /** A row came so many frames after the one before it: of who walks in focus, or of anybody. */
+  seen(frames: number, near: boolean): void;
   /** Somebody was not seen for longer than promised; once for each such time. */
   late(how: "stale_focus" | "stale_far", detail: string): void;
 }
@@ -49,15 +49,12 @@ export class Sightings {
   readonly #promise: InterestPromise;
   readonly #sink: SightingSink;
   readonly #sights = new Map<number, Sight>();
-  #near: { readonly distance: number; readonly sight: Sight }[] = [];
+  /** Until the room's own rate is told. */
+  tickHz = 1;
 
   constructor(promise: InterestPromise, sink: SightingSink) {
     this.#promise = promise;
     this.#sink = sink;
-  }
-
-  get count(): number {
-    return this.#sights.size;
   }
 
   clear(): void {
@@ -65,84 +62,74 @@ export class Sightings {
   }
 
   enter(slot: number, generation: number, beacon: boolean): void {
-    const fresh = { seenAt: NEVER, nearSince: NEVER, stamp: -1, x: 0, z: 0 };
-    this.#sights.set(slot, { generation, beacon, ...fresh, moving: false, told: false });
+    const fresh = { seenAt: NEVER, nearSince: NEVER, stamp: NEVER, x: 0, z: 0, distance: 0 };
+    this.#sights.set(slot, { generation, beacon, ...fresh, walking: false, told: false });
   }
 
   leave(slot: number, generation: number): void {
     if (this.#sights.get(slot)?.generation === generation) this.#sights.delete(slot);
   }
 
-  /** A change of owner, or silence that was told: what was promised begins anew. */
-  excuse(now: number): void {
+  /** A change of owner, or a silence that was told: what was promised begins anew. */
+  excuse(frame: number): void {
     for (const sight of this.#sights.values()) {
-      if (sight.seenAt !== NEVER) sight.seenAt = now;
+      if (sight.seenAt !== NEVER) sight.seenAt = frame;
       sight.nearSince = NEVER;
     }
   }
 
-  rows(words: Uint32Array, now: number, own: Place): void {
-    const { farMs, focusM, slackMs } = this.#promise;
+  rows(words: Uint32Array, frame: number, own: Place): void {
     for (let at = 0; at < words.length; at += ROW_WORDS) {
       const sight = this.#sights.get(rowSlot(words, at));
       // It may overtake the record of its member (PR22).
       if (sight === undefined || sight.generation !== rowGeneration(words, at)) continue;
-      const [x, z] = [rowX(words, at), rowZ(words, at)];
-      const near = Math.hypot(x - own.x, z - own.z) <= focusM;
-      const gap = sight.seenAt === NEVER ? NEVER : now - sight.seenAt;
-      const focused = near && sight.moving && sight.nearSince !== NEVER;
-      if (gap >= 0) this.#sink.seen(gap, focused);
-      if (gap > farMs + slackMs && !sight.told)
-        this.#sink.late("stale_far", `${Math.round(gap)} ms`);
-      sight.seenAt = now;
+      if (sight.seenAt !== NEVER)
+        this.#sink.seen(frame - sight.seenAt, sight.walking && sight.nearSince !== NEVER);
+      sight.seenAt = frame;
       sight.told = false;
-      sight.x = x;
-      sight.z = z;
-      this.#content(sight, words, at, near);
+      sight.x = rowX(words, at);
+      sight.z = rowZ(words, at);
+      const animation = (words[at] as number) >>> 24;
+      sight.walking = animation !== IDLE && (animation & AWAY_FLAG) === 0;
+      if (sight.beacon) this.#content(sight, readStamp(words, at), own);
     }
   }
 
-  #content(sight: Sight, words: Uint32Array, at: number, near: boolean): void {
-    const animation = (words[at] as number) >>> 24;
-    const here = (animation & AWAY_FLAG) === 0;
-    sight.moving = sight.beacon && here && animation !== IDLE;
-    if (!sight.beacon) return;
-    const stamp = readStamp(words, at);
+  #content(sight: Sight, stamp: number, own: Place): void {
     if (stamp === sight.stamp) return;
-    // The first one seen may have stood there for long.
-    if (sight.stamp >= 0 && here) this.#sink.fresh(stamp, near);
+    const near = Math.hypot(sight.x - own.x, sight.z - own.z) <= this.#promise.focusM;
+    // The first one that is seen may have stood there for long.
+    if (sight.stamp !== NEVER) this.#sink.fresh(stamp, near);
     sight.stamp = stamp;
   }
 
   /** Looks for whom the promise is broken now; called some times a second. */
-  sweep(now: number, own: Place): void {
-    const { farMs, focusM, focusRowsMax, focusMs, slackMs } = this.#promise;
-    this.#near = [];
+  sweep(frame: number, own: Place): void {
+    const allowed = allowedIn(this.#promise, this.#sights.size, this.tickHz);
+    let movers = 0;
     for (const sight of this.#sights.values()) {
       if (sight.seenAt === NEVER) continue;
-      const distance = Math.hypot(sight.x - own.x, sight.z - own.z);
-      if (distance <= focusM + EDGE_M) this.#near.push({ distance, sight });
-      else sight.nearSince = NEVER;
-      if (now - sight.seenAt > farMs + slackMs) this.#late(sight, "stale_far", now, distance);
+      sight.distance = Math.hypot(sight.x - own.x, sight.z - own.z);
+      if (sight.walking && sight.distance <= this.#promise.focusM + SHARED_VIEW_M) movers++;
     }
-    this.#near.sort((a, b) => a.distance - b.distance);
-    for (const [rank, { distance, sight }] of this.#near.entries()) {
-      // Half of the places are left to those whose order is about to change.
-      const sure = distance <= focusM - EDGE_M && rank < Math.ceil(focusRowsMax / 2);
-      if (!sure || !sight.moving) {
-        sight.nearSince = NEVER;
-        continue;
-      }
-      if (sight.nearSince === NEVER) sight.nearSince = now;
-      const unseen = now - Math.max(sight.seenAt, sight.nearSince);
-      if (unseen > focusMs + slackMs) this.#late(sight, "stale_focus", now, distance);
-    }
+    for (const sight of this.#sights.values())
+      if (sight.seenAt !== NEVER) this.#judge(sight, frame, allowed, movers);
   }
 
-  #late(sight: Sight, how: "stale_focus" | "stale_far", now: number, distance: number): void {
+  #judge(sight: Sight, frame: number, allowed: Allowed, movers: number): void {
+    const unseen = frame - sight.seenAt;
+    if (unseen > allowed.far) this.#late(sight, "stale_far", unseen);
+    // Only of beacons is it known that each of their poses is another one.
+    const near = sight.beacon && sight.walking && sight.distance <= this.#promise.focusM - EDGE_M;
+    if (!near) sight.nearSince = NEVER;
+    else if (sight.nearSince === NEVER) sight.nearSince = frame;
+    else if (frame - Math.max(sight.seenAt, sight.nearSince) > allowed.focus(movers))
+      this.#late(sight, "stale_focus", unseen);
+  }
+
+  #late(sight: Sight, how: "stale_focus" | "stale_far", unseen: number): void {
     if (sight.told) return;
     sight.told = true;
-    const unseen = Math.round(now - sight.seenAt);
-    this.#sink.late(how, `${unseen} ms, ${distance.toFixed(1)} m away`);
+    this.#sink.late(how, `not seen for ${unseen} frames, ${sight.distance.toFixed(1)} m away`);
   }
 }

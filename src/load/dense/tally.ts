@@ -49,7 +49,7 @@ export const DURATIONS = [
   "pose_far",
   /** Between two frames of one client. */
   "frame_gap",
-  /** Between two rows of somebody who moves in focus, and of anybody. */
+  /** Between two rows of who walks in focus, and of anybody: frames, at the room's rate. */
   "focus_gap",
   "row_gap",
   /** From dialling to being in. */
