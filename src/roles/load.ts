@@ -4,6 +4,7 @@ import { randomBelow, randomHex, systemRandom } from "../kernel/random.ts";
 import type { LoadFlags } from "../load/dense/flags.ts";
 import { LiveView } from "../load/dense/live-view.ts";
 import { failuresOf, tableOf } from "../load/dense/report.ts";
+import { htmlOf } from "../load/dense/report-html.ts";
 import { LoadRun } from "../load/dense/run.ts";
 import { splitClients } from "../load/dense/split.ts";
 import { openFilesMax } from "../observe/open-files.ts";
@@ -38,6 +39,7 @@ export async function runLoad(flags: LoadFlags, args: readonly string[]): Promis
   const report = await run.toEnd();
   process.stdout.write(`${tableOf(report)}\n`);
   if (flags.json !== undefined) write(flags.json, `${JSON.stringify(report, undefined, 2)}\n`);
+  if (flags.html !== undefined) write(flags.html, htmlOf(report));
   const failures = failuresOf(report);
   for (const failure of failures) view.say(`FAILED: ${failure}`);
   process.exit(failures.length === 0 ? EXIT.stopped : EXIT.failed);

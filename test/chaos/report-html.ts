@@ -1,8 +1,8 @@
+import { escaped, mark, pageOf, tableOf, tilesOf } from "../../src/load/page/parts.ts";
 import type { FaultRecord } from "./measure.ts";
 import { FIGURES } from "./measure.ts";
 import { factsOf, type Lane } from "./plan.ts";
 import type { ChaosReport } from "./report.ts";
-import { STYLE } from "./report-style.ts";
 import { type LatencyPoint, timelineOf } from "./report-timeline.ts";
 import { clock } from "./words.ts";
 
@@ -10,14 +10,6 @@ export interface PageFacts {
   readonly report: ChaosReport;
   readonly latency: readonly LatencyPoint[];
 }
-
-const escapes: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-};
-export const escaped = (text: string): string => text.replace(/[&<>"]/g, (c) => escapes[c] ?? c);
 
 const LANES: readonly (readonly [Lane, string])[] = [
   ["node", "nodes"],
@@ -34,65 +26,63 @@ export function htmlOf({ latency, report }: PageFacts): string {
     missed === 0 ? "Every aim was kept." : `${missed} of ${report.aims.length} aims were missed.`;
   const busy = Math.round(report.machine_busy * 100);
   const minutes = (report.took_ms / 60_000).toFixed(1);
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Chaos run, seed ${report.seed}</title>
-<style>${STYLE}</style>
-<main>
-<header>
-<h1>Chaos run</h1>
-<p class="lead">${report.faults_total} faults in ${minutes} minutes on ${report.nodes} nodes,
+  return pageOf({
+    title: `Chaos run, seed ${report.seed}`,
+    heading: "Chaos run",
+    lead: `${report.faults_total} faults in ${minutes} minutes on ${report.nodes} nodes,
 ${report.gateways} gateways, ${report.placements} placement replicas and ${report.nats} NATS servers
-with ${report.bots} people in ${report.rooms} rooms. ${verdict}</p>
-<p class="meta"><code>${escaped(report.command)}</code><br>
+with ${report.bots} people in ${report.rooms} rooms. ${verdict}`,
+    meta: `<code>${escaped(report.command)}</code><br>
 seed ${report.seed} · ${escaped(report.date)} ·
 ${escaped(report.machine)} · machine ${busy} % busy, ${report.own_cores} cores of it with
-this run</p>
-</header>
-${tilesOf(report)}
-<section><h2>Timeline</h2>
+this run`,
+    sections: [
+      summaryOf(report),
+      `<section><h2>Timeline</h2>
 <p class="note">Each bar is a fault, from the strike until every room served again. Below: how long
 commands took, each second's median and slowest, on a logarithmic scale.</p>
 ${timelineOf(report.timeline, latency, report.took_ms, LANES)}
-${legendOf()}</section>
-<div class="columns">
+${legendOf()}</section>`,
+      `<div class="columns">
 <section><h2>Aims</h2>${aimsOf(report)}</section>
 <section><h2>What people waited for</h2>${figuresOf(report)}</section>
-</div>
-<section><h2>Faults</h2>${faultsOf(report.timeline)}</section>
-<section><h2>Kinds</h2>${kindsOf(report)}</section>
-</main>
-</html>
-`;
+</div>`,
+      `<section><h2>Faults</h2>${faultsOf(report.timeline)}</section>`,
+      `<section><h2>Kinds</h2>${kindsOf(report)}</section>`,
+    ],
+  });
 }
 
-function tilesOf(report: ChaosReport): string {
-  const tiles: readonly (readonly [string, string, boolean])[] = [
-    ["commands lost", String(report.lost), report.lost === 0],
-    ["done twice", String(report.doubled), report.doubled === 0],
-    ["frames that went back", String(report.regressed), report.regressed === 0],
-    ["faults recovered", `${(report.recovered * 100).toFixed(0)} %`, report.recovered === 1],
-    ["old owners' words refused", String(report.stale_rejected), report.stale_rejected > 0],
-    ["commands acknowledged", report.commands.toLocaleString("en"), true],
-  ];
-  return `<section class="tiles">${tiles
-    .map(
-      ([name, value, good]) =>
-        `<div class="tile${good ? "" : " bad"}"><b>${value}</b><span>${name}</span></div>`,
-    )
-    .join("")}</section>`;
-}
+const summaryOf = (report: ChaosReport): string =>
+  tilesOf([
+    { name: "commands lost", value: String(report.lost), good: report.lost === 0 },
+    { name: "done twice", value: String(report.doubled), good: report.doubled === 0 },
+    {
+      name: "frames that went back",
+      value: String(report.regressed),
+      good: report.regressed === 0,
+    },
+    {
+      name: "faults recovered",
+      value: `${(report.recovered * 100).toFixed(0)} %`,
+      good: report.recovered === 1,
+    },
+    {
+      name: "old owners' words refused",
+      value: String(report.stale_rejected),
+      good: report.stale_rejected > 0,
+    },
+    { name: "commands acknowledged", value: report.commands.toLocaleString("en"), good: true },
+  ]);
 
 function aimsOf(report: ChaosReport): string {
   const rows = report.aims.map(
     ({ aim, kept, name, value }) =>
-      `<tr><td><span class="mark ${kept ? "kept" : "missed"}">${kept ? "kept" : "missed"}</span></td>
+      `<tr><td>${mark(kept, ["kept", "missed"])}</td>
 <td>${escaped(name)}</td><td class="number">${escaped(value)}</td>
 <td class="number quiet">${escaped(aim)}</td></tr>`,
   );
-  return table(["", "", "found", "aim"], rows);
+  return tableOf(["", "", "found", "aim"], rows);
 }
 
 function figuresOf(report: ChaosReport): string {
@@ -106,7 +96,7 @@ function figuresOf(report: ChaosReport): string {
   const usual = `<p class="note">Of each affected client, ms from the strike to fresh state of the
 new owner. A migration's pause: latency of a command whose room moved as planned between its sending
 and its answer, less the usual ${report.usual_command_ms} ms.</p>`;
-  return `${table(["ms", "p50", "p99", "max", "samples"], rows)}${usual}`;
+  return `${tableOf(["ms", "p50", "p99", "max", "samples"], rows)}${usual}`;
 }
 
 function faultsOf(records: readonly FaultRecord[]): string {
@@ -124,7 +114,7 @@ function faultsOf(records: readonly FaultRecord[]): string {
 <td class="quiet">${escaped(notes.filter((text) => text !== "").join("; "))}</td></tr>`;
   });
   const heads = ["at", "fault", "victim", "served again", "slowest client", "sockets lost", ""];
-  return table(heads, rows);
+  return tableOf(heads, rows);
 }
 
 function kindsOf(report: ChaosReport): string {
@@ -142,10 +132,3 @@ function kindsOf(report: ChaosReport): string {
 const legendOf = (): string =>
   `<p class="legend">${LANES.map(([lane, name]) => `<span><i class="dot ${lane}"></i>${name}</span>`).join("")}
 <span><i class="line median"></i>median</span><span><i class="dot slowest"></i>slowest</span></p>`;
-
-function table(heads: readonly string[], rows: readonly string[]): string {
-  const head = heads.map(
-    (name, i) => `<th${i > 0 && name !== "" ? "" : ' class="first"'}>${name}</th>`,
-  );
-  return `<div class="scroll"><table><thead><tr>${head.join("")}</tr></thead><tbody>${rows.join("\n")}</tbody></table></div>`;
-}

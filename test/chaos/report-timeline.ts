@@ -1,3 +1,4 @@
+import { roundTo, timeAxis } from "../../src/load/page/time-plot.ts";
 import type { CommandSeen } from "./bots.ts";
 import type { FaultRecord } from "./measure.ts";
 import { factsOf, type Lane } from "./plan.ts";
@@ -51,7 +52,7 @@ export function timelineOf(
   lanes: readonly (readonly [Lane, string])[],
 ): string {
   const x = (ms: number): number =>
-    round(LEFT + (Math.min(ms, tookMs) / tookMs) * (WIDTH - LEFT - RIGHT));
+    roundTo(LEFT + (Math.min(ms, tookMs) / tookMs) * (WIDTH - LEFT - RIGHT));
   const plotTop = lanes.length * LANE_HEIGHT + PLOT_TOP_GAP;
   const height = plotTop + PLOT_HEIGHT + AXIS_HEIGHT;
   const laneAt = new Map(lanes.map(([lane], i) => [lane, i]));
@@ -62,7 +63,7 @@ export function timelineOf(
   const bars = records.map((record) => barOf(record, x, laneAt, tookMs));
   return `<div class="scroll"><svg viewBox="0 0 ${WIDTH} ${height}" role="img"
 aria-label="Faults and command latency over the run">
-${lanesOf(lanes)}${axisOf(tookMs, x, plotTop)}${scaleOf(plotTop)}
+${lanesOf(lanes)}${timeAxis(tookMs, x, plotTop + PLOT_HEIGHT)}${scaleOf(plotTop)}
 ${strikes.join("")}${latencyOf(latency, x, plotTop)}${bars.join("")}
 </svg></div>`;
 }
@@ -77,7 +78,7 @@ function barOf(
   const { lane } = factsOf(kind);
   const y = (laneAt.get(lane) ?? 0) * LANE_HEIGHT + 8;
   const end = servedAfterMs === null ? tookMs : atMs + servedAfterMs;
-  const width = Math.max(BAR_WIDTH_MIN, round(x(end) - x(atMs)));
+  const width = Math.max(BAR_WIDTH_MIN, roundTo(x(end) - x(atMs)));
   const served =
     servedAfterMs === null ? "not served again" : `served again after ${servedAfterMs} ms`;
   const title = `#${number} ${kind.replaceAll("_", " ")}: ${victims.join(", ")}, ${served}`;
@@ -93,27 +94,13 @@ const lanesOf = (lanes: readonly (readonly [Lane, string])[]): string =>
     )
     .join("");
 
-function axisOf(tookMs: number, x: (ms: number) => number, plotTop: number): string {
-  const stepS = [5, 10, 15, 30, 60, 120, 300].find((s) => tookMs / 1_000 / s <= 12) ?? 600;
-  const marks: string[] = [];
-  for (let s = 0; s * 1_000 <= tookMs; s += stepS) {
-    const label = `${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}`;
-    const at = x(s * 1_000);
-    const anchor = s === 0 ? "start" : "middle";
-    marks.push(
-      `<text x="${at}" y="${plotTop + PLOT_HEIGHT + 17}" text-anchor="${anchor}">${label}</text>`,
-    );
-  }
-  return marks.join("");
-}
-
 /** Of a latency on the logarithmic scale. */
 function yOf(ms: number, plotTop: number): number {
   const [least = 1] = SCALE_MS;
   const most = SCALE_MS.at(-1) ?? 1;
   const clamped = Math.min(most * 3, Math.max(least, ms));
   const share = Math.log(clamped / least) / Math.log((most * 3) / least);
-  return round(plotTop + PLOT_HEIGHT * (1 - share));
+  return roundTo(plotTop + PLOT_HEIGHT * (1 - share));
 }
 
 const scaleOf = (plotTop: number): string =>
@@ -138,5 +125,3 @@ function latencyOf(
   );
   return `${dots.join("")}<polyline class="median" points="${median}"/>`;
 }
-
-const round = (value: number): number => Math.round(value * 10) / 10;

@@ -54,7 +54,10 @@ export function reportOf(recorder: Recorder, facts: RunFacts) {
   const inRoom = seconds.at(-1)?.inRoom ?? 0;
   const rates = percentiles([...facts.rates]);
   const sorted = [...facts.rates].sort((a, b) => a - b);
-  const cores = { ...coresOf(facts.serverMs, steadyS), load: round(facts.ownMs / 1_000 / steadyS) };
+  const cores: Record<string, number> = {
+    ...coresOf(facts.serverMs, steadyS),
+    load: round(facts.ownMs / 1_000 / steadyS),
+  };
   const joining = seconds.filter(({ joins }) => joins > 0).map(({ joins }) => joins);
   // Neither secrets nor tokens belong into a file that is passed round.
   const { controlToken: _token, tokenSecret: _secret, ...flags } = facts.flags;

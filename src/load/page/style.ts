@@ -1,11 +1,13 @@
-/** Of the report's page; colours turn over with the reader's preference. */
+/** Of reports' pages; colours turn over with the reader's preference. */
 export const STYLE = `
 :root{color-scheme:light dark;--ground:#f7f7f5;--card:#fff;--ink:#1c1d21;--quiet:#6a6d76;
 --rule:#e3e3de;--good:#18794e;--bad:#c62a2f;--node:#3b6fd4;--gateway:#a14fc4;--placement:#b5760b;
---nats:#0f8a86;--clients:#d0517d;--median:#3b6fd4;--slowest:#9aa1ae}
+--nats:#0f8a86;--clients:#d0517d;--median:#3b6fd4;--slowest:#9aa1ae;
+--high:#b5760b;--shade:#3b6fd40d}
 @media (prefers-color-scheme:dark){:root{--ground:#131417;--card:#1c1e22;--ink:#e9e9ec;
 --quiet:#9b9ea8;--rule:#2e3137;--good:#4cc38a;--bad:#ff7a7f;--node:#7da6ff;--gateway:#cf8ff0;
---placement:#e3ab4a;--nats:#4fc7c2;--clients:#f28ab0;--median:#7da6ff;--slowest:#666c78}}
+--placement:#e3ab4a;--nats:#4fc7c2;--clients:#f28ab0;--median:#7da6ff;--slowest:#666c78;
+--high:#e3ab4a;--shade:#7da6ff14}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--ground);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 main{max-width:1180px;margin:0 auto;padding:36px 24px 60px}
@@ -49,11 +51,19 @@ vertical-align:middle}
 .dot.nats{background:var(--nats)}
 .dot.clients{background:var(--clients)}
 .line.median{border-color:var(--median)}
+.line.high{border-color:var(--high)}
+.line.highest{border-color:var(--clients)}
+.line.node{border-color:var(--node)}
+.line.gateway{border-color:var(--gateway)}
+.line.placement{border-color:var(--placement)}
+.line.nats{border-color:var(--nats)}
+.line.clients{border-color:var(--clients)}
+.line.other{border-color:var(--slowest)}
 .dot.slowest{background:var(--slowest)}
 .legend{display:flex;flex-wrap:wrap;gap:4px 20px;font-size:13px;color:var(--quiet);margin:8px 0 0}
 .kinds{columns:3 260px;list-style:none;margin:0;padding:0;font-size:14px}
 .kinds li{break-inside:avoid;padding:2px 0}
-.kinds b{display:inline-block;min-width:26px;font-variant-numeric:tabular-nums}
+.kinds b{display:inline-block;min-width:26px;margin-right:4px;font-variant-numeric:tabular-nums}
 svg{display:block;width:100%;height:auto;min-width:760px}
 svg text{font:11px system-ui,sans-serif;fill:var(--quiet)}
 svg .rule{stroke:var(--rule)}
@@ -66,5 +76,11 @@ svg .placement{fill:var(--placement);stroke:var(--placement)}
 svg .nats{fill:var(--nats);stroke:var(--nats)}
 svg .clients{fill:var(--clients);stroke:var(--clients)}
 svg .median{fill:none;stroke:var(--median);stroke-width:1.5}
+.columns svg{min-width:0}
+svg.plot polyline{fill:none;stroke-width:1.5;stroke-linejoin:round}
+svg.plot .high{stroke:var(--high)}
+svg.plot .highest{stroke:var(--clients)}
+svg.plot .other{stroke:var(--slowest)}
+svg .shade{fill:var(--shade)}
 svg .slowest{fill:var(--slowest)}
 `;
