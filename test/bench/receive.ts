@@ -138,7 +138,7 @@ function plan(port: number): SwarmPlan {
     first: 0,
     stride: 1,
     clients,
-    gateways: [{ host: "127.0.0.1", port, secure: false }],
+    gateways: [{ name: "127.0.0.1", host: "127.0.0.1", port, secure: false }],
     sources: [],
     clientsPerSource: 1,
     tenant: "demo",

@@ -264,6 +264,7 @@ describe("what a run tells", () => {
     const recorder = new Recorder();
     recorder.add(second(late, 400), 1_000, 1, {}, true);
     recorder.add(second(late, 0), 1_000, 2, {}, true);
+    expect(recorder.all.details).toEqual([]);
     expect([recorder.unjudged, recorder.all.findings.stale_focus]).toEqual([2, 0]);
     recorder.add(second(late, 0), 1_000, 3, {}, true);
     expect(recorder.all.findings.stale_focus).toBe(1);

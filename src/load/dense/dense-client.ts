@@ -1,4 +1,4 @@
-import { connect, type Socket } from "node:net";
+import { connect, isIP, type Socket } from "node:net";
 import { connect as connectSecurely } from "node:tls";
 import {
   type ClientMessage,
@@ -14,22 +14,22 @@ import { concernsMembership, isRun } from "./bystander.ts";
 import type { FrameOrder } from "./frame-order.ts";
 import type { Gait } from "./gait.ts";
 import type { BotNames } from "./names.ts";
-import { Onlooker, type OnlookerSink } from "./onlooker.ts";
+import { Onlooker } from "./onlooker.ts";
 import type { InterestPromise } from "./promise.ts";
-import { type SharedClock, stampAgeMs, writeStamp } from "./stamp.ts";
+import { writeStamp } from "./stamp.ts";
 import type { Tally } from "./tally.ts";
 import { type Upgrade, UpgradeAnswer } from "./upgrade.ts";
+import { type Court, Verdict } from "./verdict.ts";
 import type { WallClock } from "./wall-clock.ts";
 import { type Inflow, WsReader, type WsSink } from "./ws-reader.ts";
 import type { WsWriter } from "./ws-writer.ts";
 
 /** What all clients of a process share. */
-export interface Common {
+export interface Common extends Court {
   readonly inflow: Inflow;
   readonly writer: WsWriter;
   readonly upgrade: Upgrade;
   readonly order: FrameOrder;
-  readonly clock: SharedClock;
   readonly names: BotNames;
   readonly promise: InterestPromise;
   readonly wall: WallClock;
@@ -39,13 +39,14 @@ export interface Common {
   tally: Tally;
   /** When what is being read now came. */
   readMs: number;
-  /** False while clients come, and once they leave: then nobody's rows are late. */
   judging: boolean;
   /** A client is in, or it is over for it. */
   settled(client: DenseClient, came: boolean): void;
 }
 
 export interface GatewayAddress {
+  /** As its URL has it, for the `Host` header and a certificate. */
+  readonly name: string;
   readonly host: string;
   readonly port: number;
   /** TLS, which a proxy in front of a gateway speaks. */
@@ -78,21 +79,24 @@ export class DenseClient implements WsSink {
   readonly #reader = new WsReader(this);
   readonly #onlooker: Onlooker | undefined;
   readonly #dialledMs: number;
-  readonly #sent = new Map<number, number>();
+  /** Both of who decodes only. */
+  readonly #verdict: Verdict | undefined;
   #answer: UpgradeAnswer | undefined = new UpgradeAnswer();
   #phase: Phase = "dialling";
   #counter = 0;
   #seq = 0;
-  #tickHz = 1;
+  #pingMs = Number.POSITIVE_INFINITY;
+  #pingedMs = 0;
 
   constructor(plan: ClientPlan, common: Common) {
     this.plan = plan;
     this.#common = common;
     this.#dialledMs = performance.now();
-    this.#onlooker = plan.decodes
-      ? new Onlooker(common.promise, common.names, this.#watching())
-      : undefined;
-    const { host, port, secure } = plan.gateway;
+    if (plan.decodes) {
+      this.#verdict = new Verdict(common, plan.person);
+      this.#onlooker = new Onlooker(common.promise, common.names, this.#verdict);
+    }
+    const { host, name, port, secure } = plan.gateway;
     const address = {
       host,
       port,
@@ -101,10 +105,13 @@ export class DenseClient implements WsSink {
       ...(plan.localAddress === undefined ? {} : { localAddress: plan.localAddress }),
     };
     const greet = (): void => {
-      this.#socket.write(common.upgrade.request(`${host}:${port}`));
+      this.#socket.write(common.upgrade.request(`${name}:${port}`));
     };
     this.#socket = secure
-      ? connectSecurely({ ...address, servername: host }, greet)
+      ? connectSecurely(
+          { ...address, servername: isIP(host) > 0 && name !== "localhost" ? "" : name },
+          greet,
+        )
       : connect(address, greet);
     this.#socket.on("error", (error: NodeJS.ErrnoException) =>
       this.#over(`socket ${error.code ?? error.message}`),
@@ -120,6 +127,7 @@ export class DenseClient implements WsSink {
   pose(nowMs: number): number {
     const { gait, beacon } = this.plan;
     const waitMs = gait.step(nowMs);
+    if (nowMs - this.#pingedMs >= this.#pingMs) this.#ping(nowMs);
     const { tally, clock, writer } = this.#common;
     // What was not taken yet is enough: a newer pose is all that counts.
     if (this.#socket.writableLength > 0) {
@@ -138,14 +146,17 @@ export class DenseClient implements WsSink {
   say(text: string): void {
     const body = encode({ text });
     const seq = ++this.#seq;
-    this.#sent.set(seq, performance.now());
-    this.#common.tally.counts.commands_sent++;
+    this.#verdict?.sent(seq, performance.now());
     const command = { channel: CHANNEL, seq, name: "say", body, resent: false, traceparent: null };
     this.#send({ type: "command", ...command });
   }
 
-  ping(): void {
-    this.#send({ type: "ping", clientTime: performance.now(), echoes: [] });
+  /** As the SDK does: a gateway sends fewer frames to who is far behind (GW51). */
+  #ping(nowMs: number): void {
+    this.#pingedMs = nowMs;
+    const tick = this.#common.order.tick(this.plan.n);
+    const echoes = tick > 0 ? [{ channel: CHANNEL, tick }] : [];
+    this.#send({ type: "ping", clientTime: nowMs, echoes });
   }
 
   /** Leaves the room and closes. */
@@ -235,16 +246,21 @@ export class DenseClient implements WsSink {
       switch (message.type) {
         case "welcome":
           this.#phase = "joining";
+          this.#pingMs = message.pingMs;
+          this.#pingedMs = performance.now();
           this.#join();
           break;
         case "joined":
           this.#seq = message.seq;
-          this.#tickHz = message.tickHz;
+          if (this.#verdict) this.#verdict.tickHz = message.tickHz;
           if (this.#phase === "joining") this.#entered();
           break;
         case "refused":
         case "left":
           this.#over(`${message.type} ${message.code}`);
+          break;
+        case "pong":
+          this.#common.tally.durations.ping.record(performance.now() - message.clientTime);
           break;
         case "suspended":
           this.#common.tally.counts.suspended++;
@@ -280,39 +296,6 @@ export class DenseClient implements WsSink {
   broken(why: string): void {
     this.#common.tally.found("transport_broken", why);
     this.#over(why);
-  }
-
-  #watching(): OnlookerSink {
-    const common = this.#common;
-    return {
-      fresh: (stamp, near) => {
-        const age = Math.max(0, stampAgeMs(stamp, common.clock.now()));
-        const { pose, pose_far } = common.tally.durations;
-        (near ? pose : pose_far).record(age);
-      },
-      seen: (frames, near) => {
-        const { focus_gap, row_gap } = common.tally.durations;
-        (near ? focus_gap : row_gap).record((frames * 1_000) / this.#tickHz);
-      },
-      late: (how, detail) => {
-        if (common.judging) common.tally.found(how, `${this.plan.person}: ${detail}`);
-      },
-      breach: (what, detail) => common.tally.found(what, `${this.plan.person}: ${detail}`),
-      reply: (seq, status) => this.#replied(seq, status),
-      rowsSeen: (count) => {
-        common.tally.counts.rows_decoded += count;
-      },
-    };
-  }
-
-  #replied(seq: number, status: string): void {
-    const { counts, durations } = this.#common.tally;
-    const sentMs = this.#sent.get(seq);
-    if (sentMs === undefined) return;
-    this.#sent.delete(seq);
-    durations.command.record(performance.now() - sentMs);
-    if (status === "ok") counts.commands_answered++;
-    else counts.commands_refused++;
   }
 
   #send(message: ClientMessage): void {

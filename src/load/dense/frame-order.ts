@@ -32,6 +32,11 @@ export class FrameOrder {
     this.#indexes = new Float64Array(clients);
   }
 
+  /** The last tick that client `n` was sent; 0 before the first. */
+  tick(n: number): number {
+    return this.#ticks[n] as number;
+  }
+
   /** `length` bytes of a frame from `at` on, which client `n` was sent on `channel`. */
   check(
     n: number,

@@ -64,6 +64,8 @@ export class Recorder {
       this.unjudged += findings.stale_far + findings.stale_focus;
       findings.stale_far = 0;
       findings.stale_focus = 0;
+      const judged = tally.details.filter((detail) => !detail.startsWith("stale_"));
+      tally.details.splice(0, Number.POSITIVE_INFINITY, ...judged);
     }
     this.#lagBefore = lagMs;
   }

@@ -14,6 +14,7 @@ const MEANING: Readonly<Record<DurationName, string>> = {
   row_gap: "between two rows of anybody else",
   join: "from dialling to being in",
   command: "from a command to its reply",
+  ping: "from a ping to its pong: the gateway alone, and both ends' sockets",
 };
 const KNOWN_ROLES = new Set(["gateway", "node", "placement", "nats"]);
 const POINTS_MAX = 600;

@@ -82,8 +82,8 @@ function addressOf(url: string): GatewayAddress {
   const { hostname, port, protocol } = new URL(url);
   const secure = protocol === "wss:";
   // Dialled from many addresses of 127.0.0.0/8, which a name might resolve past.
-  const host = hostname === "localhost" ? "127.0.0.1" : hostname;
-  return { host, port: Number(port || (secure ? 443 : 80)), secure };
+  const host = hostname === "localhost" ? "127.0.0.1" : hostname.replace(/^\[|\]$/g, "");
+  return { name: hostname, host, port: Number(port || (secure ? 443 : 80)), secure };
 }
 
 /** Each process's share. */
@@ -223,7 +223,10 @@ export class LoadRun {
     const most = Math.max(JOINING_S_MIN, (clients / joinsPerSecond) * JOINING_FACTOR);
     for (let s = 0; !this.#ended; s++) {
       await this.#second(undefined);
-      if (this.#allSettled) return;
+      if (this.#allSettled) {
+        if (this.#recorder.all.counts.joined === 0) this.end("nobody has come in");
+        return;
+      }
       if (s > most) this.end(`not everybody has come in within ${Math.round(most)} s`);
     }
   }

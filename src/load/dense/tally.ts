@@ -55,6 +55,8 @@ export const DURATIONS = [
   /** From dialling to being in. */
   "join",
   "command",
+  /** From a ping to its pong, of those that decode. */
+  "ping",
 ] as const;
 export type DurationName = (typeof DURATIONS)[number];
 
