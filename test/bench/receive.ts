@@ -139,6 +139,7 @@ function plan(port: number): SwarmPlan {
     stride: 1,
     clients,
     gateways: [{ name: "127.0.0.1", host: "127.0.0.1", port, secure: false }],
+    local: true,
     sources: [],
     clientsPerSource: 1,
     tenant: "demo",

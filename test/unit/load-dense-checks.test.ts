@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Epoch, epochAt } from "../../src/kernel/epoch.ts";
 import { personId, sessionId, worldName } from "../../src/kernel/ids.ts";
+import { concernsMembership, isRun } from "../../src/load/dense/bystander.ts";
 import { FrameOrder } from "../../src/load/dense/frame-order.ts";
 import { botNames } from "../../src/load/dense/names.ts";
 import { Onlooker } from "../../src/load/dense/onlooker.ts";
@@ -16,6 +17,7 @@ import {
 import { type GatewayMessage, gatewayToClient } from "../../src/protocol/client-messages.ts";
 import { encodeFrame } from "../../src/protocol/frame.ts";
 import { bytesOfRows, packRow, ROW_WORDS, unpackRow } from "../../src/protocol/pose-row.ts";
+import { readVectors } from "../support/vectors.ts";
 
 const EPOCH = epochAt(1, 10);
 const NO_ROWS = new Uint32Array(0);
@@ -196,6 +198,24 @@ function rowOf(slot: number, x: number, animation: number, stampMs = 0): Uint32A
 }
 const rowsOf = (...rows: readonly Uint32Array[]): Uint32Array =>
   Uint32Array.from(rows.flatMap((row) => [...row]));
+
+describe("who does not decode", () => {
+  it("[LD27] looks at what is about its membership, and at nothing else", () => {
+    const acted = ["welcome", "joined", "refused", "suspended", "error", "left", "retryAfter"];
+    const seen = new Set<string>();
+    for (const { bytes, where: title } of readVectors("gateway-to-client.hex")) {
+      const decoded = gatewayToClient.decode(bytes, 64);
+      if (!decoded.ok) throw new Error(title);
+      const type = decoded.value[0]?.type ?? "";
+      seen.add(type);
+      expect(isRun(bytes[0]), title).toBe(true);
+      expect(concernsMembership(bytes, 0), title).toBe(acted.includes(type));
+    }
+    expect(seen.size).toBe(16);
+    expect(isRun(0x03)).toBe(false);
+    expect(concernsMembership(Uint8Array.of(0x92), 0)).toBe(false);
+  });
+});
 
 describe("who decodes", () => {
   it("[LD18] finds somebody who walks in focus and is not seen", () => {

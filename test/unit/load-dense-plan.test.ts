@@ -5,10 +5,18 @@ import { describe, expect, it } from "vitest";
 import { DEV_KEYS } from "../../src/config/keys.ts";
 import { seededRandom } from "../../src/kernel/random.ts";
 import { readFlags } from "../../src/load/dense/flags.ts";
+import { LocalFrameClock, RemoteFrameClock } from "../../src/load/dense/frame-clock.ts";
 import { Gait } from "../../src/load/dense/gait.ts";
 import { LiveView } from "../../src/load/dense/live-view.ts";
 import { Recorder } from "../../src/load/dense/recorder.ts";
-import { failuresOf, type RunFacts, reportOf, tableOf } from "../../src/load/dense/report.ts";
+import {
+  cautionsOf,
+  failuresOf,
+  type RunFacts,
+  reportOf,
+  tableOf,
+} from "../../src/load/dense/report.ts";
+import { htmlOf } from "../../src/load/dense/report-html.ts";
 import { CLIENTS_PER_SOURCE, sourcesOf, splitClients } from "../../src/load/dense/split.ts";
 import { Tally } from "../../src/load/dense/tally.ts";
 import { parseProcesses, parseReady } from "../../src/load/dense/target.ts";
@@ -187,6 +195,7 @@ const facts = (over: Partial<RunFacts> = {}): RunFacts => ({
   seed: 1,
   gateways: 1,
   processes: 1,
+  local: true,
   tookMs: 2_000,
   steadyMs: 1_000,
   rates: [10, 10, 9],
@@ -268,6 +277,54 @@ describe("what a run tells", () => {
     expect([recorder.unjudged, recorder.all.findings.stale_focus]).toEqual([2, 0]);
     recorder.add(second(late, 0), 1_000, 3, {}, true);
     expect(recorder.all.findings.stale_focus).toBe(1);
+  });
+
+  it("[LD25] the page needs nothing but itself, and shows texts as they are", () => {
+    const recorder = new Recorder();
+    const hostile = "<script>alert(1)</script>";
+    recorder.add(
+      second((tally) => {
+        busy(tally);
+        tally.failures.set(hostile, 1);
+        tally.found("epoch_stale", hostile);
+      }),
+      1_000,
+      1,
+      { [hostile]: 0.5, gateway: 0.2 },
+      true,
+    );
+    const page = htmlOf(reportOf(recorder, facts({ command: hostile, ended: hostile })));
+    expect(page).not.toMatch(/<script|<link|<img|src=|url\(|NaN|undefined|Infinity/);
+    expect(page).toContain("&lt;script&gt;");
+    // A run that ended before its first second has a page as well.
+    expect(htmlOf(reportOf(new Recorder(), facts()))).not.toMatch(/NaN|undefined|Infinity/);
+  });
+
+  it("[LD25] says what a reader has to know of the figures", () => {
+    const cautions = (lagMs: number, local: boolean): readonly string[] => {
+      const recorder = new Recorder();
+      recorder.add(second(busy, 900), 1_000, 1, {}, false);
+      recorder.add(second(busy, lagMs), 1_000, 2, {}, true);
+      return cautionsOf(reportOf(recorder, facts({ local })));
+    };
+    expect(cautions(10, true)).toEqual([]);
+    expect(cautions(80, false)).toEqual([
+      expect.stringContaining("80 ms late"),
+      expect.stringContaining("fastest"),
+    ]);
+  });
+
+  it("[LD25] a frame's age is by this machine's clock, or by the fastest frame of another", () => {
+    const local = new LocalFrameClock();
+    const before = performance.now();
+    const at = Date.now();
+    expect(local.ageMs(performance.now(), at)).toBeGreaterThan(-0.5);
+    expect(local.ageMs(before, at)).toBeLessThan(1.5);
+    const remote = new RemoteFrameClock();
+    const ages = [1_000, 1_100, 1_200].map((at, i) =>
+      remote.ageMs(i * 100 + ([9, 4, 6][i] ?? 0), at),
+    );
+    expect(ages).toEqual([0, 0, 2]);
   });
 
   it("[LD25] is drawn anew in a terminal, and is a line a second anywhere else", () => {

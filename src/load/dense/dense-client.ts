@@ -11,6 +11,7 @@ import { FRAME_HEADER_BYTES, FRAME_KIND } from "../../protocol/frame.ts";
 import { encode } from "../../protocol/msgpack.ts";
 import { packRow, ROW_BYTES, ROW_WORDS } from "../../protocol/pose-row.ts";
 import { concernsMembership, isRun } from "./bystander.ts";
+import type { FrameClock } from "./frame-clock.ts";
 import type { FrameOrder } from "./frame-order.ts";
 import type { Gait } from "./gait.ts";
 import type { BotNames } from "./names.ts";
@@ -20,7 +21,6 @@ import { writeStamp } from "./stamp.ts";
 import type { Tally } from "./tally.ts";
 import { type Upgrade, UpgradeAnswer } from "./upgrade.ts";
 import { type Court, Verdict } from "./verdict.ts";
-import type { WallClock } from "./wall-clock.ts";
 import { type Inflow, WsReader, type WsSink } from "./ws-reader.ts";
 import type { WsWriter } from "./ws-writer.ts";
 
@@ -32,7 +32,7 @@ export interface Common extends Court {
   readonly order: FrameOrder;
   readonly names: BotNames;
   readonly promise: InterestPromise;
-  readonly wall: WallClock;
+  readonly frameClock: FrameClock;
   /** Since when each client waits for its next frame; 0 for none yet. */
   readonly lastFrames: Float64Array;
   readonly frames: Uint32Array;
@@ -221,7 +221,7 @@ export class DenseClient implements WsSink {
     common.frames[n] = (common.frames[n] as number) + 1;
     const breach = common.order.check(n, CHANNEL, view, at, length);
     if (breach !== undefined) return common.tally.found(breach, this.plan.person);
-    durations.frame.record(common.readMs + common.wall.offsetMs - view.getFloat64(at + 8, true));
+    durations.frame.record(common.frameClock.ageMs(common.readMs, view.getFloat64(at + 8, true)));
     const before = common.lastFrames[n] as number;
     if (before > 0) durations.frame_gap.record(common.readMs - before);
     common.lastFrames[n] = common.readMs;

@@ -1,7 +1,7 @@
 import { escaped, mark, pageOf, tableOf, tilesOf } from "../page/parts.ts";
 import { type PlotLine, timePlot } from "../page/time-plot.ts";
 import type { Second } from "./recorder.ts";
-import { type LoadReport, shownSeconds } from "./report.ts";
+import { cautionsOf, type LoadReport, shownSeconds } from "./report.ts";
 import { DURATIONS, type DurationName } from "./tally.ts";
 
 /** What each duration is, for a reader who has not read the code. */
@@ -36,6 +36,7 @@ seed ${report.seed} · ${escaped(report.date)} · ${escaped(report.machine)} · 
 ${Math.round(report.machine_busy * 100)} % busy`,
     sections: [
       summaryOf(report),
+      ...cautionsOf(report).map((caution) => `<p class="caution">${caution}</p>`),
       latencyOf(report, seconds),
       `<div class="columns">${crowdOf(report, seconds)}${coresOf(report, seconds)}</div>`,
       `<div class="columns">
@@ -148,7 +149,7 @@ function coresOf(report: LoadReport, all: readonly Second[]): string {
     return KNOWN_ROLES.has(role) ? role : "other";
   };
   const lines = roles.map((role) => ({
-    name: role === "load" ? "this crowd" : role,
+    name: role === "load" ? "this crowd" : escaped(role),
     kind: kindOf(role),
     values: seconds.map(({ cores }) => cores[role]),
   }));

@@ -13,6 +13,8 @@ export interface RunFacts {
   readonly seed: number;
   readonly gateways: number;
   readonly processes: number;
+  /** Gateways stand on this machine. */
+  readonly local: boolean;
   /** From the first client to the last of the figures. */
   readonly tookMs: number;
   readonly steadyMs: number;
@@ -83,6 +85,8 @@ export function reportOf(recorder: Recorder, facts: RunFacts) {
     },
     bytes_per_client_s: round(steady.counts.frame_bytes / steadyS / Math.max(1, inRoom), 0),
     durations_ms: durationsOf(steady, all),
+    /** What frames are compared with: this machine's clock, or the fastest of them. */
+    frame_clock: facts.local ? "machine" : "fastest frame",
     ticks_skipped_share: round(
       steady.counts.ticks_skipped / Math.max(1, steady.counts.frames + steady.counts.ticks_skipped),
       4,
@@ -93,7 +97,8 @@ export function reportOf(recorder: Recorder, facts: RunFacts) {
     counts: all.counts,
     findings: all.findings,
     unjudged_late_rows: unjudged,
-    own_lag_ms_max: round(Math.max(0, ...seconds.map(({ lagMs }) => lagMs)), 0),
+    own_lag_ms_max: lagOf(seconds),
+    steady_lag_ms_max: lagOf(seconds.filter((second) => second.steady)),
     failures: Object.fromEntries(all.failures),
     losses: Object.fromEntries(all.losses),
     details: all.details,
@@ -102,6 +107,10 @@ export function reportOf(recorder: Recorder, facts: RunFacts) {
     seconds,
   };
 }
+
+const LAG_MS_TOLD = 50;
+const lagOf = (seconds: readonly Second[]): number =>
+  round(Math.max(0, ...seconds.map(({ lagMs }) => lagMs)), 0);
 
 const coresOf = (ms: Readonly<Record<string, number>>, seconds: number): Record<string, number> =>
   Object.fromEntries(
@@ -159,6 +168,21 @@ export const failuresOf = (report: Pick<LoadReport, "checks" | "ended">): string
   ...report.checks.filter(({ kept }) => !kept).map(({ name, value }) => `${name}: ${value}`),
 ];
 
+/** What a reader of the figures has to know about how they came about. */
+export function cautionsOf(
+  report: Pick<LoadReport, "frame_clock" | "steady_lag_ms_max">,
+): string[] {
+  const lag = report.steady_lag_ms_max;
+  return [
+    ...(lag > LAG_MS_TOLD
+      ? [`This crowd was itself up to ${lag} ms late: its machine is too busy for these figures.`]
+      : []),
+    ...(report.frame_clock === "machine"
+      ? []
+      : ["Frames are compared with the fastest of them: other machines have other clocks."]),
+  ];
+}
+
 /** For a terminal. */
 export function tableOf(report: LoadReport): string {
   const { clients, client_frames_per_s: rate, cores, durations_ms: durations } = report;
@@ -177,6 +201,7 @@ export function tableOf(report: LoadReport): string {
     ...rows,
     `  each client ${rate.p50} frames/s (least ${rate.least}), ${report.bytes_per_client_s} B/s; ${(report.ticks_skipped_share * 100).toFixed(2)} % of ticks skipped`,
     `  joins ${report.joins_per_s.mean}/s; cores: ${used.join(", ")}; machine ${Math.round(report.machine_busy * 100)} % busy`,
+    ...cautionsOf(report).map((caution) => `  ${caution}`),
     ...Object.entries({ ...report.failures, ...report.losses }).map(
       ([why, n]) => `  ${n} ×  ${why}`,
     ),

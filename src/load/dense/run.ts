@@ -32,13 +32,15 @@ const SETTLE_S = 2;
 /** Over what joining takes at the rate that was asked for. */
 const JOINING_FACTOR = 3;
 const JOINING_S_MIN = 45;
+const READY_MS_MAX = 60_000;
+const READY_POLL_MS = 200;
 
 /** Where to, or a sentence that says why nowhere. */
 export async function resolveTarget(flags: LoadFlags): Promise<Result<Target, string>> {
   let { control } = flags;
   let target: Target = { gateways: flags.gateways, processes: [] };
   if (flags.ready !== undefined) {
-    const ready = readReady(flags.ready);
+    const ready = await readReady(flags.ready);
     if (!ready.ok) return ready;
     target = { ...ready.value, gateways: orElse(flags.gateways, ready.value.gateways) };
     control ??= ready.value.control;
@@ -67,11 +69,19 @@ export async function resolveTarget(flags: LoadFlags): Promise<Result<Target, st
 const orElse = <T>(wished: readonly T[], found: readonly T[]): readonly T[] =>
   wished.length > 0 ? wished : found;
 
-function readReady(file: string): ReturnType<typeof parseReady> {
-  try {
-    return parseReady(readFileSync(file, "utf8"));
-  } catch (error) {
-    return err(`--ready: ${(error as Error).message}.`);
+/** A cluster that is just being started needs a while to say it. */
+async function readReady(file: string): Promise<ReturnType<typeof parseReady>> {
+  const until = performance.now() + READY_MS_MAX;
+  for (;;) {
+    let ready: ReturnType<typeof parseReady>;
+    try {
+      ready = parseReady(readFileSync(file, "utf8"));
+    } catch (error) {
+      ready = err(`${(error as Error).message}.`);
+    }
+    if (ready.ok) return ready;
+    if (performance.now() > until) return err(`--ready ${file}: ${ready.error}`);
+    await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
   }
 }
 
@@ -125,7 +135,7 @@ export function plansOf(
   return Array.from({ length: split.processes }, (_, first) => {
     const clients = split.clients(first);
     const sources = local ? sourcesOf(first, clients) : [];
-    return { ...common, first, stride: split.processes, clients, sources };
+    return { ...common, local, first, stride: split.processes, clients, sources };
   });
 }
 
@@ -213,6 +223,7 @@ export class LoadRun {
       date: new Date().toISOString(),
       gateways: this.#target.gateways.length,
       processes: split.processes,
+      local: this.#target.gateways.every((url) => isLoopback(addressOf(url).host)),
       residentBefore: this.#residentBefore,
       ended: this.#ended,
     });

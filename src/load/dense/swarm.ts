@@ -1,6 +1,7 @@
 import { type Random, randomBelow, seededRandom, systemRandom } from "../../kernel/random.ts";
 import type { WalkArea } from "../walker.ts";
 import { type ClientPlan, type Common, DenseClient, type GatewayAddress } from "./dense-client.ts";
+import { LocalFrameClock, RemoteFrameClock } from "./frame-clock.ts";
 import { FrameOrder } from "./frame-order.ts";
 import { Gait, type GaitMix } from "./gait.ts";
 import { botNames } from "./names.ts";
@@ -10,7 +11,6 @@ import { Tally, type TallyPart } from "./tally.ts";
 import type { TokenSource } from "./tokens.ts";
 import { tokensOf } from "./tokens.ts";
 import { upgradeWith } from "./upgrade.ts";
-import { WallClock } from "./wall-clock.ts";
 import { Pace, Wheel } from "./wheel.ts";
 import { inflowOf } from "./ws-reader.ts";
 import { WsWriter } from "./ws-writer.ts";
@@ -24,6 +24,8 @@ export interface SwarmPlan {
   readonly stride: number;
   readonly clients: number;
   readonly gateways: readonly GatewayAddress[];
+  /** Whether gateways stand on this machine. */
+  readonly local: boolean;
   /** Addresses to dial from, used one after the other; empty leaves it to the system. */
   readonly sources: readonly string[];
   readonly clientsPerSource: number;
@@ -98,7 +100,7 @@ export class Swarm {
       clock: sharedClock(),
       names: botNames(plan.run),
       promise: plan.promise,
-      wall: new WallClock(),
+      frameClock: plan.local ? new LocalFrameClock() : new RemoteFrameClock(),
       lastFrames: new Float64Array(plan.clients),
       frames: new Uint32Array(plan.clients),
       tally: new Tally(),
@@ -137,7 +139,7 @@ export class Swarm {
     order.gaps = 0;
     order.epochsRisen = 0;
     this.#common.tally = new Tally();
-    this.#common.wall.look();
+    this.#common.frameClock.look();
     const { user, system } = process.cpuUsage(this.#cpu);
     this.#cpu = process.cpuUsage();
     const lagMs = this.#pace.lagMs;

@@ -19,6 +19,8 @@ p{margin:0 0 8px}
 .meta,.note{font-size:13px}
 .note{max-width:80ch}
 .scroll+.note{margin-top:12px}
+.caution{margin-top:16px;padding:10px 16px;border-left:3px solid var(--high);
+background:var(--card)}
 code{font:13px ui-monospace,monospace;color:var(--ink)}
 section{background:var(--card);border:1px solid var(--rule);border-radius:10px;padding:18px 20px;
 margin-top:16px;min-width:0}
