@@ -18,6 +18,7 @@ import {
 } from "../../src/load/dense/report.ts";
 import { htmlOf } from "../../src/load/dense/report-html.ts";
 import { CLIENTS_PER_SOURCE, sourcesOf, splitClients } from "../../src/load/dense/split.ts";
+import { TURN_MS_MAX } from "../../src/load/dense/swarm.ts";
 import { Tally } from "../../src/load/dense/tally.ts";
 import { parseProcesses, parseReady } from "../../src/load/dense/target.ts";
 import { chooseTokens, tokensOf } from "../../src/load/dense/tokens.ts";
@@ -50,6 +51,13 @@ describe("turns", () => {
         return n === 1 ? 0 : 7;
       });
     expect(turns).toEqual(["1:0", "2:1", "4:0", "7:0", "7:2", "10:0", "13:0", "14:2", "16:0"]);
+  });
+
+  it("[LD21] are on the wheel for everybody whom the flags allow", () => {
+    for (const rate of ["move-hz", "stand-hz"] as const) {
+      expect(complaint({ gateway: ["ws://x"], [rate]: "0.19" })).toContain("from 0.2");
+      expect(1_000 / 0.2).toBeLessThanOrEqual(TURN_MS_MAX);
+    }
   });
 
   it("[LD21] that are late are made up for, but not without end", () => {

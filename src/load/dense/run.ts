@@ -31,7 +31,7 @@ const SECOND_MS = 1_000;
 const SETTLE_S = 2;
 /** Over what joining takes at the rate that was asked for. */
 const JOINING_FACTOR = 3;
-const JOINING_S_MIN = 45;
+const JOINING_S_MIN = 120;
 const READY_MS_MAX = 60_000;
 const READY_POLL_MS = 200;
 

@@ -58,8 +58,9 @@ export interface SwarmSample {
 
 const INFLOW_BYTES = 64 * 1024;
 const STEP_MS = 5;
-/** 5 s: nobody waits longer between two poses. */
-const SLOTS = 1_000;
+const SLOTS = 1_024;
+/** Nobody waits longer than this between two poses. */
+export const TURN_MS_MAX = (SLOTS - 1) * STEP_MS;
 const STEPS_AT_ONCE_MAX = 40;
 /** Joins under way at once; a gateway that is slower gets no more of them. */
 const JOINING_MAX = 400;

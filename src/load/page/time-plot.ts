@@ -114,7 +114,7 @@ function linear(values: readonly number[]): Scale {
 /** From a power of ten to another; what is lower lies at the bottom. */
 function logarithmic(values: readonly number[]): Scale {
   const positive = values.filter((value) => value > 0);
-  const low = Math.floor(Math.log10(Math.min(...positive, 1)));
+  const low = positive.length === 0 ? 0 : Math.floor(Math.log10(Math.min(...positive)));
   const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...positive, 1))));
   const marks = Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i));
   const share = (value: number): number =>
