@@ -147,6 +147,7 @@ function plan(port: number): SwarmPlan {
     byRoom: false,
     tokens: { kind: "secret", secret: "a secret of a bench that nobody checks" },
     joinsPerSecond: 2_000,
+    returns: false,
     area: { x: 0, z: 0, radiusM: 30, gather: { x: 0, z: 0, radiusM: 5 } },
     mix: { movingShare: 0, movingMs: 100, standingMs: 4_000 },
     beaconShare: 0,

@@ -72,6 +72,44 @@ describe("npm run load", { timeout: TEST_MS_MAX }, () => {
     expect(load.output.match(/FAILED/g)).toHaveLength(2);
   });
 
+  it("[LD28] brings back who was cut off, where it is told to", async () => {
+    const weak = await source();
+    const few = ["--clients", "5", "--decode", "0", "--return", "--seconds", "6"];
+    const load = crowdAt(weak.url, ...few);
+    const allIn = (what: string) =>
+      waitUntil(what, () => weak.sockets.size === 5, {
+        timeoutMs: END_MS_MAX,
+        dump: () => load.output,
+      });
+    await allIn("everybody is in");
+    weak.write(sourceFrame({ tick: 9 }));
+    weak.cut();
+    await waitUntil("everybody was cut off", () => weak.sockets.size === 0);
+    await allIn("everybody is back");
+    expect(weak.joins.slice(0, 5)).toEqual(Array(5).fill({ attach: 1, session: null }));
+    expect(weak.joins.slice(5)).toEqual(Array(5).fill({ attach: 2, session: "t" }));
+    // Another attach, so an earlier tick is no regress.
+    weak.write(sourceFrame({ tick: 3 }));
+    await load.endsWithin(END_MS_MAX);
+    expect(load.child.exitCode, load.output).toBe(0);
+    expect(load.output).toMatch(/^ {2}absence .* 5$/m);
+  });
+
+  it("[LD28] counts them as cut off where it is not", async () => {
+    const weak = await source();
+    const load = crowdAt(weak.url, "--clients", "2", "--seconds", "2", "--decode", "0");
+    await waitUntil("everybody is in", () => weak.sockets.size === 2, {
+      timeoutMs: END_MS_MAX,
+      dump: () => load.output,
+    });
+    weak.write(sourceFrame({ tick: 9 }));
+    weak.cut();
+    await load.endsWithin(END_MS_MAX);
+    expect(load.child.exitCode, load.output).toBe(1);
+    expect(load.output).toContain("FAILED: clients that were cut off: 2");
+    expect(weak.joins).toHaveLength(2);
+  });
+
   it("[LD24] ends by Ctrl-C, and everybody leaves", async () => {
     const quiet = await source();
     const load = crowdAt(quiet.url, "--clients", "20", "--seconds", "600", "--processes", "2");

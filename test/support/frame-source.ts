@@ -19,8 +19,8 @@ export class FrameSource {
   readonly url: string;
   /** Those that have joined. */
   readonly sockets = new Set<Socket>();
-  /** Payloads that came after the join. */
-  received = 0;
+  /** Who joined with which attach, and by which session. */
+  readonly joins: { readonly attach: number; readonly session: string | null }[] = [];
   readonly #server: WebSocketServer;
 
   private constructor(server: WebSocketServer) {
@@ -31,12 +31,13 @@ export class FrameSource {
         for (const message of messages) client.send(gatewayToClient.encode(message));
       };
       client.on("message", (data: Buffer) => {
-        this.received++;
         const told = clientToGateway.decode(new Uint8Array(data), 1);
         const [message] = told.ok ? told.value : [];
         if (message?.type === "hello") tell(WELCOME);
         if (message?.type !== "join") return;
-        tell(JOINED, SNAPSHOT);
+        const { attach, session } = message;
+        this.joins.push({ attach, session });
+        tell({ ...JOINED, attach }, SNAPSHOT);
         this.sockets.add(socket);
       });
       client.on("close", () => this.sockets.delete(socket));
@@ -61,8 +62,13 @@ export class FrameSource {
     return written;
   }
 
-  close(): void {
+  /** Every connection breaks. */
+  cut(): void {
     for (const socket of this.sockets) socket.destroy();
+  }
+
+  close(): void {
+    this.cut();
     this.#server.close();
   }
 }
@@ -81,7 +87,7 @@ const WELCOME: GatewayMessage = {
   pingMs: 60_000,
   payloadBytesMax: 32_768,
 };
-const JOINED: GatewayMessage = {
+const JOINED: Extract<GatewayMessage, { type: "joined" }> = {
   type: "joined",
   channel: 0,
   session: sessionId("AAAAAAAAAAAAAAAAAAAAAA"),

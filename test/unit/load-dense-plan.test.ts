@@ -17,6 +17,7 @@ import {
   tableOf,
 } from "../../src/load/dense/report.ts";
 import { htmlOf } from "../../src/load/dense/report-html.ts";
+import { ServerLoad } from "../../src/load/dense/server-load.ts";
 import { CLIENTS_PER_SOURCE, sourcesOf, splitClients } from "../../src/load/dense/split.ts";
 import { TURN_MS_MAX } from "../../src/load/dense/swarm.ts";
 import { Tally } from "../../src/load/dense/tally.ts";
@@ -146,10 +147,29 @@ describe("what a run is told", () => {
         { role: "node", pid: 2 },
       ],
     };
-    const ready = parseReady(`words\nready ${JSON.stringify(machine)}\n`);
+    const ready = parseReady(`words\nready ${JSON.stringify(machine)}\n`, undefined);
     expect(ready).toMatchObject({ value: { processes: [{ role: "node", pid: 2 }] } });
-    expect(parseReady("no such line").ok).toBe(false);
+    expect(parseReady("no such line", undefined).ok).toBe(false);
   });
+});
+
+it("[LD25] counts what the server's processes use, also those that are started again", () => {
+  const gone = 2 ** 22 + 1;
+  const load = new ServerLoad([{ role: "old", pid: gone }], performance.now());
+  const self = [{ role: "self", pid: process.pid }];
+  load.watch(self);
+  load.watch(self);
+  const before = load.since(performance.now());
+  expect(before.old).toBe(0);
+  expect(load.resident()).toEqual({ old: 0, self: expect.any(Number) });
+  const used = load.totals().get("self") ?? 0;
+  expect(used).toBeGreaterThan(0);
+  // The system counts in steps of 10 ms.
+  const until = performance.now() + 2_000;
+  while (load.totals().get("self") === used && performance.now() < until)
+    load.since(performance.now());
+  expect(load.totals().get("self")).toBeGreaterThan(used);
+  expect(load.resident().self).toBeGreaterThan(10_000_000);
 });
 
 describe("tokens", () => {
@@ -193,7 +213,7 @@ describe("tokens", () => {
 function second(change: (tally: Tally) => void, lagMs = 0) {
   const tally = new Tally();
   change(tally);
-  return { tally, inRoom: 10, open: 10, settled: true, lagMs, cpuMs: 500, rssBytes: 0 };
+  return { tally, inRoom: 10, away: 0, settled: true, lagMs, cpuMs: 500, rssBytes: 0 };
 }
 const facts = (over: Partial<RunFacts> = {}): RunFacts => ({
   flags: flags({ "token-secret": "s3cret-of-the-operator" }),
@@ -210,6 +230,7 @@ const facts = (over: Partial<RunFacts> = {}): RunFacts => ({
   machineBusy: 0.5,
   serverMs: { gateway: 250 },
   ownMs: 500,
+  awayAtEnd: 0,
   residentBefore: { gateway: 1_000 },
   residentFull: { gateway: 101_000 },
   ended: undefined,

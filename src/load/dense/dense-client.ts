@@ -7,9 +7,11 @@ import {
   gatewayToClient,
   MESSAGES_PER_PAYLOAD_MAX,
 } from "../../protocol/client-messages.ts";
+import { mayReconnect } from "../../protocol/close-codes.ts";
 import { FRAME_HEADER_BYTES, FRAME_KIND } from "../../protocol/frame.ts";
 import { encode } from "../../protocol/msgpack.ts";
 import { packRow, ROW_BYTES, ROW_WORDS } from "../../protocol/pose-row.ts";
+import type { Absence, Resume } from "./absences.ts";
 import { concernsMembership, isRun } from "./bystander.ts";
 import type { FrameClock } from "./frame-clock.ts";
 import type { FrameOrder } from "./frame-order.ts";
@@ -42,6 +44,8 @@ export interface Common extends Court {
   judging: boolean;
   /** A client is in, or it is over for it. */
   settled(client: DenseClient, came: boolean): void;
+  /** It lost its connection in a way that lets it come back; false where it will not. */
+  cutOff(client: DenseClient): boolean;
 }
 
 export interface GatewayAddress {
@@ -63,11 +67,15 @@ export interface ClientPlan {
   readonly beacon: boolean;
   readonly decodes: boolean;
   readonly gait: Gait;
+  /** Of somebody who was cut off, and comes back. */
+  readonly absence: Absence | undefined;
 }
 
 type Phase = "dialling" | "greeting" | "joining" | "in" | "gone";
 
 const CHANNEL = 0;
+/** These end a membership but not its session (SPEC.md, Closing). */
+const AGAIN = new Set(["room_full", "room_unavailable", "no_capacity", "rate_limited"]);
 const LOOK = { color: 0x808080, model: "capsule" };
 const scratch = new Uint32Array(ROW_WORDS);
 
@@ -85,6 +93,7 @@ export class DenseClient implements WsSink {
   #phase: Phase = "dialling";
   #counter = 0;
   #seq = 0;
+  #resume: Resume | undefined;
   #pingMs = Number.POSITIVE_INFINITY;
   #pingedMs = 0;
 
@@ -114,9 +123,14 @@ export class DenseClient implements WsSink {
         )
       : connect(address, greet);
     this.#socket.on("error", (error: NodeJS.ErrnoException) =>
-      this.#over(`socket ${error.code ?? error.message}`),
+      this.#over(`socket ${error.code ?? error.message}`, true),
     );
-    this.#socket.once("close", () => this.#over("socket closed"));
+    this.#socket.once("close", () => this.#over("socket closed", true));
+  }
+
+  /** What it needs to come back; undefined before it was in for the first time. */
+  get resume(): Resume | undefined {
+    return this.#resume ?? this.plan.absence?.resume;
   }
 
   get phase(): Phase {
@@ -162,6 +176,7 @@ export class DenseClient implements WsSink {
   /** Leaves the room and closes. */
   leave(): void {
     const was = this.#phase;
+    if (was === "gone") return;
     this.#phase = "gone";
     if (was === "in") this.#send({ type: "leave", channel: CHANNEL, transfer: null });
     if (was !== "dialling") this.#socket.write(this.#common.writer.close(1000));
@@ -174,7 +189,7 @@ export class DenseClient implements WsSink {
   }
 
   timedOut(): void {
-    this.#over(`no answer while ${this.#phase}`);
+    this.#over(`no answer while ${this.#phase}`, true);
   }
 
   #read(length: number): boolean {
@@ -194,7 +209,7 @@ export class DenseClient implements WsSink {
     }
     this.#answer = undefined;
     const refusal = upgrade.refusal(answer.head);
-    if (refusal !== undefined) return this.#over(refusal);
+    if (refusal !== undefined) return this.#over(refusal, true);
     this.#phase = "greeting";
     const { token } = this.plan;
     const versions = { versionMin: 1, versionMax: 1 };
@@ -252,12 +267,13 @@ export class DenseClient implements WsSink {
           break;
         case "joined":
           this.#seq = message.seq;
+          this.#resume = { session: message.token, attach: message.attach + 1 };
           if (this.#verdict) this.#verdict.tickHz = message.tickHz;
           if (this.#phase === "joining") this.#entered();
           break;
         case "refused":
         case "left":
-          this.#over(`${message.type} ${message.code}`);
+          this.#over(`${message.type} ${message.code}`, AGAIN.has(message.code));
           break;
         case "pong":
           this.#common.tally.durations.ping.record(performance.now() - message.clientTime);
@@ -271,17 +287,25 @@ export class DenseClient implements WsSink {
   }
 
   #join(): void {
-    const { room, person } = this.plan;
+    const { absence, room, person } = this.plan;
     const profile = { name: person, ...LOOK };
-    const fresh = { attach: 1, session: null, cursor: null, transfer: null };
-    this.#send({ type: "join", channel: CHANNEL, room, profile, ...fresh });
+    const { attach, session } = absence?.resume ?? { attach: 1, session: null };
+    const rest = { cursor: null, profile, transfer: null };
+    this.#send({ type: "join", channel: CHANNEL, room, attach, session, ...rest });
   }
 
   #entered(): void {
     this.#phase = "in";
-    const { tally } = this.#common;
-    tally.counts.joined++;
-    tally.durations.join.record(performance.now() - this.#dialledMs);
+    const { counts, durations } = this.#common.tally;
+    const { absence } = this.plan;
+    const now = performance.now();
+    if (absence === undefined) {
+      counts.joined++;
+      durations.join.record(now - this.#dialledMs);
+    } else {
+      counts.returned++;
+      durations.absence.record(now - absence.sinceMs);
+    }
     this.#common.settled(this, true);
   }
 
@@ -290,7 +314,7 @@ export class DenseClient implements WsSink {
   }
 
   closed(code: number): void {
-    this.#over(`closed ${code}`);
+    this.#over(`closed ${code}`, mayReconnect(code));
   }
 
   broken(why: string): void {
@@ -302,12 +326,15 @@ export class DenseClient implements WsSink {
     this.#socket.write(this.#common.writer.message(clientToGateway.encode(message)));
   }
 
-  #over(why: string): void {
+  /** `again`: what happened lets it come back by its session. */
+  #over(why: string, again = false): void {
     const was = this.#phase;
     if (was === "gone") return;
     this.destroy();
+    if (again && this.#common.cutOff(this)) return;
     const { tally } = this.#common;
-    const counts = was === "in" ? tally.losses : tally.failures;
+    const seated = was === "in" || this.plan.absence !== undefined;
+    const counts = seated ? tally.losses : tally.failures;
     counts.set(why, (counts.get(why) ?? 0) + 1);
     this.#common.settled(this, false);
   }

@@ -16,6 +16,7 @@ export interface LoadFlags {
   readonly clients: number;
   readonly seconds: number;
   readonly joinsPerSecond: number;
+  readonly returns: boolean;
   /** Undefined: as many as the clients need. */
   readonly processes: number | undefined;
   readonly moving: number;
@@ -55,6 +56,7 @@ How many, how long
   --clients N              (default 200)
   --seconds S              once everybody is in                  (default 30)
   --joins-per-second N     (default 500)
+  --return                 who is cut off comes back, as to rehearse a restart of gateways
   --processes N            (default: as many as they need)
 What they do
   --moving SHARE           of people walking at any time         (default 0.3)
@@ -113,13 +115,17 @@ type TextName = (typeof TEXTS)[number];
 /** For `parseArgs`: all of them are texts, which `readFlags` makes numbers of. */
 export const LOAD_OPTIONS = {
   gateway: { type: "string", multiple: true },
+  return: { type: "boolean" },
   ...(Object.fromEntries(TEXTS.map((name) => [name, { type: "string" }])) as Record<
     TextName,
     { readonly type: "string" }
   >),
 } as const;
 
-export type LoadValues = { readonly gateway?: readonly string[] | undefined } & {
+export type LoadValues = {
+  readonly gateway?: readonly string[] | undefined;
+  readonly return?: boolean | undefined;
+} & {
   readonly [name in TextName]?: string | undefined;
 };
 
@@ -186,6 +192,7 @@ function flagsOf(values: LoadValues, keys: Parameters<typeof readFlags>[1]): Loa
     clients: whole("clients"),
     seconds: whole("seconds"),
     joinsPerSecond: real("joins-per-second"),
+    returns: values.return === true,
     processes:
       values.processes === undefined
         ? undefined

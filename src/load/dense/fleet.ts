@@ -8,7 +8,7 @@ import type { WorkerOrder, WorkerWord } from "./worker.ts";
 export interface FleetSecond {
   readonly tally: Tally;
   readonly inRoom: number;
-  readonly open: number;
+  readonly away: number;
   readonly settled: boolean;
   readonly lagMs: number;
   readonly cpuMs: number;
@@ -59,7 +59,7 @@ export class Fleet {
     return {
       tally,
       inRoom: sum(({ inRoom }) => inRoom),
-      open: sum(({ open }) => open),
+      away: sum(({ away }) => away),
       settled: this.#workers.every(({ last }) => last?.settled === true),
       lagMs,
       cpuMs,

@@ -32,6 +32,13 @@ export class FrameOrder {
     this.#indexes = new Float64Array(clients);
   }
 
+  /** A new attach begins with whatever its gateway has. */
+  forget(n: number): void {
+    this.#epochs[n] = 0;
+    this.#ticks[n] = 0;
+    this.#indexes[n] = 0;
+  }
+
   /** The last tick that client `n` was sent; 0 before the first. */
   tick(n: number): number {
     return this.#ticks[n] as number;

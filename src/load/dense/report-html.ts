@@ -13,6 +13,7 @@ const MEANING: Readonly<Record<DurationName, string>> = {
   focus_gap: "between two rows of a beacon that walks in focus",
   row_gap: "between two rows of anybody else",
   join: "from dialling to being in",
+  absence: "from the loss of a socket to being in again",
   command: "from a command to its reply",
   ping: "from a ping to its pong: the gateway alone, and both ends' sockets",
 };

@@ -24,6 +24,8 @@ export interface RunFacts {
   readonly machineBusy: number;
   readonly serverMs: Readonly<Record<string, number>>;
   readonly ownMs: number;
+  /** Who was cut off, and on the way back. */
+  readonly awayAtEnd: number;
   /** Bytes of each role's memory, before anybody came and with everybody in. */
   readonly residentBefore: Readonly<Record<string, number>>;
   readonly residentFull: Readonly<Record<string, number>>;
@@ -117,10 +119,10 @@ const coresOf = (ms: Readonly<Record<string, number>>, seconds: number): Record<
     Object.entries(ms).map(([role, used]) => [role, round(used / 1_000 / seconds)]),
   );
 
-/** Joins are of the time before everybody was in; all else is of the time after it. */
+/** Coming in, and back, is of the whole run; all else is of the time when everybody was in. */
 function durationsOf(steady: Tally, all: Tally): Record<DurationName, DurationFigures> {
   const figures = DURATIONS.map((name) => {
-    const of = name === "join" ? all : steady;
+    const of = name === "join" || name === "absence" ? all : steady;
     const { count, max, p50, p99, p999 } = of.durations[name].summary();
     const rounded = { p50: round(p50), p99: round(p99), p999: round(p999), max: round(max) };
     return [name, { count, ...rounded }];
@@ -153,6 +155,7 @@ function checksOf(all: Tally, facts: RunFacts): Check[] {
     ...found,
     none("joins that failed", sum(all.failures)),
     none("clients that were cut off", sum(all.losses)),
+    none("clients that had not come back at the end", facts.awayAtEnd),
     // Checks that looked at nothing have shown nothing.
     {
       name: "frames that were checked",

@@ -34,34 +34,31 @@ const JOINING_FACTOR = 3;
 const JOINING_S_MIN = 120;
 const READY_MS_MAX = 60_000;
 const READY_POLL_MS = 200;
+/** Processes that were started again are looked for this often. */
+const LOOK_EACH_S = 5;
 
 /** Where to, or a sentence that says why nowhere. */
 export async function resolveTarget(flags: LoadFlags): Promise<Result<Target, string>> {
-  let { control } = flags;
-  let target: Target = { gateways: flags.gateways, processes: [] };
+  let target: Target = { gateways: flags.gateways, processes: [], control: undefined };
   if (flags.ready !== undefined) {
-    const ready = await readReady(flags.ready);
+    const ready = await readReady(flags.ready, flags.controlToken);
     if (!ready.ok) return ready;
     target = { ...ready.value, gateways: orElse(flags.gateways, ready.value.gateways) };
-    control ??= ready.value.control;
-  } else if (control !== undefined) {
-    const read = await readTarget({ url: control, token: flags.controlToken });
+  } else if (flags.control !== undefined) {
+    const read = await readTarget({ url: flags.control, token: flags.controlToken });
     if (!read.ok) return read;
     target = { ...read.value, gateways: orElse(flags.gateways, read.value.gateways) };
+  }
+  const { control } = target;
+  if (flags.world !== undefined && control !== undefined) {
+    const rooms = roomsOf(flags).map((room) => `${flags.tenant}/${room}`);
+    const created = await createRooms(control, rooms, flags.world);
+    if (!created.ok) return created;
   }
   if (flags.pids !== undefined) {
     const named = parseProcesses(flags.pids);
     if (!named.ok) return named;
-    target = { ...target, processes: named.value };
-  }
-  if (flags.world !== undefined && control !== undefined) {
-    const rooms = roomsOf(flags).map((room) => `${flags.tenant}/${room}`);
-    const created = await createRooms(
-      { url: control, token: flags.controlToken },
-      rooms,
-      flags.world,
-    );
-    if (!created.ok) return created;
+    target = { ...target, processes: named.value, control: undefined };
   }
   return ok(target);
 }
@@ -70,12 +67,15 @@ const orElse = <T>(wished: readonly T[], found: readonly T[]): readonly T[] =>
   wished.length > 0 ? wished : found;
 
 /** A cluster that is just being started needs a while to say it. */
-async function readReady(file: string): Promise<ReturnType<typeof parseReady>> {
+async function readReady(
+  file: string,
+  token: string | undefined,
+): Promise<ReturnType<typeof parseReady>> {
   const until = performance.now() + READY_MS_MAX;
   for (;;) {
     let ready: ReturnType<typeof parseReady>;
     try {
-      ready = parseReady(readFileSync(file, "utf8"));
+      ready = parseReady(readFileSync(file, "utf8"), token);
     } catch (error) {
       ready = err(`${(error as Error).message}.`);
     }
@@ -115,6 +115,7 @@ export function plansOf(
     byRoom: flags.byRoom,
     tokens,
     joinsPerSecond: flags.joinsPerSecond / split.processes,
+    returns: flags.returns,
     area: { x: 0, z: 0, radiusM: areaM, gather: stage },
     mix: {
       movingShare: flags.moving,
@@ -197,6 +198,7 @@ export class LoadRun {
     const figures = {
       steadyMs,
       ownMs,
+      awayAtEnd: this.#away,
       tookMs: performance.now() - this.#startMs,
       machineBusy: machine.total(),
       residentFull: this.#servers.resident(),
@@ -208,7 +210,7 @@ export class LoadRun {
   #report(
     figures: Pick<
       RunFacts,
-      "steadyMs" | "ownMs" | "tookMs" | "machineBusy" | "residentFull" | "serverMs"
+      "steadyMs" | "ownMs" | "awayAtEnd" | "tookMs" | "machineBusy" | "residentFull" | "serverMs"
     >,
     rates: readonly number[],
   ): LoadReport {
@@ -243,6 +245,7 @@ export class LoadRun {
   }
 
   #allSettled = false;
+  #away = 0;
 
   /** The next second of the run; answers this side's processor time in it. */
   async #second(share: number | undefined): Promise<number> {
@@ -257,12 +260,21 @@ export class LoadRun {
     const now = performance.now();
     const second = this.#fleet.second();
     this.#allSettled = second.settled;
+    this.#away = second.away;
+    if (this.#recorder.seconds.length % LOOK_EACH_S === 0) void this.#lookForProcesses();
     if (this.#fleet.crash !== undefined) this.end(this.#fleet.crash);
     const cores = this.#servers.since(now);
     const atS = Math.round((now - this.#startMs) / SECOND_MS);
     this.#recorder.add(second, now - fromMs, atS, cores, share !== undefined);
     this.#show(share);
     return second.cpuMs;
+  }
+
+  async #lookForProcesses(): Promise<void> {
+    const { control } = this.#target;
+    const read = control && (await readTarget(control));
+    // Nobody may answer while it is rehearsed how placement is lost.
+    if (read?.ok) this.#servers.watch(read.value.processes);
   }
 
   #show(share: number | undefined): void {

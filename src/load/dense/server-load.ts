@@ -6,19 +6,21 @@ export type CoresByRole = Readonly<Record<string, number>>;
 
 /** What the server's processes on this machine use, read from /proc. */
 export class ServerLoad {
-  readonly #processes: readonly ServerProcess[];
+  readonly #processes: ServerProcess[];
   readonly #last = new Map<number, number>();
   readonly #total = new Map<string, number>();
   #lastAtMs: number;
 
   constructor(processes: readonly ServerProcess[], nowMs: number) {
-    this.#processes = processes;
+    this.#processes = [...processes];
     this.#lastAtMs = nowMs;
     for (const { pid } of processes) this.#last.set(pid, processorMs(pid) ?? 0);
   }
 
-  get known(): boolean {
-    return this.#processes.length > 0;
+  /** Some may have been started again meanwhile: all that those have used counts. */
+  watch(processes: readonly ServerProcess[]): void {
+    const known = new Set(this.#processes.map(({ pid }) => pid));
+    this.#processes.push(...processes.filter(({ pid }) => !known.has(pid)));
   }
 
   /** Cores of each role since the last call. */

@@ -1,5 +1,6 @@
 import { type Random, randomBelow, seededRandom, systemRandom } from "../../kernel/random.ts";
 import type { WalkArea } from "../walker.ts";
+import { type Absence, Absences } from "./absences.ts";
 import { type ClientPlan, type Common, DenseClient, type GatewayAddress } from "./dense-client.ts";
 import { LocalFrameClock, RemoteFrameClock } from "./frame-clock.ts";
 import { FrameOrder } from "./frame-order.ts";
@@ -35,6 +36,8 @@ export interface SwarmPlan {
   readonly byRoom: boolean;
   readonly tokens: TokenSource;
   readonly joinsPerSecond: number;
+  /** Who is cut off comes back by its session. */
+  readonly returns: boolean;
   readonly area: WalkArea;
   readonly mix: GaitMix;
   readonly beaconShare: number;
@@ -48,7 +51,8 @@ export interface SwarmPlan {
 export interface SwarmSample {
   readonly part: TallyPart;
   readonly inRoom: number;
-  readonly open: number;
+  /** Who was cut off, and on the way back. */
+  readonly away: number;
   /** Every client is in, or never will be. */
   readonly settled: boolean;
   readonly lagMs: number;
@@ -76,6 +80,9 @@ export class Swarm {
   readonly #tokens: (person: string) => Promise<string>;
   readonly #clients: (DenseClient | undefined)[] = [];
   readonly #joining = new Map<DenseClient, number>();
+  readonly #absences: Absences;
+  /** Who has a place on the wheel; nobody has two. */
+  readonly #turning: Uint8Array;
   readonly #wheel: Wheel;
   readonly #pace: Pace;
   readonly #timer: NodeJS.Timeout;
@@ -84,6 +91,7 @@ export class Swarm {
   #due = 0;
   #inRoom = 0;
   #over = 0;
+  #away = 0;
   #leaving: (() => void) | undefined;
   #cpu = process.cpuUsage();
   #framesFrom: { readonly counts: Uint32Array; readonly atMs: number } | undefined;
@@ -92,6 +100,8 @@ export class Swarm {
     this.#plan = plan;
     this.#random = seededRandom(plan.seed + plan.first);
     this.#tokens = tokensOf(plan.tokens, plan.tenant);
+    this.#absences = new Absences(this.#random);
+    this.#turning = new Uint8Array(plan.clients);
     this.#wheel = new Wheel(plan.clients, SLOTS);
     this.#common = {
       inflow: inflowOf(new Uint8Array(INFLOW_BYTES)),
@@ -108,6 +118,7 @@ export class Swarm {
       readMs: 0,
       judging: false,
       settled: (client, came) => this.#settled(client, came),
+      cutOff: (client) => this.#cutOff(client),
     };
     this.#pace = new Pace(STEP_MS, STEPS_AT_ONCE_MAX, performance.now());
     this.#timer = setInterval(() => this.#steps(), STEP_MS);
@@ -148,7 +159,7 @@ export class Swarm {
     return {
       part: tally.part(),
       inRoom: this.#inRoom,
-      open: this.#started - this.#asking - this.#over,
+      away: this.#away,
       settled: this.#inRoom + this.#over >= this.#plan.clients,
       lagMs,
       cpuMs: (user + system) / 1_000,
@@ -176,7 +187,10 @@ export class Swarm {
 
   #turn(n: number, now: number): number {
     const client = this.#clients[n];
-    if (client?.phase !== "in") return 0;
+    if (client?.phase !== "in") {
+      this.#turning[n] = 0;
+      return 0;
+    }
     const steps = Math.round(client.pose(now) / STEP_MS);
     const { saysPerMinute } = this.#plan;
     if (saysPerMinute > 0 && client.plan.decodes) {
@@ -188,6 +202,7 @@ export class Swarm {
 
   #rampUp(now: number): void {
     const { clients, joinsPerSecond } = this.#plan;
+    for (const absence of this.#absences.takeDue(now)) void this.#dial(absence.n, absence);
     if (this.#started >= clients && this.#joining.size === 0) return;
     this.#due = Math.min(clients, this.#due + (joinsPerSecond * STEP_MS) / 1_000);
     const busy = () => this.#joining.size + this.#asking >= JOINING_MAX;
@@ -198,9 +213,9 @@ export class Swarm {
     }
   }
 
-  async #dial(n: number): Promise<void> {
-    const plan = this.#clientPlan(n);
-    this.#common.tally.counts.joins_started++;
+  async #dial(n: number, absence?: Absence): Promise<void> {
+    const plan = this.#clientPlan(n, absence);
+    if (absence === undefined) this.#common.tally.counts.joins_started++;
     this.#asking++;
     let token: string;
     try {
@@ -210,6 +225,7 @@ export class Swarm {
       const why = `token: ${(error as Error).message}`;
       failures.set(why, (failures.get(why) ?? 0) + 1);
       this.#over++;
+      if (absence) this.#away--;
       return;
     } finally {
       this.#asking--;
@@ -220,14 +236,17 @@ export class Swarm {
     this.#joining.set(client, performance.now());
   }
 
-  #clientPlan(n: number): Omit<ClientPlan, "token"> {
+  #clientPlan(n: number, absence: Absence | undefined): Omit<ClientPlan, "token"> {
     const { area, beaconShare, byRoom, clientsPerSource, decodeShare, gateways } = this.#plan;
     const { first, mix, rooms, sources, stride } = this.#plan;
     const number = first + n * stride;
     const room = number % rooms.length;
+    const random = seededRandom(this.#plan.seed * 7 + number);
     const beacon = spread(number, 1) < beaconShare;
     const decodes = spread(number, 2) < decodeShare;
-    const gateway = byRoom ? room : Math.floor(number / rooms.length);
+    // Who was cut off tries another gateway, as the SDK does.
+    const elsewhere = absence === undefined ? 0 : absence.tries + 1;
+    const gateway = (byRoom ? room : Math.floor(number / rooms.length)) + elsewhere;
     return {
       n,
       gateway: gateways[gateway % gateways.length] as GatewayAddress,
@@ -236,24 +255,46 @@ export class Swarm {
       person: this.#common.names.nameOf(number, beacon),
       beacon,
       decodes,
-      gait: new Gait(seededRandom(this.#plan.seed * 7 + number), area, mix, performance.now()),
+      absence,
+      gait: this.#clients[n]?.plan.gait ?? new Gait(random, area, mix, performance.now()),
     };
   }
 
   #settled(client: DenseClient, came: boolean): void {
     const joining = this.#joining.delete(client);
+    if (client.plan.absence && joining) this.#away--;
     if (came) {
       this.#inRoom++;
       const { n, gait } = client.plan;
       const { movingMs, standingMs } = this.#plan.mix;
       // Where it stands is of use at once; after that everybody has a phase of their own.
       client.pose(performance.now());
+      if (this.#turning[n]) return;
+      this.#turning[n] = 1;
       const periodMs = gait.moving ? movingMs : standingMs;
       this.#wheel.put(n, 1 + randomBelow(this.#random, Math.max(1, periodMs / STEP_MS)));
       return;
     }
     if (!joining) this.#inRoom--;
     this.#over++;
+  }
+
+  #cutOff(client: DenseClient): boolean {
+    const { plan, resume } = client;
+    if (!this.#plan.returns || resume === undefined || this.#leaving) return false;
+    const now = performance.now();
+    const wasIn = !this.#joining.has(client);
+    const earlier = wasIn ? undefined : plan.absence;
+    const { sinceMs = now, tries = -1 } = earlier ?? {};
+    if (!this.#absences.put({ n: plan.n, resume, sinceMs, tries: tries + 1 }, now)) return false;
+    this.#joining.delete(client);
+    if (!wasIn) return true;
+    this.#inRoom--;
+    this.#away++;
+    this.#common.tally.counts.cut_off++;
+    this.#common.order.forget(plan.n);
+    this.#common.lastFrames[plan.n] = 0;
+    return true;
   }
 
   #leaveSome(done: () => void): void {

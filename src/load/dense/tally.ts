@@ -11,6 +11,8 @@ export const COUNTS = [
   "poses_held",
   "joins_started",
   "joined",
+  "cut_off",
+  "returned",
   "ticks_skipped",
   "frames_after_gap",
   "epochs_risen",
@@ -54,6 +56,8 @@ export const DURATIONS = [
   "row_gap",
   /** From dialling to being in. */
   "join",
+  /** From the loss of a socket to being in again. */
+  "absence",
   "command",
   /** From a ping to its pong, of those that decode. */
   "ping",

@@ -12,6 +12,8 @@ export interface Target {
   readonly gateways: readonly string[];
   /** Those whose processor time and memory can be read here. */
   readonly processes: readonly ServerProcess[];
+  /** Who tells of processes that are started later; undefined where nobody does. */
+  readonly control: Control | undefined;
 }
 
 /** The operator API, as far as a run needs it. */
@@ -64,6 +66,7 @@ export async function readTarget(control: Control): Promise<Result<Target, strin
   // In memory all roles are one process.
   const one = new Set(processes.map(({ pid }) => pid)).size === 1;
   return ok({
+    control,
     gateways: urls,
     processes:
       one && processes.length > 1 ? [{ ...processes[0], role: "all" } as ServerProcess] : processes,
@@ -108,14 +111,14 @@ export function parseProcesses(text: string): Result<readonly ServerProcess[], s
 }
 
 /** What `roomcluster cluster` prints when it is ready: everything that a run has to know. */
-export function parseReady(text: string): Result<Target & { readonly control: string }, string> {
+export function parseReady(text: string, token: string | undefined): Result<Target, string> {
   const line = /^ready (\{.*\})$/m.exec(text)?.[1] ?? text;
   try {
     const { control, gateways, processes } = JSON.parse(line) as Fields;
     if (typeof control !== "string" || !Array.isArray(gateways) || !Array.isArray(processes))
       return err("the ready line has no control, gateways and processes.");
     const servers = (processes as ServerProcess[]).filter(({ role }) => role !== "bots");
-    return ok({ control, gateways, processes: servers });
+    return ok({ control: { url: control, token }, gateways, processes: servers });
   } catch {
     return err("this is no ready line of roomcluster cluster.");
   }
