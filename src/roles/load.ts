@@ -37,6 +37,7 @@ export async function runLoad(flags: LoadFlags, args: readonly string[]): Promis
   const run = started.value;
   endOnSignals(run, view);
   const report = await run.toEnd();
+  view.keep();
   process.stdout.write(`${tableOf(report)}\n`);
   if (flags.json !== undefined) write(flags.json, `${JSON.stringify(report, undefined, 2)}\n`);
   if (flags.html !== undefined) write(flags.html, htmlOf(report));

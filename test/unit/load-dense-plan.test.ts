@@ -372,5 +372,8 @@ describe("what a run tells", () => {
     expect(drawn[0]).toContain("50 %");
     expect(drawn[1]).toContain("[8A");
     expect(drawn[1]).toContain("2 FINDINGS");
+    view.keep();
+    view.say("below it");
+    expect(drawn[2]).toBe("below it\n");
   });
 });

@@ -34,6 +34,11 @@ export class LiveView {
     this.#drawn = lines.length;
   }
 
+  /** What is drawn stays, and what is written next stands below it. */
+  keep(): void {
+    this.#drawn = 0;
+  }
+
   /** A line that stays above what is drawn next. */
   say(line: string): void {
     this.#screen.write(`${this.#drawn > 0 ? UP(this.#drawn) : ""}${line}\n`);
@@ -41,7 +46,8 @@ export class LiveView {
   }
 }
 
-const ms = (value: number): string => value.toFixed(value < 10 ? 1 : 0);
+/** In a second without a sample there is no percentile. */
+const ms = (value: number): string => (value > 0 ? value.toFixed(value < 10 ? 1 : 0) : "–");
 const coresText = (second: Second): string =>
   Object.entries(second.cores)
     .map(([role, cores]) => `${role} ${cores.toFixed(2)}`)
