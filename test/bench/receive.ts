@@ -5,9 +5,10 @@ import os from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { FrameOrder } from "../../src/load/dense/frame-order.ts";
-import { Swarm, type SwarmPlan } from "../../src/load/dense/swarm.ts";
+import { Swarm } from "../../src/load/dense/swarm.ts";
 import { inflowOf, WsReader } from "../../src/load/dense/ws-reader.ts";
 import { FrameSource, sourceFrame } from "../support/frame-source.ts";
+import { swarmPlan } from "../support/swarm-plan.ts";
 
 /**
  * What the dense crowd's own receiving costs for each frame: in JavaScript alone, and with the
@@ -107,7 +108,7 @@ function inMemoryCost(): number {
 
 async function socketCost(child: ChildProcess) {
   const [url] = (await once(child, "message")) as [string];
-  const swarm = new Swarm(plan(Number(new URL(url).port)));
+  const swarm = new Swarm(swarmPlan(url, { clients, joinsPerSecond: 2_000 }));
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, 100));
     if (swarm.sample().settled) break;
@@ -128,37 +129,5 @@ async function socketCost(child: ChildProcess) {
     us_per_frame: Math.round(((user + system) / frames) * 100) / 100,
     of_it_user: Math.round((user / frames) * 100) / 100,
     frames_per_s_of_a_core: Math.round((frames / (user + system)) * 1e6),
-  };
-}
-
-function plan(port: number): SwarmPlan {
-  return {
-    run: "bench",
-    seed: 1,
-    first: 0,
-    stride: 1,
-    clients,
-    gateways: [{ name: "127.0.0.1", host: "127.0.0.1", port, secure: false }],
-    local: true,
-    sources: [],
-    clientsPerSource: 1,
-    tenant: "demo",
-    rooms: ["bench"],
-    byRoom: false,
-    tokens: { kind: "secret", secret: "a secret of a bench that nobody checks" },
-    joinsPerSecond: 2_000,
-    returns: false,
-    area: { x: 0, z: 0, radiusM: 30, gather: { x: 0, z: 0, radiusM: 5 } },
-    mix: { movingShare: 0, movingMs: 100, standingMs: 4_000 },
-    beaconShare: 0,
-    decodeShare: 0,
-    saysPerMinute: 0,
-    promise: {
-      focusM: 8,
-      farFrames: 20,
-      frameBytesPerSecond: 9_600,
-      movingMs: 100,
-      slackFrames: 10,
-    },
   };
 }

@@ -19,6 +19,8 @@ export class FrameSource {
   readonly url: string;
   /** Those that have joined. */
   readonly sockets = new Set<Socket>();
+  /** All that came. */
+  readonly payloads: Uint8Array[] = [];
   /** Who joined with which attach, and by which session. */
   readonly joins: { readonly attach: number; readonly session: string | null }[] = [];
   readonly #server: WebSocketServer;
@@ -31,7 +33,9 @@ export class FrameSource {
         for (const message of messages) client.send(gatewayToClient.encode(message));
       };
       client.on("message", (data: Buffer) => {
-        const told = clientToGateway.decode(new Uint8Array(data), 1);
+        const payload = new Uint8Array(data);
+        this.payloads.push(payload);
+        const told = clientToGateway.decode(payload, 1);
         const [message] = told.ok ? told.value : [];
         if (message?.type === "hello") tell(WELCOME);
         if (message?.type !== "join") return;
@@ -74,9 +78,20 @@ export class FrameSource {
 }
 
 /** A frame as it goes over a socket. */
-export function sourceFrame(over: Partial<FrameHead>, rows = new Uint32Array(0)): Buffer {
+export function sourceFrame(
+  over: Partial<FrameHead>,
+  rows = new Uint32Array(0),
+  messages: readonly GatewayMessage[] = [],
+): Buffer {
   const head = { channel: 0, tick: 1, at: Date.now(), epoch: SOURCE_EPOCH, index: INDEX, ...over };
-  return preframe(encodeFrame(head, rows, rows.length / 4, []));
+  return preframe(
+    encodeFrame(
+      head,
+      rows,
+      rows.length / 4,
+      messages.map((one) => gatewayToClient.encode(one)),
+    ),
+  );
 }
 
 const WELCOME: GatewayMessage = {

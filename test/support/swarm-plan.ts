@@ -1,0 +1,36 @@
+import type { SwarmPlan } from "../../src/load/dense/swarm.ts";
+
+/** Some people who stand about, at the one gateway of this address. */
+export function swarmPlan(url: string, over: Partial<SwarmPlan> = {}): SwarmPlan {
+  const { hostname, port } = new URL(url);
+  return {
+    run: "test",
+    seed: 1,
+    first: 0,
+    stride: 1,
+    clients: 1,
+    gateways: [{ name: hostname, host: hostname, port: Number(port), secure: false }],
+    local: true,
+    sources: [],
+    clientsPerSource: 1,
+    tenant: "demo",
+    rooms: ["hall"],
+    byRoom: false,
+    tokens: { kind: "secret", secret: "a secret that nobody checks" },
+    joinsPerSecond: 1_000,
+    returns: false,
+    area: { x: 0, z: 0, radiusM: 30, gather: { x: 0, z: 0, radiusM: 5 } },
+    mix: { movingShare: 0, movingMs: 100, standingMs: 4_000 },
+    beaconShare: 0,
+    decodeShare: 0,
+    saysPerMinute: 0,
+    promise: {
+      focusM: 8,
+      farFrames: 20,
+      frameBytesPerSecond: 9_600,
+      movingMs: 100,
+      slackFrames: 10,
+    },
+    ...over,
+  };
+}
