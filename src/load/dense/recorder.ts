@@ -23,6 +23,8 @@ export interface Second {
 
 /** Who was later than this with sending can not hold lateness against a gateway. */
 const LAG_MS_MAX = 250;
+/** A row may be told to be late this many seconds after its sender was. */
+const LAG_COUNTS_S = 5;
 
 /** Adds up the seconds of a run. */
 export class Recorder {
@@ -32,7 +34,7 @@ export class Recorder {
   readonly steady = new Tally();
   /** Rows that were late while this side was itself late: no finding. */
   unjudged = 0;
-  #lagBefore = 0;
+  #lags: readonly number[] = [];
 
   add(second: FleetSecond, tookMs: number, atS: number, cores: CoresByRole, steady: boolean): void {
     this.#excuse(second);
@@ -57,16 +59,16 @@ export class Recorder {
     });
   }
 
-  /** A row is late as well when its sender was, and a sweep may tell it a second later. */
+  /** A row is late as well when its sender was, and it takes a while until that is told. */
   #excuse({ lagMs, tally }: FleetSecond): void {
     const { findings } = tally;
-    if (Math.max(lagMs, this.#lagBefore) > LAG_MS_MAX) {
+    this.#lags = [...this.#lags, lagMs].slice(-LAG_COUNTS_S);
+    if (Math.max(...this.#lags) > LAG_MS_MAX) {
       this.unjudged += findings.stale_far + findings.stale_focus;
       findings.stale_far = 0;
       findings.stale_focus = 0;
       const judged = tally.details.filter((detail) => !detail.startsWith("stale_"));
       tally.details.splice(0, Number.POSITIVE_INFINITY, ...judged);
     }
-    this.#lagBefore = lagMs;
   }
 }
