@@ -23,6 +23,7 @@ import { RecordRing } from "./record-ring.ts";
 import type { PlacedRecord } from "./recovery.ts";
 import type { Register, RegisterEffect } from "./register.ts";
 import type { RoomConfig } from "./room-config.ts";
+import { RoomTime } from "./room-time.ts";
 import { Snapshots } from "./snapshots.ts";
 import { STATE_FULL, StateSize } from "./state-size.ts";
 
@@ -42,6 +43,7 @@ export class RoomCore {
   readonly #ring: RecordRing;
   readonly #snapshots: Snapshots;
   readonly #later: LaterWork;
+  readonly #time: RoomTime;
   #effects: RoomEffect[] = [];
   #tick = 0;
   #hookedAt: number | undefined;
@@ -100,6 +102,7 @@ export class RoomCore {
     this.#movement = new Movement(this.#parts);
     this.#handOver = new HandOver(ledger, config.restMsMax);
     this.#later = slow;
+    this.#time = new RoomTime(fold.at, moment);
     this.#ring = new RecordRing({
       recordsMax: config.ringRecordsMax,
       bytesMax: config.ringBytesMax,
@@ -151,15 +154,18 @@ export class RoomCore {
   }
 
   decide(message: RoomMessage, moment: Moment): RoomEffect[] {
-    this.#take(message, moment);
+    this.#take(message, this.#timed(moment));
     return this.#drain();
   }
 
   /** To be called when the turn's messages are decided: starts the next append. */
   flush(moment: Moment): RoomEffect[] {
-    this.#flush(moment);
+    this.#flush(this.#timed(moment));
     return this.#drain();
   }
+
+  /** With the room's own time in place of the wall clock's. */
+  #timed = (moment: Moment): Moment => ({ now: moment.now, wallNow: this.#time.read(moment) });
 
   #drain(): RoomEffect[] {
     const effects = this.#effects;
