@@ -24,11 +24,13 @@ export const MAILBOX_DEFAULTS: MailboxLimits = {
 
 /** A room's inbox: three bounded lanes. */
 export class Mailbox<T> {
+  readonly #limits: MailboxLimits;
   readonly #control: BoundedQueue<T>;
   readonly #durable: BoundedQueue<T>;
   readonly #volatile: BoundedQueue<T>;
 
   constructor(limits: MailboxLimits, sizeOf: (item: T) => number) {
+    this.#limits = limits;
     this.#control = new BoundedQueue({ itemsMax: limits.controlMax });
     const { durableMax, durableBytesMax } = limits;
     this.#durable = new BoundedQueue({ itemsMax: durableMax, bytesMax: durableBytesMax, sizeOf });
@@ -37,6 +39,16 @@ export class Mailbox<T> {
 
   get length(): number {
     return this.#control.length + this.#durable.length + this.#volatile.length;
+  }
+
+  /** Of the fullest lane: 0 is empty, 1 is its limit. */
+  get fullness(): number {
+    const { controlMax, durableMax, volatileMax } = this.#limits;
+    return Math.max(
+      this.#control.length / controlMax,
+      this.#durable.length / durableMax,
+      this.#volatile.length / volatileMax,
+    );
   }
 
   /** `full` is the sender's to answer; the volatile lane makes room instead. */

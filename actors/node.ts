@@ -122,6 +122,13 @@ export class Node {
     return { rooms: this.#rooms.size, sessions, egressBytes: this.#egressBytes, draining };
   }
 
+  /** How full the fullest lane of any room's mailbox is: 0 is empty, 1 is its limit. */
+  get fullness(): number {
+    let most = 0;
+    for (const room of this.#rooms.values()) most = Math.max(most, room.fullness);
+    return most;
+  }
+
   get draining(): boolean {
     return this.#drain !== undefined;
   }

@@ -1,7 +1,9 @@
 import { SNAPSHOT_BYTES_MAX } from "../../src/journal/limits.ts";
+import { MAILBOX_DEFAULTS, type MailboxLimits } from "../mailbox.ts";
 
 /** Limits and times of every room on a node. Durations in ms, sizes in bytes. */
 export interface RoomConfig {
+  readonly mailbox: MailboxLimits;
   /** Decisions waiting for the journal; beyond it commands are answered BUSY. */
   readonly pendingEntriesMax: number;
   readonly pendingBytesMax: number;
@@ -58,6 +60,7 @@ export interface RoomConfig {
 }
 
 export const ROOM_DEFAULTS: RoomConfig = {
+  mailbox: MAILBOX_DEFAULTS,
   pendingEntriesMax: 1024,
   pendingBytesMax: 1024 * 1024,
   recordBytesMax: 256 * 1024,

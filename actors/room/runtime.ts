@@ -4,7 +4,7 @@ import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import { randomBelow } from "../../src/kernel/random.ts";
 import { roomToGateway, type ToRoom } from "../../src/protocol/room-messages.ts";
 import { type EncodedLetter, LETTERS_MAX } from "../../src/protocol/warm-state.ts";
-import { MAILBOX_DEFAULTS, Mailbox } from "../mailbox.ts";
+import { Mailbox } from "../mailbox.ts";
 import { afterCrash, RESTART_DEFAULTS } from "../supervisor.ts";
 import { adopt, claimRoom, type Owned, type RoomStart } from "./claim.ts";
 import { RoomCore } from "./core.ts";
@@ -62,7 +62,7 @@ export class RoomRuntime {
     this.#host = host;
     this.#start = start;
     this.#journal = new JournalWork(host, room);
-    this.#mailbox = new Mailbox(MAILBOX_DEFAULTS, ({ message }) =>
+    this.#mailbox = new Mailbox(host.config.mailbox, ({ message }) =>
       message.type === "command" ? message.body.length + 256 : 256,
     );
     const steps = {
@@ -107,6 +107,10 @@ export class RoomRuntime {
 
   get sessions(): number {
     return this.#core?.sessions ?? 0;
+  }
+
+  get fullness(): number {
+    return this.#mailbox.fullness;
   }
 
   start(): void {

@@ -6,6 +6,7 @@ import type { SimClient } from "./sim-client.ts";
 const KEYS = 10;
 const COMMAND_MS = { min: 1_600, max: 5_000 };
 const MOVE_MS = 4_000;
+const WAVE_MS = 3_000;
 const OPEN_MAX = 3;
 const PAIRS = 0.2;
 
@@ -20,10 +21,15 @@ export function animate(fleet: Fleet, untilMs: number): void {
     if (random.next() < PAIRS) time.in(15, () => command(client));
     time.in(COMMAND_MS.min + random.next() * (COMMAND_MS.max - COMMAND_MS.min), () => act(client));
   };
-  const move = (client: SimClient): void => {
-    if (time.now > untilMs) return;
+  const move = (client: SimClient, stopMs: number): void => {
+    if (time.now > stopMs) return;
     client.move();
-    time.in(MOVE_MS, () => move(client));
+    time.in(MOVE_MS, () => move(client, stopMs));
+  };
+  const wave = (client: SimClient): void => {
+    if (time.now > untilMs) return;
+    client.wave();
+    time.in(WAVE_MS, () => wave(client));
   };
   const seen = new Set<SimClient>();
   const look = (): void => {
@@ -31,7 +37,9 @@ export function animate(fleet: Fleet, untilMs: number): void {
       if (seen.has(client)) continue;
       seen.add(client);
       act(client);
-      move(client);
+      // Some stand still long before the end, through all that happens then.
+      move(client, untilMs * (0.3 + 0.7 * client.random.next()));
+      wave(client);
     }
     if (time.now < untilMs) time.in(500, look);
   };

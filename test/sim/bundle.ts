@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
 import { assert } from "../../src/kernel/assert.ts";
-import type { Edit, PlantedBug } from "./planted-bugs.ts";
+import type { Edit, PlantedBug } from "./planted-bug.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 

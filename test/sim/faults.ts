@@ -164,6 +164,18 @@ export const FAULTS = {
   nodeLongPause: halt("node", "freeze", [8_000, 30_000]),
   nodeStall: halt("node", "stall", [100, 6_000]),
   gatewayPause: halt("gateway", "freeze", [100, 4_000]),
+  zonePause: (scene) => {
+    const zone = between(scene.random, 0, 1) < 0.5 ? 0 : 1;
+    const ms = lasting(scene, 8_000, 14_000);
+    // A third of four nodes and more at once: for a while it might as well be the bus.
+    const there = scene.fleet.nodes.filter(({ zone: its, process }) => its === zone && process.up);
+    for (const { process } of there) {
+      harm(scene, process, ms);
+      process.freeze();
+      scene.fleet.time.in(ms, () => process.resume());
+    }
+    return there.length > 0 ? ms : undefined;
+  },
   placementPause: halt("placement", "freeze", [100, 6_000]),
   nodeCut: cutOff("node", "both_ways", [200, 8_000]),
   nodeCutOneWay: cutOff("node", "one_way", [200, 8_000]),
@@ -280,18 +292,22 @@ export const FAULTS = {
   massJoin: ({ fleet, random, disturbances }) => {
     const room = one(random, fleet.rooms);
     if (!room) return undefined;
-    const until = fleet.time.now + 6_000;
-    for (let i = 0; i < 16; i++) {
-      const guest = fleet.join(`guest-${fleet.clients.length}`, room);
-      disturbances.add(guest, Number.POSITIVE_INFINITY);
-      // Half of them say good-bye; the seats of the others are held for a while.
-      const polite = i % 2 === 0;
-      fleet.time.at(until, () => {
-        if (polite) void guest.room?.leave();
-        fleet.time.in(500, () => guest.stop());
-      });
-    }
-    return 6_500;
+    const come = (count: number, forMs: number): void => {
+      for (let i = 0; i < count; i++) {
+        const guest = fleet.join(`guest-${fleet.clients.length}`, room);
+        disturbances.add(guest, Number.POSITIVE_INFINITY);
+        // Half of them say good-bye; the seats of the others are held for a while.
+        const polite = i % 2 === 0;
+        fleet.time.in(forMs, () => {
+          if (polite) guest.leave();
+          fleet.time.in(500, () => guest.stop());
+        });
+      }
+    };
+    come(12, 4_000);
+    // Others are given the seats that are free by then.
+    fleet.time.in(5_000, () => come(6, 3_000));
+    return 8_500;
   },
   clockRate: ({ fleet, random }) => {
     const process = one(
@@ -333,6 +349,20 @@ export const FAULTS = {
   duplicateTab: client(({ fleet }, chosen) => {
     const twin = fleet.join(chosen.name, chosen.roomName, chosen.saved);
     fleet.time.in(5_000, () => twin.stop());
+    return 30_000;
+  }),
+  /** The leave of a first tab comes when its person is in by a second one, which stays. */
+  lateLeave: client((scene, chosen) => {
+    const { fleet } = scene;
+    const [socket] = chosen.sockets;
+    if (socket) {
+      const { process } = socket.gateway;
+      harm(scene, process, 1_000);
+      process.freeze();
+      fleet.time.in(1_000, () => process.resume());
+    }
+    fleet.join(chosen.name, chosen.roomName, chosen.saved);
+    chosen.leave();
     return 30_000;
   }),
 } as const satisfies Record<string, Fault>;

@@ -81,7 +81,7 @@ export class Fleet {
 
   /** A further person comes. */
   join(name: string, room: string, saved?: SavedSession): SimClient {
-    const client = new SimClient(name, room, {
+    const client = new SimClient(name, this.clients.length, room, {
       time: this.time,
       random: this.random,
       gateways: () => this.gateways,

@@ -2,9 +2,10 @@ import { decodeSnapshot } from "../../actors/room/snapshot.ts";
 import type { StoredRecord } from "../../src/journal/journal.ts";
 import type { MemoryStores } from "../../src/journal/memory-stores.ts";
 import { EPOCH_NONE, type Epoch, epochAt } from "../../src/kernel/epoch.ts";
-import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
+import type { PersonId, ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import {
   decodeRecord,
+  type EntryOf,
   type JournalEntry,
   type JournalRecord,
   type RecordOf,
@@ -38,6 +39,8 @@ export interface RoomTruth {
   readonly sessions: Map<string, { last: number; attach: number; here: boolean }>;
   /** The journal's first record when last looked at. */
   first: { readonly data: Uint8Array; readonly index: number | undefined } | undefined;
+  /** By slot and generation: whose that seat is, or was. */
+  readonly seats: Map<string, PersonId>;
   namedIndex: number;
   epochs: number;
   /** Whom the journal named for each epoch. */
@@ -78,6 +81,7 @@ export class JournalChecker {
         said: [],
         nonces: new Set(),
         sessions: new Map(),
+        seats: new Map(),
         namedIndex: 0,
         epochs: 0,
         owners: new Map(),
@@ -177,6 +181,13 @@ export class JournalChecker {
       if (name === "said") truth.said.push({ index: record.index, data });
   }
 
+  /** A slot that is dealt anew has another generation: rows and signals of before are nobody's. */
+  #seated(truth: RoomTruth, entry: EntryOf<"attach">, here: boolean, bad: Accuse): void {
+    const seat = `${entry.slot}.${entry.generation}`;
+    if (!here && truth.seats.has(seat)) bad("I2", `the seat ${seat} is dealt for a second time`);
+    truth.seats.set(seat, entry.person);
+  }
+
   #session(
     truth: RoomTruth,
     entry: Extract<JournalEntry, { type: "attach" | "leave" | "command" }>,
@@ -190,9 +201,11 @@ export class JournalChecker {
       known.last = entry.seq;
       return;
     }
-    if (entry.attach < known.attach)
+    const isAttach = entry.type === "attach";
+    if (isAttach ? entry.attach <= known.attach : entry.attach !== known.attach)
       bad("I2", `${entry.type} ${entry.attach} of ${entry.session} after ${known.attach}`);
     known.attach = entry.attach;
-    known.here = entry.type === "attach";
+    if (isAttach) this.#seated(truth, entry, known.here, bad);
+    known.here = isAttach;
   }
 }

@@ -1,7 +1,7 @@
 import { bundleWorker } from "./bundle.ts";
 import { tasksOf } from "./campaign.ts";
 import { UNDECIDED } from "./history.ts";
-import type { PlantedBug } from "./planted-bugs.ts";
+import type { PlantedBug } from "./planted-bug.ts";
 import { Pool } from "./pool.ts";
 import type { SeedReport } from "./seed-run.ts";
 import type { Task } from "./worker.ts";

@@ -5,6 +5,9 @@ import { ROOM_KEYS_MAX } from "./models.ts";
 /** Called by a handler that never returns: throws, after everything of its process stood still. */
 export type Hang = () => never;
 
+/** Everybody has a height of their own, by which their row is known. */
+export const heightOf = (person: string): number => Number(person.replace(/\D/g, "")) % 128;
+
 export interface Registers {
   values: Record<string, number>;
   /** Since version 2. */
@@ -23,7 +26,7 @@ const BODIES = {
   say: z.object({ text: z.string().max(64) }),
   nothing: z.null(),
 };
-const WAVE = z.object({ hand: z.string().max(8) });
+const WAVE = z.object({ hand: z.string().max(16) });
 
 /**
  * A document of a few registers, whose replies tell everything about the order in which commands
@@ -88,5 +91,14 @@ export const registerWorld = (version: number, hang: Hang): World =>
       },
       hang: { body: BODIES.nothing, run: () => hang() },
     },
+    spawn: (_room, { person }) => ({
+      x: 0,
+      y: heightOf(person),
+      z: 0,
+      yaw: 0,
+      pitch: 0,
+      reach: [0, 0, 0],
+      animation: 0,
+    }),
     signals: { wave: WAVE },
   });

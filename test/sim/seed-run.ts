@@ -8,7 +8,8 @@ import { Fleet, roomOf, type Shape } from "./fleet.ts";
 import { History } from "./history.ts";
 import { JournalChecker } from "./journal-checker.ts";
 import { checkLeftovers } from "./leftovers.ts";
-import { checkRoutes } from "./route-checker.ts";
+import { PeopleChecker } from "./people-checker.ts";
+import { ServiceChecker } from "./service-checker.ts";
 import { checkSettled } from "./settled.ts";
 import { Trace } from "./trace.ts";
 import { VerdictChecker } from "./verdict-checker.ts";
@@ -57,6 +58,7 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
   const history = new History(() => fleet.time.now);
   const journal = new JournalChecker(() => fleet.nats.stores, accuse);
   const clients = new ClientChecker(journal, () => fleet.time.now, accuse);
+  const people = new PeopleChecker(journal, accuse);
   const fleet = new Fleet(seed, shape, {
     called: (client, name, body) => {
       trace.note(client.name, `calls ${name}`);
@@ -70,6 +72,7 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
     joined: (client, room) => {
       trace.note(client.name, `joins ${client.roomName} at ${room.index}`);
       clients.joined(client, room);
+      people.joined(client, room);
     },
     refused: (client, why) => {
       trace.note(client.name, why);
@@ -96,7 +99,7 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
     if (!truth.handedOver) verdicts.owned(room, owner, truth.owner);
     trace.note(room, `record ${journal.truth(room).index} at ${record.sequence}`);
   };
-  const routes = checkRoutes(fleet.nats, journal, accuse);
+  const service = new ServiceChecker(fleet, journal, disturbances, accuse);
   const struck: Partial<Record<FaultKind, number>> = {};
   for (const { atMs, kind, seed: own } of plan)
     fleet.time.at(atMs, () => {
@@ -107,8 +110,9 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
   animate(fleet, REST_MS);
   fleet.time.run(MINUTE_MS);
   checkSettled(fleet, journal, clients, accuse);
+  people.settled(fleet);
   history.check(accuse);
-  routes.close();
+  service.close();
   checkLeftovers(fleet, accuse);
   let epochChanges = 0;
   for (const room of fleet.rooms) epochChanges += journal.truth(roomOf(room)).epochs - 1;

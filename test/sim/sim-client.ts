@@ -4,7 +4,7 @@ import type { SavedSession } from "../../src/client/membership.ts";
 import type { Room } from "../../src/client/room.ts";
 import { CLOSED_ABNORMALLY, type Transport } from "../../src/client/transport.ts";
 import { type Random, randomBelow, seededRandom } from "../../src/kernel/random.ts";
-import type { Registers } from "./register-world.ts";
+import { heightOf, type Registers } from "./register-world.ts";
 import type { SimGateway } from "./sim-gateway.ts";
 import { type Access, SimSocket } from "./sim-socket.ts";
 import { Strand } from "./strand.ts";
@@ -40,6 +40,8 @@ export interface Internet {
 /** A person with the product's own SDK, over simulated sockets. */
 export class SimClient {
   readonly name: string;
+  /** Two tabs of one person have one name. */
+  readonly serial: number;
   readonly roomName: string;
   readonly access: Access;
   readonly random: Random;
@@ -47,13 +49,19 @@ export class SimClient {
   client: Client | undefined;
   room: Room<Registers> | undefined;
   saved: SavedSession | undefined = undefined;
+  /** Where it went last. */
+  stands: { readonly x: number; readonly z: number } | undefined;
+  /** It wants to be gone. */
+  leaving = false;
+  #waves = 0;
   /** Commands that have neither an answer nor an end. */
   open = 0;
   readonly #internet: Internet;
 
-  constructor(name: string, roomName: string, internet: Internet) {
+  constructor(name: string, serial: number, roomName: string, internet: Internet) {
     const { time, random } = internet;
     this.name = name;
+    this.serial = serial;
     this.roomName = roomName;
     this.#internet = internet;
     this.random = seededRandom(random.next() * 2 ** 32);
@@ -107,6 +115,8 @@ export class SimClient {
     if (/session_expired|superseded|left/.test(why)) this.saved = undefined;
     client.close();
     this.client = undefined;
+    this.stands = undefined;
+    if (this.leaving) return;
     this.access.strand.clock.after(500 + 1_000 * this.random.next(), () => this.start());
   }
 
@@ -132,15 +142,26 @@ export class SimClient {
 
   move(): void {
     const at = () => randomBelow(this.random, 40) - 20;
-    this.room?.setPose({
-      x: at(),
-      y: 0,
-      z: at(),
+    if (!this.room) return;
+    this.stands = { x: at(), z: at() };
+    this.room.setPose({
+      ...this.stands,
+      y: heightOf(this.name),
       yaw: 0,
       pitch: 0,
       reach: [0, 0, 0],
       animation: 0,
     });
+  }
+
+  /** A signal like no other. */
+  wave(): void {
+    this.room?.signal("wave", { hand: `${this.serial}:${++this.#waves}` });
+  }
+
+  leave(): void {
+    this.leaving = true;
+    void this.room?.leave();
   }
 
   /** For good: its sockets close with it. */

@@ -8,6 +8,8 @@ import { SimProcess, type Surroundings } from "./sim-process.ts";
 /** A seat is let go well before the minute is over. */
 const SEAT_HOLD_MS = 10_000;
 export const PENDING_ENTRIES_MAX = 32;
+/** So little that it fills up while a command runs alone. */
+const MAILBOX = { controlMax: 64, durableMax: 16, durableBytesMax: 16 * 1024, volatileMax: 16 };
 /** Small, so that a minute sees snapshots, trims and rings that are full. */
 const ROOM = {
   ...NODE_DEFAULTS.room,
@@ -16,6 +18,7 @@ const ROOM = {
   ringRecordsMax: 12,
   seatHoldMs: SEAT_HOLD_MS,
   sessionKeepMs: 120_000,
+  mailbox: MAILBOX,
   pendingEntriesMax: PENDING_ENTRIES_MAX,
 };
 /** The loop shows that it turns a little less often: nothing of it takes less than a second. */
@@ -30,6 +33,7 @@ export class SimNode {
   readonly process: SimProcess;
   readonly node: Node;
   readonly version: number;
+  readonly zone: 0 | 1;
 
   constructor(name: string, version: number, surroundings: Surroundings) {
     const process = new SimProcess("node", name, surroundings);
@@ -38,6 +42,7 @@ export class SimNode {
     const { control: controlBus, data: dataBus, stores } = connections;
     this.process = process;
     this.version = version;
+    this.zone = Number(name.slice(-1)) % 2 === 0 ? 0 : 1;
     let speaking: Liveness | undefined;
     let hung = false;
     // An endless loop: nothing of this turn comes out, and the liveness thread sees whose it is.
@@ -73,8 +78,8 @@ export class SimNode {
         facts: {
           process: self,
           capacity: 1,
-          arch: Number(name.slice(-1)) % 2 === 0 ? "arm64" : "x64",
-          zone: `z${Number(name.slice(-1)) % 2}`,
+          arch: this.zone === 0 ? "arm64" : "x64",
+          zone: `z${this.zone}`,
           version: `${version}`,
           pricePerHour: 0,
           host: name,

@@ -58,6 +58,8 @@ export class VerdictChecker {
 
   /** A membership ended, or was refused, that nobody wanted to end. */
   refused(client: SimClient, why: string): void {
+    if (why === "ended: left" && !client.leaving)
+      this.#accuse("dropped", `${client.name} in ${client.roomName} never wanted to leave`);
     if (this.#explained(client, "nats", "placement", ...this.#fleet.processes)) return;
     this.#accuse("dropped", `${client.name} in ${client.roomName}: ${why}`);
   }

@@ -97,6 +97,7 @@ describe("supervision", () => {
     ]);
     expect(mailbox.push("control", "c1")).toBe("queued");
     expect(mailbox.push("control", "c2")).toBe("full");
+    expect(mailbox.fullness).toBe(1);
     expect(mailbox.take(HELD)).toBe("c1");
     expect(mailbox.take({ durable: false, volatile: false }), "both are held back").toBe(undefined);
     expect(mailbox.take(HELD), "durable is held back").toBe("v2");
