@@ -3,7 +3,7 @@ import { type RoomId, roomId, worldName } from "../../src/kernel/ids.ts";
 import { type Random, randomBelow, seededRandom } from "../../src/kernel/random.ts";
 import { type ClientWitness, SimClient } from "./sim-client.ts";
 import { SimGateway } from "./sim-gateway.ts";
-import { SimNats } from "./sim-nats.ts";
+import { type JournalWitness, SimNats } from "./sim-nats.ts";
 import { SimNode } from "./sim-node.ts";
 import { SimPlacement } from "./sim-placement.ts";
 import type { SimProcess, Surroundings } from "./sim-process.ts";
@@ -21,6 +21,7 @@ export interface Shape {
 /** Who watches the cluster from above. */
 export interface FleetWitness extends ClientWitness {
   readonly logged: Surroundings["logged"];
+  readonly journal: JournalWitness;
   /** A process ended by itself. */
   readonly exited: (process: SimProcess, why: string) => void;
 }
@@ -48,7 +49,8 @@ export class Fleet {
     this.random = seededRandom(seed);
     this.#witness = witness;
     const weather = new Strand(this.time, 0);
-    this.nats = new SimNats(weather.clock, seededRandom(this.random.next() * 2 ** 32));
+    const random = seededRandom(this.random.next() * 2 ** 32);
+    this.nats = new SimNats(weather.clock, random, witness.journal);
     this.#surroundings = {
       time: this.time,
       random: this.random,

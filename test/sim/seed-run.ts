@@ -8,6 +8,7 @@ import { Fleet, roomOf, type Shape } from "./fleet.ts";
 import { History } from "./history.ts";
 import { JournalChecker } from "./journal-checker.ts";
 import { checkLeftovers } from "./leftovers.ts";
+import { OwnershipHistory } from "./ownership-history.ts";
 import { PeopleChecker } from "./people-checker.ts";
 import { ServiceChecker } from "./service-checker.ts";
 import { checkSettled } from "./settled.ts";
@@ -58,6 +59,7 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
   const history = new History(() => fleet.time.now);
   const journal = new JournalChecker(() => fleet.nats.stores, accuse);
   const clients = new ClientChecker(journal, () => fleet.time.now, accuse);
+  const ownership = new OwnershipHistory(() => fleet.time.now);
   const people = new PeopleChecker(journal, accuse);
   const fleet = new Fleet(seed, shape, {
     called: (client, name, body) => {
@@ -82,6 +84,7 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
       trace.note(client.name, `socket closed: ${code} ${reason}`);
       verdicts.socketClosed(client, socket, code);
     },
+    journal: (process, stores) => ownership.witness(process, stores),
     logged: (self, level, fields, text) => {
       trace.note(self, `${level} ${text}`, fields);
       verdicts.logged(self, level, fields, text);
@@ -112,6 +115,7 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
   checkSettled(fleet, journal, clients, accuse);
   people.settled(fleet);
   history.check(accuse);
+  ownership.check(accuse);
   service.close();
   checkLeftovers(fleet, accuse);
   let epochChanges = 0;

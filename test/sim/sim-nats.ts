@@ -1,12 +1,16 @@
 import type { Bus } from "../../src/bus/bus.ts";
 import { MemoryNetwork } from "../../src/bus/memory-bus.ts";
 import { MemoryServers } from "../../src/bus/memory-servers.ts";
+import type { Journal } from "../../src/journal/journal.ts";
 import { MemoryStores, type StoreAccess } from "../../src/journal/memory-stores.ts";
 import type { Clock } from "../../src/kernel/clock.ts";
 import type { ProcessId } from "../../src/kernel/ids.ts";
 import { type Random, randomBelow } from "../../src/kernel/random.ts";
 import { DISCONNECTS, livenessConnection, processOfLiveness } from "../../src/protocol/subjects.ts";
 import type { Strand } from "./strand.ts";
+
+/** Looks over a process's shoulder at what it asks of the journals. */
+export type JournalWitness = (process: ProcessId, journal: Journal) => Journal;
 
 /** How the servers tell that a connection has ended. */
 export type Advisories = "prompt" | "late" | "lost";
@@ -54,13 +58,15 @@ export class SimNats {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #voice: Bus;
+  readonly #witness: JournalWitness;
   /** The stores' faults of each process that is connected. */
   readonly #lines = new Map<ProcessId, StoreAccess["faults"]>();
   /** Which server leads each stream. */
   readonly #leaders = new Map<string, string>();
 
-  constructor(clock: Clock, random: Random) {
+  constructor(clock: Clock, random: Random, witness: JournalWitness) {
     this.#clock = clock;
+    this.#witness = witness;
     this.#random = random;
     this.servers = new MemoryServers(SERVERS, random);
     this.control = new MemoryNetwork(clock, random, this.servers);
@@ -97,7 +103,7 @@ export class SimNats {
       control,
       data: this.data.open(process, { arrive, clock, label: "data" }),
       sys: this.sys.open(process, { arrive, clock, label: "sys" }),
-      stores,
+      stores: { ...stores, journal: this.#witness(process, stores.journal) },
     };
   }
 
