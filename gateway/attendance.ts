@@ -174,10 +174,12 @@ export class Attendance {
     const { slot, generation } = message;
     const before = session.viewer.seat;
     const moved = before?.slot !== slot || before.generation !== generation;
+    const restored = session.restoredBy(floor);
     session.attached(floor, { slot, generation }, message.seq, message.index);
     for (const command of session.released(floor)) this.#deps.send(command);
-    // The client knows itself by its seat, so with another one it starts over.
-    if (before && moved) {
+    // The client knows itself by its seat, and its commands by their numbers: with another seat, or
+    // where the room may have forgotten outcomes, it starts over.
+    if (before && (moved || restored)) {
       session.viewer.admitted = false;
       this.#unsettled.add(session);
       session.cursor = null;

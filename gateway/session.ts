@@ -1,6 +1,6 @@
 import { backoffMs } from "../src/kernel/backoff.ts";
 import { BoundedQueue } from "../src/kernel/bounded-queue.ts";
-import { EPOCH_NONE, type Epoch } from "../src/kernel/epoch.ts";
+import { EPOCH_NONE, type Epoch, epochGeneration } from "../src/kernel/epoch.ts";
 import type { PersonId, RoomId, SessionId } from "../src/kernel/ids.ts";
 import type { Random } from "../src/kernel/random.ts";
 import type {
@@ -116,6 +116,12 @@ export class Session {
   /** True where the owner at this floor has confirmed this socket. */
   attachedUnder(floor: Epoch): boolean {
     return this.phase === "attached" && this.#attachedEpoch === floor;
+  }
+
+  /** True where it was attached before, to a history that another one has taken the place of. */
+  restoredBy(floor: Epoch): boolean {
+    const before = this.#attachedEpoch;
+    return before !== EPOCH_NONE && epochGeneration(before) !== epochGeneration(floor);
   }
 
   /** There is a new owner, who has to be told of this socket at `dueAt` at the latest. */

@@ -266,7 +266,7 @@ describe("routes and fencing", () => {
     rig.control.publish(routes(NODE2), route(next));
     await rig.run(300);
     const snapshot = client.got("snapshot").at(-1);
-    expect(client.story.slice(-2)).toEqual(["epoch", "snapshot"]);
+    expect(client.story.slice(-2)).toEqual(["joined", "snapshot"]);
     expect(snapshot).toMatchObject({ epoch: next.epoch, index: 2, state: { n: "restored" } });
   });
 });

@@ -35,6 +35,23 @@ describe("another seat", () => {
     expect(next.heard("command")).toHaveLength(1);
   });
 
+  it("[GW24] or the same one of a restored journal, with older numbers, is told (seed 15)", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    for (const seq of [1, 2, 3]) client.command(seq);
+    await rig.run(50);
+    const { slot } = client.got("joined")[0] ?? {};
+    const next = rig.takeOver(3, 2);
+    rig.room.say(GATEWAY, { type: "moved", owner: NODE2 });
+    await rig.run(700);
+    expect(client.got("joined")).toMatchObject([
+      { slot, seq: 0 },
+      { slot, seq: 0 },
+    ]);
+    expect(client.story.slice(-2)).toEqual(["joined", "snapshot"]);
+    expect(client.got("snapshot").at(-1)?.epoch).toBe(next.epoch);
+  });
+
   it("[GW30] ends with left, which a client may come back from, where no snapshot comes", async () => {
     const rig = new GatewayRig({ joinMsMax: 2_000 });
     const client = await rig.joined();
