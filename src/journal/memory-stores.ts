@@ -1,7 +1,7 @@
 import { type Arrive, atOnce } from "../bus/memory-endpoint.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { RoomId } from "../kernel/ids.ts";
-import { type Random, randomBelow } from "../kernel/random.ts";
+import type { Random } from "../kernel/random.ts";
 import type { IndexStore } from "./index-store.ts";
 import type { Journal, StoredRecord } from "./journal.ts";
 import { MemoryIndexStore } from "./memory-index-store.ts";
@@ -24,6 +24,12 @@ export interface StoreAccess {
   readonly snapshots: SnapshotStore;
   readonly index: IndexStore;
   readonly faults: StoreFaults;
+}
+
+/** What was copied of the stores at one moment. */
+export interface StoresBackup {
+  readonly logs: ReadonlyMap<RoomId, readonly StoredRecord[]>;
+  readonly snapshots: ReadonlyMap<string, Uint8Array>;
 }
 
 interface RoomLog {
@@ -84,17 +90,23 @@ export class MemoryStores {
     };
   }
 
+  backup(): StoresBackup {
+    const logs = new Map([...this.logs].map(([room, { records }]) => [room, [...records]]));
+    return { logs, snapshots: new Map(this.snapshots) };
+  }
+
   /**
-   * The journals come back from a backup that lacks some of each room's newest records, at most so
-   * many: a new generation, in which the rest have the sequences that they had.
+   * The journals come back as they were, and with them the snapshots that they name: a new
+   * generation, in which records have the sequences that they had, and what came later is gone.
    */
-  restore(recordsLostMax: number): void {
-    for (const [room, { records }] of this.logs) {
-      const lost = Math.min(records.length, randomBelow(this.random, recordsLostMax + 1));
-      records.splice(records.length - lost, lost);
-      this.fired.restoredWithout += lost;
-      if (records.length === 0) this.logs.delete(room);
+  restore({ logs, snapshots }: StoresBackup): void {
+    for (const [room, { records }] of [...this.logs]) {
+      const last = logs.get(room)?.at(-1)?.sequence ?? 0;
+      this.fired.restoredWithout += records.filter(({ sequence }) => sequence > last).length;
+      this.logs.delete(room);
     }
+    for (const [room, records] of logs) this.logs.set(room, { records: [...records] });
+    for (const [key, data] of snapshots) this.snapshots.set(key, data);
     this.#generation++;
   }
 

@@ -34,6 +34,7 @@ const MUST_FIRE = [
   "stores.late",
   "stores.lateLanded",
   "stores.stale",
+  "stores.restoredWithout",
   "stores.watchLagged",
   "stores.watchDuplicated",
   "stores.watchSilent",

@@ -3,7 +3,7 @@ import type { Random } from "../../src/kernel/random.ts";
 import type { Disturbances } from "./disturbances.ts";
 import type { Fleet } from "./fleet.ts";
 import type { SimClient } from "./sim-client.ts";
-import { HEALTHY_LINKS, STORE_LATENCY } from "./sim-nats.ts";
+import { HEALTHY_LINKS, STORE_LATENCY, STREAMS } from "./sim-nats.ts";
 import type { SimProcess, SimRole } from "./sim-process.ts";
 
 /** What a fault acts on. `random` is its own: leaving one fault out changes no other. */
@@ -218,6 +218,27 @@ export const FAULTS = {
     return 0;
   },
 
+  /** The journals are lost, and come back as they were a while before; what came since is gone. */
+  restore: ({ fleet, random, disturbances }) => {
+    const { stores } = fleet.nats;
+    // Of what one brought back another backup has to be made first.
+    if (fleet.restoring) return undefined;
+    fleet.restoring = true;
+    const backup = stores.backup();
+    const sinceMs = random.next() < 0.3 ? 0 : between(random, 100, 5_000);
+    const downMs = between(random, 200, 2_000);
+    const ms = sinceMs + downMs;
+    const journals = STREAMS.filter((stream) => stream.startsWith("JRN"));
+    fleet.time.in(sinceMs, () => {
+      for (const stream of journals) stores.frozen.add(stream);
+      disturbances.add("nats", fleet.time.now + downMs + 8_000);
+    });
+    fleet.time.in(ms, () => {
+      fleet.restore(backup);
+      for (const stream of journals) stores.frozen.delete(stream);
+    });
+    return ms + 8_000;
+  },
   slowStores: (scene) =>
     stores(scene, [2_000, 6_000], { latencyMsMin: 10, latencyMsMax: 250 }, STORE_LATENCY),
   ackLost: writes("ack_lost", 0.3),

@@ -1,4 +1,5 @@
 import type { SavedSession } from "../../src/client/membership.ts";
+import type { StoresBackup } from "../../src/journal/memory-stores.ts";
 import { type RoomId, roomId, worldName } from "../../src/kernel/ids.ts";
 import { type Random, randomBelow, seededRandom } from "../../src/kernel/random.ts";
 import { type ClientWitness, SimClient } from "./sim-client.ts";
@@ -22,6 +23,8 @@ export interface Shape {
 export interface FleetWitness extends ClientWitness {
   readonly logged: Surroundings["logged"];
   readonly journal: JournalWitness;
+  /** The journals came back from a backup. */
+  readonly restored: () => void;
   /** A process ended by itself. */
   readonly exited: (process: SimProcess, why: string) => void;
 }
@@ -41,6 +44,8 @@ export class Fleet {
   readonly rooms: readonly string[];
   /** The version of the world that nodes start with from here on. */
   version = 1;
+  /** Operators are about to bring the journals back from a backup. */
+  restoring = false;
   readonly #witness: FleetWitness;
   readonly #surroundings: Surroundings;
   #stopped = false;
@@ -100,6 +105,12 @@ export class Fleet {
     if (!process.up) return;
     process.kill();
     this.#again(process, backAfterMs);
+  }
+
+  restore(backup: StoresBackup): void {
+    this.restoring = false;
+    this.nats.stores.restore(backup);
+    this.#witness.restored();
   }
 
   /** Ends everything as a deployment ends: what is left over then was leaked. */

@@ -1,7 +1,14 @@
 import { decodeSnapshot } from "../../actors/room/snapshot.ts";
 import type { StoredRecord } from "../../src/journal/journal.ts";
 import type { MemoryStores } from "../../src/journal/memory-stores.ts";
-import { EPOCH_NONE, type Epoch, epochAt } from "../../src/kernel/epoch.ts";
+import { assert } from "../../src/kernel/assert.ts";
+import {
+  EPOCH_NONE,
+  type Epoch,
+  epochAt,
+  epochGeneration,
+  parseEpoch,
+} from "../../src/kernel/epoch.ts";
 import type { PersonId, ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import {
   decodeRecord,
@@ -21,8 +28,14 @@ export interface Said {
   readonly data: unknown;
 }
 
+interface Landed extends StoredRecord {
+  readonly generation: number;
+}
+
 /** A room as its journal tells it, from the first record on: trims take nothing of it away. */
 export interface RoomTruth {
+  readonly generation: number;
+  readonly landed: Landed[];
   index: number;
   sequence: number;
   epoch: Epoch;
@@ -49,12 +62,44 @@ export interface RoomTruth {
   handedOver: boolean;
 }
 
+const blank = (generation: number): RoomTruth => ({
+  generation,
+  landed: [],
+  index: 0,
+  sequence: 0,
+  epoch: EPOCH_NONE,
+  owner: undefined,
+  stateVersion: 0,
+  state: { values: {} },
+  text: undefined,
+  first: undefined,
+  states: new Map(),
+  said: [],
+  nonces: new Set(),
+  sessions: new Map(),
+  seats: new Map(),
+  namedIndex: 0,
+  epochs: 0,
+  owners: new Map(),
+  handedOver: false,
+});
+
+function decoded({ data }: Landed): JournalRecord {
+  const record = decodeRecord(data);
+  assert(record, "what landed was a record");
+  return record;
+}
+
+/** What was said of these records when they landed is not said again. */
+const UNHEARD: Accuse = () => {};
+
 /**
  * Looks at every record at the moment it lands, whoever wrote it: the journal is the register, so
  * nothing can go wrong with ownership that does not show here (I1, I2, I5, and the chain of I4).
  */
 export class JournalChecker {
-  readonly rooms = new Map<RoomId, RoomTruth>();
+  /** By generation, the newest last: what a restore brought back has a truth of its own. */
+  readonly #rooms = new Map<RoomId, RoomTruth[]>();
   readonly #accuse: Accuse;
   readonly #generation: () => number;
   readonly #snapshots: () => ReadonlyMap<string, Uint8Array>;
@@ -65,36 +110,39 @@ export class JournalChecker {
     this.#accuse = accuse;
   }
 
-  truth(room: RoomId): RoomTruth {
-    let truth = this.rooms.get(room);
-    if (!truth) {
-      truth = {
-        index: 0,
-        sequence: 0,
-        epoch: EPOCH_NONE,
-        owner: undefined,
-        stateVersion: 0,
-        state: { values: {} },
-        text: undefined,
-        first: undefined,
-        states: new Map(),
-        said: [],
-        nonces: new Set(),
-        sessions: new Map(),
-        seats: new Map(),
-        namedIndex: 0,
-        epochs: 0,
-        owners: new Map(),
-        handedOver: false,
-      };
-      this.rooms.set(room, truth);
+  /** Of the current generation, or of the one that `epoch` is of. */
+  truth(room: RoomId, epoch: number = EPOCH_NONE): RoomTruth {
+    let truths = this.#rooms.get(room);
+    if (!truths) {
+      truths = [blank(this.#generation())];
+      this.#rooms.set(room, truths);
     }
-    return truth;
+    const generation = epochGeneration(parseEpoch(epoch) ?? EPOCH_NONE);
+    const shown = truths.length > 1 && truths.find((truth) => truth.generation === generation);
+    return shown || (truths.at(-1) as RoomTruth);
   }
 
-  /** How many commands of a session have an outcome in its room's journal. */
-  outcomes(room: RoomId, session: string): number {
-    return this.truth(room).sessions.get(session)?.last ?? 0;
+  /** The journals end earlier than they did. `tails`: the last sequence of each that is left. */
+  restored(tails: ReadonlyMap<RoomId, number>): void {
+    for (const [room, truths] of this.#rooms) {
+      const before = truths.at(-1) as RoomTruth;
+      const truth = blank(this.#generation());
+      const tail = tails.get(room) ?? 0;
+      // Decoded once more: the state was changed inside of what the records had brought.
+      for (const landed of before.landed)
+        if (landed.sequence <= tail) this.#take(room, truth, landed, decoded(landed), UNHEARD);
+      // What was owned once was owned, also where no record tells it any more.
+      for (const [epoch, owner] of before.owners) truth.owners.set(epoch, owner);
+      truth.epochs = before.epochs;
+      // Nothing tells when an owner record was written: as a tail it is of the new generation.
+      const last = truth.landed.at(-1);
+      const record = last && decoded(last);
+      if (last && record?.type === "owner") {
+        truth.epoch = epochAt(truth.generation, last.sequence);
+        truth.owners.set(truth.epoch, record.owner);
+      }
+      truths.push(truth);
+    }
   }
 
   landed(room: RoomId, { sequence, data }: StoredRecord, first: StoredRecord | undefined): void {
@@ -103,14 +151,21 @@ export class JournalChecker {
     const truth = this.truth(room);
     const bad = (rule: string, what: string): void =>
       this.#accuse(rule, `${room} record ${record.index} at ${sequence}: ${what}`);
+    this.#untrimmed(truth, first, bad);
+    const generation = this.#generation();
+    this.#take(room, truth, { generation, sequence, data }, record, bad);
+  }
+
+  #take(room: RoomId, truth: RoomTruth, landed: Landed, record: JournalRecord, bad: Accuse): void {
+    const { generation, sequence } = landed;
+    truth.landed.push(landed);
     this.#chained(truth, record, sequence, bad);
     this.#owned(truth, record, bad);
-    this.#untrimmed(truth, first, bad);
     truth.index = record.index;
     truth.sequence = sequence;
     truth.stateVersion = record.stateVersion;
     if (record.type === "owner") {
-      truth.epoch = epochAt(this.#generation(), sequence);
+      truth.epoch = epochAt(generation, sequence);
       truth.owner = record.owner;
       truth.owners.set(truth.epoch, record.owner);
       truth.handedOver = record.by !== record.owner;

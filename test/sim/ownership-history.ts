@@ -1,5 +1,5 @@
 import type { AppendOutcome, Journal, Tail } from "../../src/journal/journal.ts";
-import { EPOCH_NONE, epochAt } from "../../src/kernel/epoch.ts";
+import { EPOCH_NONE, type Epoch, epochAt } from "../../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import { decodeRecord } from "../../src/protocol/journal-record.ts";
 import { UNDECIDED } from "./history.ts";
@@ -34,6 +34,7 @@ export class OwnershipHistory {
   readonly #claims = new Map<string, Claim>();
   /** Whom a record names; records never change. */
   readonly #named = new Map<string, OwnershipOutput>();
+  readonly #restored = new Map<string, Ownership>();
   readonly #now: () => number;
 
   constructor(now: () => number) {
@@ -70,12 +71,27 @@ export class OwnershipHistory {
     };
   }
 
+  /** A restore begins anew, with the owner that it brought back. */
+  restored(room: RoomId, generation: number, owner: string, epoch: Epoch): void {
+    const ownership = { owner, epoch, replaced: EPOCH_NONE };
+    this.#restored.set(partitionOf(room, generation), ownership);
+  }
+
   check(accuse: Accuse): void {
-    const history = this.#operations.map((operation) => ({ ...UNKNOWN, ...operation }));
-    const verdict = checkLinearizable({ ...ownershipModel, initial: NOBODY }, history);
-    if (verdict.outcome === "violation") accuse("ownership", verdict.text);
-    if (verdict.outcome === "undecided")
-      accuse(UNDECIDED, `ownership of ${verdict.partition}, in ${verdict.steps} steps`);
+    const partitions = new Map<string, Operations>();
+    for (const operation of this.#operations) {
+      const { partition } = operation;
+      const known = partitions.get(partition) ?? [];
+      partitions.set(partition, known);
+      known.push({ ...UNKNOWN, ...operation });
+    }
+    for (const [partition, operations] of partitions) {
+      const initial = this.#restored.get(partition) ?? NOBODY;
+      const verdict = checkLinearizable({ ...ownershipModel, initial }, operations);
+      if (verdict.outcome === "violation") accuse("ownership", verdict.text);
+      if (verdict.outcome === "undecided")
+        accuse(UNDECIDED, `ownership of ${partition}, in ${verdict.steps} steps`);
+    }
   }
 
   #read(process: ProcessId, room: RoomId, tail: Tail, callMs: number): void {
@@ -128,6 +144,5 @@ export class OwnershipHistory {
   }
 }
 
-/** A restore begins anew, from what it brought back. */
 const partitionOf = (room: RoomId, generation: number): string => `${room} of ${generation}`;
 const UNKNOWN: Answer = { output: undefined, returnMs: 0 };

@@ -29,8 +29,8 @@ export class PeopleChecker {
   joined({ name, roomName }: SimClient, room: Tab): void {
     const bad = (rule: string, what: string): void =>
       this.#accuse(rule, `${name} in ${roomName}: ${what}`);
-    const truth = this.#journal.truth(roomOf(roomName));
     room.on("joined", ({ slot, generation, person }) => {
+      const truth = this.#journal.truth(roomOf(roomName), room.epoch);
       const seated = truth.seats.get(`${slot}.${generation}`);
       if (seated !== person) bad("I2", `${person} in the seat ${slot}.${generation} of ${seated}`);
     });

@@ -253,6 +253,13 @@ import type { World } from "./define-room.ts";`,
     'if ((records.at(-1)?.sequence ?? 0) !== expected) return { kind: "refused" };',
     "",
   ),
+  bug(
+    "staleRead",
+    "a tail is read from a follower",
+    MEMORY_JOURNAL,
+    "const last = this.#records(room).at(-1);",
+    "const last = this.#records(room).at(-1 - this.#line.staleRecords());",
+  ),
   {
     name: "twoInFlight",
     says: "a room appends while its last append is on its way",

@@ -1,3 +1,4 @@
+import type { StoredRecord } from "../../src/journal/journal.ts";
 import { seededRandom } from "../../src/kernel/random.ts";
 import { animate } from "./audience.ts";
 import { ClientChecker } from "./client-checker.ts";
@@ -84,6 +85,17 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
       trace.note(client.name, `socket closed: ${code} ${reason}`);
       verdicts.socketClosed(client, socket, code);
     },
+    restored: () => {
+      const { logs, generation } = fleet.nats.stores;
+      journal.restored(new Map([...logs].map(([room, log]) => [room, tailOf(log)])));
+      const documents = fleet.rooms.map((name) => {
+        const { owner, epoch, state } = journal.truth(roomOf(name));
+        ownership.restored(roomOf(name), generation, owner ?? "", epoch);
+        return [name, new Map(Object.entries(state.values))] as const;
+      });
+      history.restored(new Map(documents));
+      trace.note("stores", `restored as generation ${generation}`);
+    },
     journal: (process, stores) => ownership.witness(process, stores),
     logged: (self, level, fields, text) => {
       trace.note(self, `${level} ${text}`, fields);
@@ -134,6 +146,9 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
     violations,
   };
 }
+
+const tailOf = ({ records }: { readonly records: readonly StoredRecord[] }): number =>
+  records.at(-1)?.sequence ?? 0;
 
 function firedIn({ nats }: Fleet): Record<string, number> {
   const fired: Record<string, number> = {};

@@ -27,7 +27,18 @@ export interface Connections {
 /** A connection that stops carrying is noticed by pings after this long. */
 const PING_LOSS_MS = 2_500;
 const RECONNECT_MS = { min: 20, max: 500 };
-const STREAMS = ["JRN0", "JRN1", "JRN2", "JRN3", "JRN4", "JRN5", "JRN6", "JRN7", "SNP", "KV_own"];
+export const STREAMS = [
+  "JRN0",
+  "JRN1",
+  "JRN2",
+  "JRN3",
+  "JRN4",
+  "JRN5",
+  "JRN6",
+  "JRN7",
+  "SNP",
+  "KV_own",
+];
 const SERVERS = ["nats-0", "nats-1", "nats-2"];
 /** In its cluster, between processes of one datacentre. */
 export const HEALTHY_LINKS = {

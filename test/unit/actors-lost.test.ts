@@ -57,7 +57,7 @@ describe("a node that lost the room", () => {
     const ada = gateway.attach("ada");
     await harness.run(10);
     const records = harness.journal().length;
-    harness.stores.restore(0);
+    harness.stores.restore(harness.stores.backup());
     ada.command(1, "add", { by: 1 });
     await harness.run(6_000);
     expect(harness.journal()).toHaveLength(records);
