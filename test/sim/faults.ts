@@ -127,7 +127,7 @@ function harm({ fleet, disturbances }: Scene, process: SimProcess, ms: number): 
   if (process.role === "placement") disturbances.add("placement", fleet.time.now + ms);
 }
 
-function client(act: (scene: Scene, client: SimClient) => number): Fault {
+function client(act: (scene: Scene, client: SimClient) => number | undefined): Fault {
   return (scene) => {
     const chosen = one(
       scene.random,
@@ -135,6 +135,7 @@ function client(act: (scene: Scene, client: SimClient) => number): Fault {
     );
     if (!chosen) return undefined;
     const ms = act(scene, chosen);
+    if (ms === undefined) return undefined;
     scene.disturbances.add(chosen, scene.fleet.time.now + ms);
     return ms;
   };
@@ -296,6 +297,10 @@ export const FAULTS = {
     return 4_000;
   }),
   hang: client((scene, chosen) => {
+    const { hungRooms } = scene.fleet;
+    // Each kills two nodes, and a room that killed three is in quarantine for good.
+    if (hungRooms.has(chosen.roomName)) return undefined;
+    hungRooms.add(chosen.roomName);
     chosen.act("hang", null);
     // Whoever runs it dies of it, twice at most.
     for (const { process } of scene.fleet.nodes) harm(scene, process, 12_000);

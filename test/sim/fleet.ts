@@ -46,6 +46,8 @@ export class Fleet {
   version = 1;
   /** Operators are about to bring the journals back from a backup. */
   restoring = false;
+  /** Where an endless loop has run. */
+  readonly hungRooms = new Set<string>();
   readonly #witness: FleetWitness;
   readonly #surroundings: Surroundings;
   #stopped = false;
