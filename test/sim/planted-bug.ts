@@ -26,11 +26,12 @@ export const bug = (
 
 /** Where a bug needs a rare coincidence: the first seed that had it. */
 const SEEDS: Readonly<Record<string, number>> = {
-  claimWhateverStands: 41,
-  compareIncarnation: 33,
+  claimWhateverStands: 18,
+  compareIncarnation: 37,
   acceptLowerAttach: 63,
-  noChain: 24,
-  unboundedQueue: 53,
+  noChain: 49,
+  unboundedQueue: 32,
+  holdForEver: 9,
 };
 
 export const hint = (name: string): Pick<PlantedBug, "seed"> => {

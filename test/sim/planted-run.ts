@@ -7,6 +7,8 @@ import type { SeedReport } from "./seed-run.ts";
 import type { Task } from "./worker.ts";
 
 export const SEEDS_MAX = 500;
+/** Of a bug: a busy machine gives up on a seed, too. */
+const PROVES_NOTHING: ReadonlySet<string> = new Set([UNDECIDED, "stuck"]);
 
 function* tasksFor({ seed }: PlantedBug): Generator<Task> {
   if (seed !== undefined) yield { seed };
@@ -23,7 +25,7 @@ export async function catchBug(
   let found: SeedReport | undefined;
   try {
     await pool.run(tasksFor(bug), ({ report }) => {
-      if (report.violations.some(({ rule }) => rule !== UNDECIDED)) found ??= report;
+      if (report.violations.some(({ rule }) => !PROVES_NOTHING.has(rule))) found ??= report;
       return found === undefined;
     });
   } finally {

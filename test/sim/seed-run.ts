@@ -111,6 +111,7 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
     const truth = journal.truth(room);
     const { owner } = truth;
     journal.landed(room, record, fleet.nats.stores.logs.get(room)?.records[0]);
+    service.weigh();
     if (!truth.handedOver) verdicts.owned(room, owner, truth.owner);
     trace.note(room, `record ${journal.truth(room).index} at ${record.sequence}`);
   };

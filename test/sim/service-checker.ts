@@ -62,6 +62,13 @@ export class ServiceChecker {
     this.#ear.close();
   }
 
+  /** Mailboxes fill up while a command waits for its record: looked at whenever one lands. */
+  weigh(): void {
+    for (const { node, process } of this.#fleet.nodes)
+      if (node.fullness > 1)
+        this.#accuse("I8", `a mailbox of ${process.self} holds ${node.fullness} times its limit`);
+  }
+
   #hear(data: Uint8Array): void {
     const said = decodeControl(data);
     if (said?.type !== "route") return;
@@ -92,9 +99,6 @@ export class ServiceChecker {
     const fleet = this.#fleet;
     const { now } = fleet.time;
     fleet.time.in(LOOK_MS, () => this.#look());
-    for (const { node, process } of fleet.nodes)
-      if (node.fullness > 1)
-        this.#accuse("I8", `a mailbox of ${process.self} holds ${node.fullness} times its limit`);
     const excused = this.#isExcused(now);
     for (const name of fleet.rooms) {
       const room = roomOf(name);
