@@ -86,7 +86,9 @@ function links(
   };
 }
 
-function client(act: (scene: Scene, client: SimClient) => number | undefined): Fault {
+type ClientAct = (scene: Scene, client: SimClient) => number | undefined;
+
+function client(act: ClientAct): Fault {
   return (scene) => {
     const chosen = one(
       scene.random,
@@ -115,7 +117,7 @@ const nodeDrain: Fault = ({ fleet, random, disturbances }) => {
 };
 
 /**
- * A room whose tail is an owner record then seems to be owned in the new generation, until placement
+ * A room whose tail is an owner record then seems owned in the new generation, until placement
  * takes it for an orphan; and seats that came back with it are held for another while.
  */
 const LAST_RESTORE_MS = 28_000;

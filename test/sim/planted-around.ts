@@ -109,8 +109,9 @@ export const BUGS_AROUND: readonly PlantedBug[] = [
       },
       {
         file: `${ROOM}/presence.ts`,
-        find: "if (rowGeneration(this.#rows, slot * ROW_WORDS) !== generation) return undefined;",
-        replace: "",
+        find: "return !!this.#marks[slot] && rowGeneration(this.#rows, slot * ROW_WORDS) === generation;",
+        replace:
+          "return this.#marks[slot] !== undefined && this.#marks[slot] > 0 && generation >= 0;",
       },
       {
         file: "gateway/replica.ts",

@@ -26,11 +26,11 @@ export const bug = (
 
 /** Where a bug needs a rare coincidence: the first seed that had it. */
 const SEEDS: Readonly<Record<string, number>> = {
-  claimWhateverStands: 18,
-  compareIncarnation: 37,
+  claimWhateverStands: 230,
+  compareIncarnation: 50,
   acceptLowerAttach: 63,
   noChain: 49,
-  unboundedQueue: 32,
+  unboundedQueue: 351,
   holdForEver: 9,
 };
 

@@ -126,8 +126,8 @@ import type { World } from "./define-room.ts";`,
       },
       {
         file: "gateway/held-room.ts",
-        find: 'if (standing === "ahead" || from !== this.route.owner) {',
-        replace: 'if (standing === "ahead") {',
+        find: 'if (from !== this.route.owner) return this.#dropped("foreign", 1);',
+        replace: "",
       },
       {
         file: "gateway/held-room.ts",
