@@ -109,6 +109,8 @@ interface Entry<Input, Output> extends Link<Input, Output> {
   previous: Link<Input, Output>;
   /** The return of a call. */
   match: Entry<Input, Output> | undefined;
+  /** Of an open call: the bit of the one with the same input that was called before it. */
+  twinBit: bigint;
 }
 
 interface Placement<State, Input, Output> {
@@ -119,7 +121,8 @@ interface Placement<State, Input, Output> {
 /**
  * Two lists: calls and returns of operations with a known output, in order of time; and open calls.
  * What stands before the first return may be placed next. Open ones come last: most of them are not
- * needed, and one that is needed is found just before the answer that shows it.
+ * needed, and one that is needed is found just before the answer that shows it. Of open ones with
+ * the same input the first to be called can stand for every other, so they are placed in that order.
  */
 class Search<State, Input, Output> {
   steps = 0;
@@ -142,7 +145,7 @@ class Search<State, Input, Output> {
     this.model = model;
     this.#state = model.initial;
     this.prefixState = model.initial;
-    const lists = listsOf(operations);
+    const lists = listsOf(model, operations);
     this.#known = lists.known;
     this.#open = lists.open;
   }
@@ -180,6 +183,7 @@ class Search<State, Input, Output> {
 
   #place(entry: Entry<Input, Output>): boolean {
     const { input, output } = entry.operation;
+    if ((this.#openBits & entry.twinBit) !== entry.twinBit) return false;
     const after = this.model.step(this.#state, input, output);
     if (after === undefined) return false;
     const key = this.model.key(after);
@@ -253,7 +257,8 @@ function eventsOf<Input, Output>(
   return events.sort((a, b) => a.atMs - b.atMs || rank(a) - rank(b));
 }
 
-function listsOf<Input, Output>(
+function listsOf<State, Input, Output>(
+  model: Model<State, Input, Output>,
   operations: readonly Operation<Input, Output>[],
 ): { readonly known: Link<Input, Output>; readonly open: Link<Input, Output> } {
   const lists = {
@@ -262,14 +267,20 @@ function listsOf<Input, Output>(
   };
   const last = { ...lists };
   const calls: Entry<Input, Output>[] = [];
+  const twins = new Map<string, bigint>();
   for (const [position, event] of eventsOf(operations).entries()) {
     const { kind, operation, index } = event;
     const list = kind === "open" ? "open" : "known";
+    const bit = 1n << BigInt(index);
+    const same = kind === "open" ? model.show(operation.input, undefined) : "";
+    const twinBit = twins.get(same) ?? 0n;
+    if (kind === "open") twins.set(same, bit);
     const entry: Entry<Input, Output> = {
       kind,
       operation,
       position,
-      bit: 1n << BigInt(index),
+      bit,
+      twinBit,
       previous: last[list],
       next: undefined,
       match: undefined,

@@ -85,6 +85,7 @@ async function many(pool: Pool): Promise<boolean> {
     seeds: campaign.seeds,
     twice: campaign.twice,
     failed: campaign.failed.map(({ seed, violations }) => ({ seed, violations })),
+    undecided: campaign.undecided,
     shortcomings: short,
     least: campaign.least,
     minima: MINIMA,

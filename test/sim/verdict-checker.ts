@@ -13,6 +13,8 @@ const SUPERSEDED = 4_500;
 /** I9, I11 and I13: nobody is given up, sent away or cut off without a cause. */
 export class VerdictChecker {
   readonly #dead = new Set<string>();
+  /** Rooms that crashed too often where they were, with the node. */
+  readonly #givenUp = new Set<string>();
   readonly #fleet: Fleet;
   readonly #disturbances: Disturbances;
   readonly #accuse: Accuse;
@@ -25,6 +27,10 @@ export class VerdictChecker {
 
   logged(self: ProcessId, level: string, fields: object, text: string): void {
     if (level === "error" && !EXPECTED.test(text)) this.#accuse("error", `${self}: ${text}`);
+    if (text === "room ended on this node") {
+      const { room, reason } = fields as { room: RoomId; reason: string };
+      if (reason === "gave_up") this.#givenUp.add(`${self} ${room}`);
+    }
     if (text !== "node verdict") return;
     const { node, to, reason } = fields as { node: ProcessId; to: string; reason: string };
     const key = `${self} ${node}`;
@@ -42,6 +48,8 @@ export class VerdictChecker {
     if (before === now) return;
     const last = this.#fleet.processes.find(({ self }) => self === before);
     if (!last?.up || this.#explained("nats", last)) return;
+    // Two poisonous commands within its restart budget, and another node is to try (SV1).
+    if (this.#givenUp.delete(`${before} ${room}`)) return;
     this.#accuse("I11", `${room} was taken from the healthy ${before} by ${now}`);
   }
 
