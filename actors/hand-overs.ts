@@ -36,7 +36,7 @@ export const HAND_OVER_LIMITS: HandOverLimits = {
   prepareMsMax: 2_000,
   learnedMsMax: 5_000,
   tailEveryMs: 250,
-  forwardMs: 2_000,
+  forwardMs: 1_000,
 };
 
 export interface HandOverParts extends ReaderPorts {
@@ -46,6 +46,8 @@ export interface HandOverParts extends ReaderPorts {
   readonly journal: Journal;
   readonly room: (room: RoomId) => RoomRuntime | undefined;
   readonly world: (name: WorldName) => World | undefined;
+  /** Nothing is forwarded any more. */
+  readonly forwarded: () => void;
   /** True where this node may take one more room. */
   readonly roomLeft: () => boolean;
   readonly adopt: (room: RoomId, world: World, adoption: Adoption) => void;
@@ -128,8 +130,16 @@ export class HandOvers {
     const told = { room, world: world.name, epoch, sequence, record, warm } as const;
     bus.publish(nodePeer(target), control.encode({ type: "handOver", ...told }));
     this.#handedAway.get(room)?.timer.cancel();
-    const timer = clock.after(this.#limits.forwardMs, () => void this.#handedAway.delete(room));
+    const timer = clock.after(this.#limits.forwardMs, () => {
+      this.#handedAway.delete(room);
+      if (!this.forwards) this.#parts.forwarded();
+    });
     this.#handedAway.set(room, { epoch: claim.record.epoch, target, timer });
+  }
+
+  /** True while gateways may still send here what is another node's. */
+  get forwards(): boolean {
+    return this.#handedAway.size > 0;
   }
 
   /**
@@ -151,8 +161,13 @@ export class HandOvers {
   #hear({ data, respond }: BusMessage): void {
     const message = decodeControl(data);
     if (message?.type === "handOver") this.#adopted(message);
-    if (message?.type === "forward")
-      this.#parts.room(message.room)?.forwarded(message.epoch, message.letters);
+    if (message?.type === "forward") {
+      // Letters wait for their turn, and the bytes are gone after this call.
+      const letters = message.letters.map(({ from, message: letter }) => {
+        return { from, message: new Uint8Array(letter) };
+      });
+      this.#parts.room(message.room)?.forwarded(message.epoch, letters);
+    }
     if (message?.type !== "prepare") return;
     void this.#prepare(message).then((answer) => {
       if (!this.#closed) respond(control.encode(answer));
@@ -210,7 +225,7 @@ export class HandOvers {
     // The stream was restored meanwhile: that ownership is of another time.
     if (epochAt(this.#parts.journal.generation, sequence) !== epoch) return;
     // Kept until the room serves, which the bus does not promise for its own bytes.
-    const warm = said.warm ? decodeWarmState(said.warm.slice()) : undefined;
+    const warm = said.warm ? decodeWarmState(new Uint8Array(said.warm)) : undefined;
     this.#adopt(room, world, epoch, { record, sequence }, warm);
   }
 

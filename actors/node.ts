@@ -102,6 +102,7 @@ export class Node {
       world: (name) => this.#worlds.get(name),
       roomLeft: () => !this.#closed && !this.draining && this.#rooms.size < config.roomsMax,
       adopt: (room, world, adoption) => this.#take(room, world, adoption),
+      forwarded: () => this.#settleDrain(),
     });
     this.#notes = new IndexNotes(ports);
     this.#pauses = new PauseWatch(ports.clock);
@@ -145,8 +146,13 @@ export class Node {
         resolve();
       };
     });
-    if (this.#rooms.size === 0) this.#emptied();
+    this.#settleDrain();
     return this.#drain;
+  }
+
+  /** A drain is over when no room is left, and nothing for those that were is on its way here. */
+  #settleDrain(): void {
+    if (this.draining && this.#rooms.size === 0 && !this.#handOvers.forwards) this.#emptied();
   }
 
   /** Stops serving. Nothing is handed over: others claim, clients keep what is not acked. */
@@ -169,7 +175,7 @@ export class Node {
 
   #fromGateway({ data }: BusMessage): void {
     // The bytes are gone after this call, and letters hold views into them.
-    const batch = this.#inLinks.receive(data.slice());
+    const batch = this.#inLinks.receive(new Uint8Array(data));
     if (!batch) return;
     for (const value of batch.messages) {
       const message = gatewayToRoom.fromArray(value);
@@ -295,7 +301,7 @@ export class Node {
     if (this.#rooms.get(room) !== runtime) return;
     const { observer } = this.#ports;
     this.#rooms.delete(room);
-    if (this.draining && this.#rooms.size === 0) this.#emptied();
+    this.#settleDrain();
     this.#proposedAt.delete(room);
     this.#announcer.withdraw(room);
     observer.metrics.set("roomcluster_rooms", this.#rooms.size);

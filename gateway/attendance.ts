@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { SessionId } from "../src/kernel/ids.ts";
 import type { Random } from "../src/kernel/random.ts";
 import {
@@ -20,6 +21,8 @@ export interface AttendanceDeps extends AdmissionDeps {
   /** Something was put behind the next frame of this viewer. */
   readonly told: (viewer: Viewer) => void;
   readonly gone: (viewer: Viewer) => void;
+  /** The owner is to be told where this person stands. */
+  readonly standing: (session: Session) => void;
 }
 
 const LEFT_TEXT: Partial<Record<MembershipCode, string>> = {
@@ -175,8 +178,10 @@ export class Attendance {
     const before = session.viewer.seat;
     const moved = before?.slot !== slot || before.generation !== generation;
     const restored = session.restoredBy(floor);
+    const isAsked = session.wasAsked(floor);
     session.attached(floor, { slot, generation }, message.seq, message.index);
     for (const command of session.released(floor)) this.#deps.send(command);
+    if (!isAsked) this.#catchUp(session);
     // The client knows itself by its seat, and its commands by their numbers: with another seat, or
     // where the room may have forgotten outcomes, it starts over.
     if (before && (moved || restored)) {
@@ -188,6 +193,18 @@ export class Attendance {
     for (const other of [...this.#of(session.id)])
       if (other.init.attach < session.init.attach) this.end(other, "superseded");
     this.#admission.admit(session);
+  }
+
+  /**
+   * The owner knew of the session by the one before it. What no attach has told it may have been
+   * lost on the way between the two: how the person looks, and where they stand.
+   */
+  #catchUp(session: Session): void {
+    const { replica, standing } = this.#deps;
+    const { seat } = session.viewer;
+    const known = seat && replica.members.get(seat.slot)?.profile;
+    if (!isDeepStrictEqual(known, session.profile)) this.profile(session, session.profile);
+    standing(session);
   }
 
   superseded(message: From<"superseded">): void {

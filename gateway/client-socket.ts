@@ -60,8 +60,6 @@ export class FastClientSocket extends PlainClientSocket {
   readonly #handle: TcpHandle;
   /** The write that the kernel did not take at once. */
   #waiting = false;
-  /** Something was written by the stream, which may still hold it. */
-  #streamed = false;
   #gone = false;
 
   constructor(
@@ -83,17 +81,14 @@ export class FastClientSocket extends PlainClientSocket {
   }
 
   override get pendingBytes(): number {
-    if (!this.#waiting && !this.#streamed) return 0;
+    // The library writes too: pongs, which a client can ask for and leave unread.
     return this.socket.writableLength + (this.#waiting ? this.#handle.writeQueueSize : 0);
   }
 
   override write(frame: Buffer): void {
-    if (this.#streamed && this.socket.writableLength === 0) this.#streamed = false;
-    // What the stream holds, or the handle, goes first. A destroyed socket has no handle.
-    if (this.#waiting || this.#streamed || this.#internals.handleOf(this.socket) === undefined) {
-      this.#streamed = true;
-      return super.write(frame);
-    }
+    // What the handle holds, or the stream, goes first. A destroyed socket has no handle.
+    const isFree = !this.#waiting && this.socket.writableLength === 0;
+    if (!isFree || this.#internals.handleOf(this.socket) === undefined) return super.write(frame);
     const request = spare ?? this.#internals.request();
     spare = undefined;
     const failed = this.#handle.writeBuffer(request, frame);

@@ -148,7 +148,7 @@ export class Connection implements SessionLink {
       if (state.held.length >= this.#deps.config.payloadsWaitingMax)
         return this.close("outOfOrder");
       // Its bytes are gone after this call.
-      state.held.push(data.slice());
+      state.held.push(new Uint8Array(data));
       return;
     }
     this.#take(data, now);

@@ -181,7 +181,7 @@ export class GatewayCore {
 
   #batch(message: BusMessage): void {
     // The bytes are gone after this call, and records hold views into them.
-    const batch = this.#links.receive(message.data.slice());
+    const batch = this.#links.receive(new Uint8Array(message.data));
     if (!batch) return this.#dropped("batch");
     if (batch.gap) for (const room of this.#rooms.values()) room.lost(batch.from);
     for (const value of batch.messages) {

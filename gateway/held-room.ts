@@ -83,6 +83,7 @@ export class HeldRoom {
       show: (viewer) => this.#count(this.#composer.flush([viewer])),
       told: (viewer) => this.#tailDue(viewer),
       gone: (viewer) => void this.#told.delete(viewer),
+      standing: (session) => this.#standing(session),
     });
   }
 
@@ -95,11 +96,14 @@ export class HeldRoom {
   pose(session: Session, data: Uint8Array): void {
     const { viewer } = session;
     viewer.row ??= new Uint32Array(ROW_WORDS);
-    const { row } = viewer;
-    poseRow(data, row);
+    poseRow(data, viewer.row);
+    this.#standing(session);
+  }
+
+  #standing(session: Session): void {
     const { floor, owner } = this.route;
-    const { seat } = viewer;
-    if (!owner || !seat || !session.attachedUnder(floor)) return;
+    const { row, seat } = session.viewer;
+    if (!owner || !seat || !row || !session.attachedUnder(floor)) return;
     asOf(row, seat);
     // A fifth of a tick later is early enough for the tick, and many others are there by then.
     this.#poses.put(row, 200 / this.replica.tickHz);
@@ -107,13 +111,14 @@ export class HeldRoom {
 
   /** A message that says it is about this room, from a process that may or may not own it. */
   receive(from: ProcessId, message: FromRoom): void {
-    const { metrics } = this.#deps.observer;
     if (message.type === "moved") return this.route.heard("moved");
     if (message.type === "stale") return this.#stale(from, message.epoch);
     const standing = this.route.judge(message.epoch);
     if (standing === "stale") {
-      metrics.add("roomcluster_fenced_total", 1, { where: "gateway" });
-      return this.#tellStale(from);
+      this.#deps.observer.metrics.add("roomcluster_fenced_total", 1, { where: "gateway" });
+      if (this.#corrections.take(this.#deps.clock.now()))
+        this.#deps.uplink(from).send(this.#watchMessage());
+      return;
     }
     if (standing === "ahead") return this.#hold({ from, message });
     if (from !== this.route.owner) return this.#dropped("foreign", 1);
@@ -123,16 +128,16 @@ export class HeldRoom {
 
   /** It waits for the read of the tail that it causes. */
   #hold(ahead: AheadMessage): void {
-    if (!this.#ahead.hold(ahead, this.#deps.clock.now())) this.#dropped("ahead", 1);
+    const dropped = this.#ahead.hold(ahead, this.#deps.clock.now());
+    if (dropped > 0) this.#dropped("ahead", dropped);
     this.route.heard(ahead.message.epoch);
   }
 
-  /** The floor has risen: what was waiting for it is heard now, and the rest never. */
+  /** The floor has risen: what was waiting for it is heard now, or waits for the next. */
   #release(): void {
     for (const { from, message } of this.#ahead.take())
-      if (from === this.route.owner && message.epoch === this.route.floor)
-        this.receive(from, message);
-      else this.#dropped("ahead", 1);
+      if (this.route.judge(message.epoch) === "stale") this.#dropped("ahead", 1);
+      else this.receive(from, message);
   }
 
   #dropped(why: "ahead" | "foreign", count: number): void {
@@ -331,11 +336,6 @@ export class HeldRoom {
     this.#behind = false;
     this.#watchedAt = now;
     this.#send(this.#watchMessage());
-  }
-
-  #tellStale(from: ProcessId): void {
-    if (this.#corrections.take(this.#deps.clock.now()))
-      this.#deps.uplink(from).send(this.#watchMessage());
   }
 
   #watchMessage(): ToRoom {

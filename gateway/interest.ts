@@ -32,7 +32,11 @@ const TIERS = 4;
 const ROWS_MIN = 8;
 /** The WebSocket's own head. */
 const HEAD_BYTES = 4;
-const VIEW_IDLE_TICKS = 256;
+const VIEW_IDLE_TICKS = 64;
+/** Of one room; beyond it the longest unused is forgotten. Clients choose their cells. */
+const VIEWS_MAX = 512;
+/** So far back a slower tier begins: what was in the frames that could not be written. */
+const SKIPPED_TICKS = 32;
 /** Above every age in ticks, so that one class of rows goes before the next. */
 const FOCUS = 1e9;
 const RELEVANT = 1e12;
@@ -64,6 +68,11 @@ export class Interest {
   constructor(replica: Replica, limits: InterestLimits) {
     this.#replica = replica;
     this.#limits = limits;
+  }
+
+  /** Views that are remembered. */
+  get views(): number {
+    return this.#views.size;
   }
 
   /** Rows that fit into one frame. */
@@ -113,7 +122,7 @@ export class Interest {
   }
 
   #choose(key: number, cell: Cell, tier: number): PickedRows {
-    const shownAt = this.#view(key).shownAt;
+    const shownAt = this.#view(key, tier).shownAt;
     const tick = this.#tick;
     const turn = this.#turn(tier);
     // Whose turn it is needs no place among the others.
@@ -175,13 +184,25 @@ export class Interest {
     return turn;
   }
 
-  #view(key: number): View {
-    let view = this.#views.get(key);
-    if (!view) {
-      // Whoever begins to look from here had a snapshot, or looked from nearby.
-      view = { shownAt: new Uint32Array(this.#movedAt.length).fill(this.#tick - 1), usedAt: 0 };
-      this.#views.set(key, view);
+  #dropOldest(): void {
+    for (const key of this.#views.keys()) {
+      this.#views.delete(key);
+      return;
     }
+  }
+
+  #view(key: number, tier: number): View {
+    let view = this.#views.get(key);
+    if (view) this.#views.delete(key);
+    else {
+      // Whoever begins to look from here had a snapshot, or looked from nearby.
+      const since = this.#tick - (tier > 0 ? SKIPPED_TICKS : 1);
+      const shownAt = new Uint32Array(this.#movedAt.length).fill(Math.max(0, since));
+      view = { shownAt, usedAt: 0 };
+      if (this.#views.size >= VIEWS_MAX) this.#dropOldest();
+    }
+    // The order of the map is that of their use.
+    this.#views.set(key, view);
     if (view.shownAt.length < this.#movedAt.length)
       view.shownAt = grown(view.shownAt, this.#movedAt.length);
     view.usedAt = this.#tick;

@@ -133,6 +133,11 @@ export class Session {
     this.#dueAt = dueAt;
   }
 
+  /** True where an attach went to the owner at this floor. */
+  wasAsked(floor: Epoch): boolean {
+    return this.#askedFloor === floor;
+  }
+
   /** True where the owner at this floor was asked so lately that the answer may be coming. */
   asked(floor: Epoch, now: number): boolean {
     return this.#askedFloor === floor && now - this.#askedAt < this.#config.attachMsMin;

@@ -102,7 +102,7 @@ export class RoomCore {
     this.#movement = new Movement(this.#parts);
     this.#handOver = new HandOver(ledger, config.restMsMax);
     this.#later = slow;
-    this.#time = new RoomTime(fold.at, moment);
+    this.#time = new RoomTime(Math.max(fold.at, options.warm?.at ?? 0), moment);
     this.#ring = new RecordRing({
       recordsMax: config.ringRecordsMax,
       bytesMax: config.ringBytesMax,
@@ -317,7 +317,7 @@ export class RoomCore {
   /** A record is durable: fold it, tell the gateways, then everyone whom an entry concerns. */
   #settled(record: Parameters<typeof publicRecord>[1], sequence: number, moment: Moment): void {
     const { ledger, outlet, presence } = this.#parts;
-    if (record.type === "owner") return this.#handedOver({ record, sequence }, moment.now);
+    if (record.type === "owner") return this.#handedOver({ record, sequence }, moment);
     const told = publicRecord(ledger.acked, record);
     const settled = ledger.settle(record, sequence);
     const before = settled.entries.map(({ entry, written }) => {
@@ -360,11 +360,13 @@ export class RoomCore {
     this.#register(started.effect, moment);
   }
 
-  #handedOver(claim: PlacedRecord & { readonly record: RecordOf<"owner"> }, now: number): void {
+  #handedOver(claim: PlacedRecord & { readonly record: RecordOf<"owner"> }, moment: Moment): void {
     const { ledger, outlet, presence } = this.#parts;
     const { owner: target } = claim.record;
     outlet.broadcast({ type: "moved", owner: target });
-    const warm = { ...presence.image(now, ledger.acked), watchers: outlet.watchers };
+    const at = this.#at(moment);
+    const image = presence.image(moment.now, ledger.acked);
+    const warm = { at, ...image, watchers: outlet.watchers };
     this.#effects.push({ type: "handedOver", target, claim, warm });
   }
 

@@ -29,6 +29,11 @@ export function encodeLetters(letters: readonly Letter[]): EncodedLetter[] {
   return encoded;
 }
 
+/** Whether a room that does not serve yet may keep them all. */
+export const fits = (letters: readonly EncodedLetter[]): boolean =>
+  letters.length <= LETTERS_MAX &&
+  letters.reduce((bytes, { message }) => bytes + message.length, 0) <= LETTERS_BYTES_MAX;
+
 /**
  * Letters to the last owner, addressed anew to the one that it named. Only from exactly that epoch:
  * its owner came to rest, so it ran none of them, and what it decided this one has read.

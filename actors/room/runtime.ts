@@ -3,7 +3,7 @@ import type { Epoch } from "../../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import { randomBelow } from "../../src/kernel/random.ts";
 import { roomToGateway, type ToRoom } from "../../src/protocol/room-messages.ts";
-import { type EncodedLetter, LETTERS_MAX } from "../../src/protocol/warm-state.ts";
+import type { EncodedLetter } from "../../src/protocol/warm-state.ts";
 import { Mailbox } from "../mailbox.ts";
 import { afterCrash, RESTART_DEFAULTS } from "../supervisor.ts";
 import { adopt, claimRoom, type Owned, type RoomStart } from "./claim.ts";
@@ -13,7 +13,7 @@ import type { RoomEffect, RoomMessage } from "./effects.ts";
 import type { NextOwner } from "./hand-over.ts";
 import { recoverRoom } from "./journal-reader.ts";
 import { type Asker, JournalWork } from "./journal-work.ts";
-import { encodeLetters, type Letter, readdressed } from "./letters.ts";
+import { encodeLetters, fits, type Letter, readdressed } from "./letters.ts";
 import {
   createLifecycle,
   type EndReason,
@@ -149,8 +149,8 @@ export class RoomRuntime {
       if (claim.record.epoch !== epoch || claim.record.by === this.#host.self) return;
       for (const { from, message } of readdressed(letters, claim, this.#core.epoch))
         this.receive(from, message);
-    } else if (this.#early.length + letters.length <= LETTERS_MAX)
-      for (const { from, message } of letters) this.#early.push({ from, message: message.slice() });
+    } else if (this.#start.kind === "adopt" && fits([...this.#early, ...letters]))
+      this.#early.push(...letters);
   }
 
   /** Commands are told to come again; whatever else was lost is repeated by its gateway anyway. */

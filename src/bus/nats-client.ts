@@ -118,7 +118,7 @@ export class NatsClient {
   ): Promise<Result<NatsMessage, BusError>> {
     let answer: NatsMessage | undefined;
     const outcome = await this.collect(subject, data, options, (message) => {
-      const bytes = message.data.slice();
+      const bytes = new Uint8Array(message.data);
       const header = message.header.bind(message);
       const { reply, status } = message;
       answer = { subject: message.subject, data: bytes, reply, status, header };

@@ -154,8 +154,8 @@ export const placementSchema = z
     roomsMax: count(1, 1_000_000).default(100_000),
     /**
      * A closed room is listed, and answered as closed, for so long; then it is as if it had never
-     * been, except that nobody can open it again. Longer: the index takes longer to read, some 0.1
-     * ms a room every 5 s.
+     * been, except that nobody can open it again, if it ever was open. Longer: the index takes
+     * longer to read, some 0.1 ms a room every 5 s.
      */
     closedEntryKeepMs: ms(60_000, 30 * 86_400_000).default(600_000),
     /** Rooms move from full nodes to empty ones, while nothing is wrong with any of them. */

@@ -40,6 +40,8 @@ export class ClosedEntries {
   readonly #parts: ClosedParts;
   readonly #limits: ClosedLimits;
   #sweeping = false;
+  /** The last room that was looked at: some can never be removed, and others stand behind them. */
+  #last = "";
 
   constructor(parts: ClosedParts, limits: ClosedLimits = CLOSED_LIMITS) {
     this.#parts = parts;
@@ -55,8 +57,13 @@ export class ClosedEntries {
     const over = (entry: IndexEntry): boolean =>
       entry.status === "closed" && entry.changedAtMs < before;
     let removed = 0;
-    for (const entry of entries.filter(over).slice(0, this.#limits.removalsMax))
+    const due = entries.filter(over).sort((a, b) => (a.room < b.room ? -1 : 1));
+    const from = due.findIndex(({ room }) => room > this.#last);
+    const turn = [...due.slice(Math.max(0, from)), ...due.slice(0, Math.max(0, from))];
+    for (const entry of turn.slice(0, this.#limits.removalsMax)) {
+      this.#last = entry.room;
       if (await this.#remove(entry, over)) removed++;
+    }
     if (removed > 0) observer.metrics.add("roomcluster_placement_entries_removed_total", removed);
     this.#sweeping = false;
   }

@@ -2,7 +2,7 @@ import { COMMAND_BODY_BYTES_MAX, PROFILE } from "./client-messages.ts";
 import { decode, encode } from "./msgpack.ts";
 import { ROW_BYTES } from "./pose-row.ts";
 import { MEMBERS_MAX, ROWS_PER_TICK_MAX } from "./room-messages.ts";
-import { bytes, list, PROCESS, type Read, SESSION, tuple, U8, U16, U32 } from "./shape.ts";
+import { bytes, list, NUMBER, PROCESS, type Read, SESSION, tuple, U8, U16, U32 } from "./shape.ts";
 
 /** Far below NATS's max_payload. */
 export const WARM_BYTES_MAX = 512 * 1024;
@@ -19,6 +19,8 @@ export type EncodedLetter = Read<typeof LETTER.fields>;
  * owner did not decide any more.
  */
 export const WARM_STATE = tuple({
+  /** Room time, as it was told last. */
+  at: NUMBER,
   rows: bytes(ROWS_PER_TICK_MAX * ROW_BYTES),
   profiles: list(tuple({ slot: U16, generation: U8, profile: PROFILE }), MEMBERS_MAX),
   away: list(tuple({ session: SESSION, forMs: U32 }), MEMBERS_MAX),
@@ -29,8 +31,9 @@ export type WarmState = Read<typeof WARM_STATE.fields>;
 
 /** Null where it does not fit: then people are attached again, and clients resend. */
 export function encodeWarmState(state: WarmState): Uint8Array | null {
-  const { rows, profiles, away, watchers, letters } = state;
+  const { at, rows, profiles, away, watchers, letters } = state;
   const data = encode([
+    at,
     rows,
     profiles.map(({ slot, generation, profile }) => [slot, generation, Object.values(profile)]),
     away.map(({ session, forMs }) => [session, forMs]),

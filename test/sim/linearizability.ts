@@ -122,7 +122,7 @@ interface Placement<State, Input, Output> {
  * Two lists: calls and returns of operations with a known output, in order of time; and open calls.
  * What stands before the first return may be placed next. Open ones come last: most of them are not
  * needed, and one that is needed is found just before the answer that shows it. Of open ones with
- * the same input the first to be called can stand for every other, so they are placed in that order.
+ * the same input the first to be called can stand for every other: they are placed in that order.
  */
 class Search<State, Input, Output> {
   steps = 0;

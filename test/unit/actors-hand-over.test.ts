@@ -278,6 +278,8 @@ describe("hand-overs", () => {
     await harness.run(100);
     expect([node.node.stats().rooms, next.node.stats().rooms]).toEqual([0, 1]);
     expect(node.counts.get("roomcluster_proposals_total draining")).toBe(1);
+    expect(over, "it still forwards").toBe(false);
+    await harness.run(HAND_OVER_LIMITS.forwardMs);
     expect(over).toBe(true);
   });
 

@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import type { Writable } from "node:stream";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
+import { FastClientSocket } from "../../gateway/client-socket.ts";
 import { GATEWAY_DEFAULTS } from "../../gateway/config.ts";
 import type { ClientSocket } from "../../gateway/connection.ts";
 import { FrameReader } from "../../gateway/frame-reader.ts";
@@ -350,6 +351,37 @@ describe.each([
     // An empty close frame is answered by one.
     expect(ended.code ?? 1_005).toBe(code);
     if (pongs !== undefined) expect(ended.pongs).toBe(pongs);
+  });
+});
+
+describe("a socket read by the handle", () => {
+  it("[GW52] is one, and hands small messages on without the library", async () => {
+    const { server, events, accepted } = await serve(true);
+    const client = await dial(server.port);
+    expect(accepted[0]).toBeInstanceOf(FastClientSocket);
+    const { webSocket } = accepted[0] as unknown as { webSocket: EventEmitter };
+    let byLibrary = 0;
+    webSocket.on("message", () => byLibrary++);
+    client.socket.write(data(5));
+    await waitUntil("the message", () => events.includes(hexOf(5)), { dump: () => events });
+    expect(byLibrary).toBe(0);
+    client.socket.write(data(3_000));
+    await waitUntil("a large one", () => events.includes(hexOf(3_000)), { dump: () => events });
+    expect(byLibrary).toBe(1);
+  });
+
+  it("[GW52] [GW47] counts the pongs that nobody reads among what waits", async () => {
+    const { server, accepted } = await serve(true);
+    const client = await dial(server.port);
+    client.socket.pause();
+    const pings = Buffer.concat(Array.from({ length: 1_000 }, () => data(125, 0x89)));
+    const waits = (): boolean => (accepted[0]?.pendingBytes ?? 0) > 0;
+    for (let i = 0; i < 500 && !waits(); i++) {
+      client.socket.write(pings);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await waitUntil("pongs wait", waits);
+    client.socket.destroy();
   });
 });
 

@@ -206,6 +206,22 @@ describe("what a crowd is shown", () => {
     expect(near.length).toBeGreaterThanOrEqual(crowd.interest.rowsMax >> 3);
   });
 
+  it("[GW47] remembers a bounded number of views, wherever people jump", () => {
+    const crowd = new Crowd(places(100, 800, 5));
+    const watcher = crowd.people[0] as Person;
+    let most = 0;
+    for (let jump = 0; jump < 2_000; jump++) {
+      if (jump % 20 === 0) crowd.tick([]);
+      watcher.cell = cellAt(jump * 4, -jump * 4);
+      crowd.frame(watcher);
+      most = Math.max(most, crowd.interest.views);
+    }
+    expect(most).toBeGreaterThan(100);
+    expect(most).toBeLessThanOrEqual(512);
+    for (let tick = 0; tick < 200; tick++) crowd.tick([]);
+    expect(crowd.interest.views).toBe(0);
+  });
+
   it("[GW35] [GW51] who is sent fewer frames has in each what moved since the last", () => {
     const crowd = new Crowd(places(20, 30, 4));
     const [watcher, mover] = crowd.people as [Person, Person];

@@ -6,6 +6,7 @@ import { nodeSchema } from "../../src/config/schema.ts";
 import { personId } from "../../src/kernel/ids.ts";
 import { gatewayToClient } from "../../src/protocol/client-messages.ts";
 import { control } from "../../src/protocol/control-messages.ts";
+import { rowsFromBytes } from "../../src/protocol/pose-row.ts";
 import { MEMBERS_MAX, SNAPSHOT_PART_BYTES } from "../../src/protocol/room-messages.ts";
 import { routes } from "../../src/protocol/subjects.ts";
 import { type FakeRoom, member, rowAt } from "../support/fake-room.ts";
@@ -128,6 +129,8 @@ describe("routes and fencing", () => {
     const confirmed = room.heard("attach")[0] as ReturnType<typeof room.heard<"attach">>[number];
     const { session, attach, connection } = confirmed;
     const { index } = room;
+    // One more than is kept: the oldest makes room.
+    next.tick(GATEWAY, [rowAt(0, 2, 2)]);
     next.say(GATEWAY, {
       type: "attached",
       session,
@@ -138,7 +141,6 @@ describe("routes and fencing", () => {
       seq: 0,
       index,
     });
-    next.tick(GATEWAY, [rowAt(0, 3, 3)]);
     next.tick(GATEWAY, [rowAt(1, 4, 4)]);
     next.tick(GATEWAY, [rowAt(1, 5, 5)]);
     await rig.settle();
@@ -152,6 +154,36 @@ describe("routes and fencing", () => {
     ann.command(1);
     await rig.run(20);
     expect(next.heard("command")).toMatchObject([{ session, seq: 1 }]);
+  });
+
+  it("[GW19] tells whom nobody attached again what may have been lost on the way", async () => {
+    const rig = new GatewayRig();
+    const ann = await rig.joined("ann");
+    const { room } = rig;
+    const confirmed = room.heard("attach")[0] as ReturnType<typeof room.heard<"attach">>[number];
+    const { session, attach, connection } = confirmed;
+    ann.pose(rowAt(0, 7, 7));
+    const profile = { name: "Anna", color: 2, model: "capsule" };
+    ann.send({ type: "profile", channel: 0, profile });
+    await rig.run(1);
+    const next = rig.takeOver();
+    const { index } = room;
+    const said = {
+      type: "attached",
+      session,
+      attach,
+      connection,
+      slot: 0,
+      generation: 1,
+      seq: 0,
+      index,
+    } as const;
+    next.say(GATEWAY, said);
+    await rig.run(60);
+    expect(next.heard("attach")).toEqual([]);
+    expect(next.heard("profile")).toMatchObject([{ session, profile }]);
+    const rows = next.heard("poses").map((poses) => rowsFromBytes(poses.rows));
+    expect(rows.at(-1)).toEqual(rowAt(0, 7, 7));
   });
 
   it("[GW16] has one read in flight, and reads once more for what came meanwhile", async () => {

@@ -69,6 +69,18 @@ class Shelf {
 }
 
 describe("entries of closed rooms", () => {
+  test("[PL57] go in turn, also from behind those that can not go", async () => {
+    const shelf = new Shelf();
+    for (const name of ["a1", "a2", "a3"]) await shelf.journal(await shelf.entry(name), [TICK]);
+    for (const name of ["b1", "b2"]) await shelf.entry(name);
+    shelf.clock.advance(2 * CLOSED_LIMITS.keepMs);
+    const entries = await shelf.access.index.list();
+    if (!entries.ok) throw new Error(entries.error);
+    const closed = new ClosedEntries(shelf.parts, { ...CLOSED_LIMITS, removalsMax: 2 });
+    for (let sweep = 0; sweep < 3; sweep++) await closed.sweep(entries.value);
+    expect(await shelf.left()).toEqual(["a1", "a2", "a3"]);
+  });
+
   test("[PL57] go when the journal says that the room is closed, or nobody ever owned it", async () => {
     const shelf = new Shelf();
     const epoch = await shelf.journal(await shelf.entry("ended"), [TICK], [TICK, CLOSE]);
