@@ -17,6 +17,8 @@ const { values } = parseArgs({
     nodes: { type: "string", default: "6" },
     rooms: { type: "string", default: "200" },
     clients: { type: "string", default: "200" },
+    /** Between two commands of a client. More often: more of them meet a move. */
+    "command-ms": { type: "string", default: "1000" },
     json: { type: "string" },
   },
 });
@@ -25,7 +27,7 @@ const [nodes, roomCount, clients] = [values.nodes, values.rooms, values.clients]
   number,
   number,
 ];
-const COMMAND_MS = 1_000;
+const COMMAND_MS = Number(values["command-ms"]);
 const POSE_MS = 200;
 
 const say = (text: string): void => console.error(text);
@@ -37,6 +39,7 @@ const crew = new Crew(cluster);
 const latencies = new Percentiles();
 /** Of commands whose room changed owners between their sending and their answer. */
 const pauses = new Percentiles();
+let met = 0;
 let failed = 0;
 let working = true;
 
@@ -65,6 +68,9 @@ const report = {
   restart_ms: tookMs.map(Math.round),
   command_ms: rounded(latencies.summary()),
   migration_pause_ms: rounded(pauses.summary()),
+  /** So many commands met a move. */
+  migration_pauses: met,
+  command_every_ms: COMMAND_MS,
   commands: verdict.acked,
   failed,
   lost: verdict.lost.length,
@@ -95,7 +101,10 @@ async function labour(sailor: Sailor, number: number): Promise<void> {
       sailor.acked.add(token);
       const took = performance.now() - sentAt;
       latencies.record(took);
-      if (sailor.room.epoch > epoch) pauses.record(took);
+      if (sailor.room.epoch > epoch) {
+        met++;
+        pauses.record(took);
+      }
     } catch (error) {
       failed++;
       say(`${token}: ${error instanceof Error ? error.message : error}`);
