@@ -83,7 +83,8 @@ export async function recoverRoom(
   const { clock, random, journal } = ports;
   let { learned } = owned;
   for (let attempt = 0; ; attempt++) {
-    const leader = attempt >= FOLLOWER_READS;
+    // What is missing to what was learned is milliseconds old: followers seldom have it yet.
+    const leader = attempt >= FOLLOWER_READS || learned !== undefined;
     const recovered = await readRoom(ports, room, world, owned.claim, leader, learned);
     learned = undefined;
     if (!wanted()) return "abandoned";
@@ -112,7 +113,9 @@ export async function learnRoom(
   const record = tail.ok && tail.value.record ? decodeRecord(tail.value.record) : undefined;
   if (!tail.ok || !record) return undefined;
   const { sequence } = tail.value;
-  const recovered = await readRoom(ports, room, world, { sequence, record }, false);
+  let recovered = await readRoom(ports, room, world, { sequence, record }, false);
+  if (recovered === "broken")
+    recovered = await readRoom(ports, room, world, { sequence, record }, true);
   return typeof recovered === "object" ? { ...recovered, sequence } : undefined;
 }
 

@@ -1,6 +1,7 @@
 import { SignJWT } from "jose";
 import type { CheckCounts } from "../../src/load/checks.ts";
 import { MachineLoad, OwnLoad } from "../../src/load/cpu.ts";
+import { EXIT } from "../../src/roles/process.ts";
 import { SECRET } from "../support/cluster.ts";
 import { type Audited, Bots, type CommandSeen } from "./bots.ts";
 import { monotonicMs } from "./bots-messages.ts";
@@ -216,7 +217,7 @@ export class Chaos {
     const whole = await this.#served(strikeMs, healedMs, affected, seen.fresh, bots);
     if (factsOf(planned.kind).planned) this.#bots.pace([...affected]);
     const waits = this.#waits(strikeMs, affected, seen.fresh);
-    const died = await this.#reviveOthers();
+    const died = await this.#reviveOthers(fault.victims);
     for (const [bot, room, , what, detail] of this.#bots.findings.slice(foundBefore))
       this.#options.say(`FOUND ${what} by ${bot} in ${room}: ${detail}`);
     const record: FaultRecord = {
@@ -301,14 +302,18 @@ export class Chaos {
       .map(({ tookMs }) => Math.round(tookMs * 10) / 10);
   }
 
-  /** Nobody had ended them, so something in the product did: told, and started again. */
-  async #reviveOthers(): Promise<string[]> {
+  /**
+   * Nobody had ended them, so something in the product did: told, and started again. Only a victim
+   * of the fault may end rightly: it was cut off or frozen until others had its rooms (MS37).
+   */
+  async #reviveOthers(victims: readonly string[] = []): Promise<string[]> {
     const died: string[] = [];
     for (const { name, child, output } of [...this.#fleet.cluster.members]) {
       if (child.exitCode === null && child.signalCode === null) continue;
       const how = child.signalCode ?? `exit ${child.exitCode}`;
       died.push(`${name} ended by itself (${how})`);
-      this.#deaths.push(`${name} ${how}\n${output.slice(-12).join("\n")}`);
+      const isHeldDead = child.exitCode === EXIT.declaredDead && victims.includes(name);
+      if (!isHeldDead) this.#deaths.push(`${name} ${how}\n${output.slice(-12).join("\n")}`);
       await this.#fleet.cluster.restart(name);
       if (name.startsWith("node")) await this.#fleet.standsBy(name);
     }
