@@ -8,7 +8,6 @@ export interface FrameSink {
 
 /** Payloads up to this are read here: a pose has 20 bytes, most messages below 200. */
 const SMALL_BYTES_MAX = 1024;
-const HEAD_BYTES_MAX = 14;
 /** Final, and without an extension (RFC 6455, 5.2). */
 const FINAL_BINARY = 0x82;
 const FINAL_PING = 0x89;
@@ -87,16 +86,19 @@ const isControl = (chunk: Buffer, at: number): boolean =>
   isMasked(chunk, at) &&
   ((chunk[at + 1] as number) & 0x7f) < 126;
 
-/** Bytes of the whole frame at `at`, head included; undefined while its head is not all there. */
+/**
+ * Bytes of the whole frame at `at`, head included; undefined while its length is not all there. The
+ * mask behind it may still be to come: what is too large is refused by its length alone.
+ */
 function frameBytes(chunk: Buffer, at: number, length: number): number | undefined {
   const rest = length - at;
   if (rest < 2) return undefined;
   const second = chunk[at + 1] as number;
   const mask = (second & MASKED) === 0 ? 0 : 4;
   const short = second & 0x7f;
-  if (short < 126) return rest < 2 + mask ? undefined : 2 + mask + short;
-  if (short === 126) return rest < 4 + mask ? undefined : 4 + mask + chunk.readUInt16BE(at + 2);
-  if (rest < HEAD_BYTES_MAX - 4 + mask) return undefined;
+  if (short < 126) return 2 + mask + short;
+  if (short === 126) return rest < 4 ? undefined : 4 + mask + chunk.readUInt16BE(at + 2);
+  if (rest < 10) return undefined;
   return 10 + mask + chunk.readUInt32BE(at + 2) * 2 ** 32 + chunk.readUInt32BE(at + 6);
 }
 

@@ -161,8 +161,11 @@ describe("a reader of small frames", () => {
       fc.asyncProperty(
         fc.array(frames, { minLength: 1, maxLength: 12 }),
         fc.array(fc.integer({ min: 1, max: 60 }), { maxLength: 6 }),
-        async (sent, sizes) => {
-          const parts = chunks(Buffer.concat(sent), sizes);
+        fc.nat({ max: 16 }),
+        async (sent, sizes, missing) => {
+          // The last frame may never come to its end.
+          const bytes = Buffer.concat(sent);
+          const parts = chunks(bytes.subarray(0, Math.max(0, bytes.length - missing)), sizes);
           const expected = await byLibrary(parts);
           for (const line of expected) seen.add(line.split(" ", 1)[0] as string);
           expect(await byReader(parts)).toEqual(expected);
