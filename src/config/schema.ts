@@ -130,7 +130,7 @@ export const gatewaySchema = z
     frameBytesPerSecond: bytes(1_024, 1024 * 1024).default(9_600),
     /** Whoever moves this near is in every frame. Larger: what is further off comes more rarely. */
     focusM: z.number().min(0).max(1_000).default(8),
-    /** Reads and writes sockets past Node's streams: a sixth less processor time for the gateway. */
+    /** Reads and writes sockets past Node's streams, for a sixth less of a gateway's CPU time. */
     fastSockets: z.boolean().default(true),
     /** A session can be resumed so long after its join. Longer: a stolen token works for longer. */
     sessionTokenMs: ms(60_000, 7 * 86_400_000).default(12 * 3_600_000),
