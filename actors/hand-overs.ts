@@ -1,5 +1,5 @@
 import type { Bus, BusMessage, Subscription } from "../src/bus/bus.ts";
-import type { Journal } from "../src/journal/journal.ts";
+import type { Journal, StoredRecord } from "../src/journal/journal.ts";
 import type { Clock, Timer } from "../src/kernel/clock.ts";
 import { type Epoch, epochAt } from "../src/kernel/epoch.ts";
 import type { ProcessId, RoomId, WorldName } from "../src/kernel/ids.ts";
@@ -53,6 +53,12 @@ export interface HandOverParts extends ReaderPorts {
   readonly adopt: (room: RoomId, world: World, adoption: Adoption) => void;
 }
 
+/** What the last owner gives along, beside the record. */
+interface Told {
+  readonly warm?: WarmState | undefined;
+  readonly since?: readonly StoredRecord[] | undefined;
+}
+
 /** A room that this node owned until it named the next owner. */
 interface HandedAway {
   readonly epoch: Epoch;
@@ -103,6 +109,7 @@ export class HandOvers {
     if (runtime?.epoch !== epoch || target === self || this.#leaving.has(room)) return "ignored";
     this.#leaving.add(room);
     const world = runtime.world.name;
+    runtime.prepareHandOver();
     const prepare = control.encode({ type: "prepare", room, world, epoch });
     const answer = await bus.request(nodePeer(target), prepare, this.#limits.prepareMsMax);
     this.#leaving.delete(room);
@@ -127,7 +134,8 @@ export class HandOvers {
     const epoch = epochAt(journal.generation, sequence);
     const record = encodeRecord(claim.record);
     const warm = encodeWarmState({ ...to.warm, letters });
-    const told = { room, world: world.name, epoch, sequence, record, warm } as const;
+    const since = to.since ?? null;
+    const told = { room, world: world.name, epoch, sequence, record, warm, since } as const;
     bus.publish(nodePeer(target), control.encode({ type: "handOver", ...told }));
     this.#handedAway.get(room)?.timer.cancel();
     const timer = clock.after(this.#limits.forwardMs, () => {
@@ -213,7 +221,7 @@ export class HandOvers {
     if (!record || !now || now.epoch === learner.from) return;
     const { sequence } = tail.value;
     if (record.type === "owner" && now.owner === this.#parts.self)
-      this.#adopt(room, learner.world, now.epoch, { record, sequence }, undefined);
+      this.#adopt(room, learner.world, now.epoch, { record, sequence }, {});
     // Somebody else's.
     else this.#forget(room);
   }
@@ -226,7 +234,8 @@ export class HandOvers {
     if (epochAt(this.#parts.journal.generation, sequence) !== epoch) return;
     // Kept until the room serves, which the bus does not promise for its own bytes.
     const warm = said.warm ? decodeWarmState(new Uint8Array(said.warm)) : undefined;
-    this.#adopt(room, world, epoch, { record, sequence }, warm);
+    const since = said.since?.map((one) => ({ ...one, data: new Uint8Array(one.data) }));
+    this.#adopt(room, world, epoch, { record, sequence }, { warm, since });
   }
 
   #adopt(
@@ -234,9 +243,10 @@ export class HandOvers {
     world: World,
     epoch: Epoch,
     claim: PlacedRecord,
-    warm: WarmState | undefined,
+    { warm, since }: Told,
   ): void {
-    const learned = this.#learners.get(room)?.learned;
+    const read = this.#learners.get(room)?.learned;
+    const learned = read && since ? { ...read, since } : read;
     this.#forget(room);
     if (this.#parts.room(room)) return;
     this.#parts.adopt(room, world, { kind: "adopt", epoch, claim, learned, warm });

@@ -194,6 +194,8 @@ export class RoomCore {
         return this.#parts.ledger.name(message.name, message.sequence);
       case "storeFailed":
         return this.#snapshots.done();
+      case "prepareHandOver":
+        return this.#handOver.prepare();
       case "handOver":
         return this.#handOver.begin(message, moment.now);
       case "close":
@@ -320,6 +322,7 @@ export class RoomCore {
     if (record.type === "owner") return this.#handedOver({ record, sequence }, moment);
     const told = publicRecord(ledger.acked, record);
     const settled = ledger.settle(record, sequence);
+    this.#handOver.settled({ record, sequence });
     const before = settled.entries.map(({ entry, written }) => {
       const moves = entry.type === "attach" || entry.type === "leave";
       const row = moves ? ledger.acked.sessions.get(entry.session) : undefined;
@@ -367,7 +370,8 @@ export class RoomCore {
     const at = this.#at(moment);
     const image = presence.image(moment.now, ledger.acked);
     const warm = { at, ...image, watchers: outlet.watchers };
-    this.#effects.push({ type: "handedOver", target, claim, warm });
+    const { since } = this.#handOver;
+    this.#effects.push({ type: "handedOver", target, claim, warm, since });
   }
 
   #source() {

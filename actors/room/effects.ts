@@ -36,6 +36,7 @@ export type RoomMessage =
   | { readonly type: "laterFailed" }
   | { readonly type: "stored"; readonly name: SnapshotName; readonly sequence: number }
   | { readonly type: "storeFailed" }
+  | { readonly type: "prepareHandOver" }
   | ({ readonly type: "handOver" } & NextOwner)
   | { readonly type: "close" };
 
@@ -62,6 +63,8 @@ export type RoomEffect =
       readonly target: ProcessId;
       readonly claim: PlacedRecord;
       readonly warm: Omit<WarmState, "letters">;
+      /** What became durable while the target read; undefined where that is too much to tell. */
+      readonly since: readonly StoredRecord[] | undefined;
     }
   | {
       readonly type: "count";

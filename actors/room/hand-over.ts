@@ -1,5 +1,9 @@
+import type { StoredRecord } from "../../src/journal/journal.ts";
 import type { ProcessId } from "../../src/kernel/ids.ts";
+import { SINCE_BYTES_MAX, SINCE_MAX } from "../../src/protocol/control-messages.ts";
+import { encodeRecord } from "../../src/protocol/journal-record.ts";
 import type { Ledger } from "./ledger.ts";
+import type { PlacedRecord } from "./recovery.ts";
 
 /** The node that is to own the room next, and the state version it will write. */
 export interface NextOwner {
@@ -18,6 +22,8 @@ export class HandOver {
   #next: NextOwner | undefined;
   #until = 0;
   #sent = false;
+  #since: StoredRecord[] | undefined;
+  #sinceBytes = 0;
 
   constructor(ledger: Ledger, restMsMax: number) {
     this.#ledger = ledger;
@@ -27,6 +33,31 @@ export class HandOver {
   /** Nothing that would be journaled begins any more. */
   get resting(): boolean {
     return this.#next !== undefined;
+  }
+
+  /**
+   * The target begins to read the room. What becomes durable from now on is kept for it, so that it
+   * need not ask the journal for the end of what it has read.
+   */
+  prepare(): void {
+    if (this.#next) return;
+    this.#since = [];
+    this.#sinceBytes = 0;
+  }
+
+  /** A record is durable. Too many of them, and the target has to read after all. */
+  settled({ sequence, record }: PlacedRecord): void {
+    if (!this.#since) return;
+    const data = encodeRecord(record);
+    this.#sinceBytes += data.length;
+    const kept = this.#since.length < SINCE_MAX && this.#sinceBytes <= SINCE_BYTES_MAX;
+    if (kept) this.#since.push({ sequence, data });
+    else this.#since = undefined;
+  }
+
+  /** What became durable since the target began to read; undefined where that is too much. */
+  get since(): readonly StoredRecord[] | undefined {
+    return this.#since;
   }
 
   /** Once under way it is not changed by another wish. */

@@ -46,8 +46,11 @@ export async function readRoom(
   // What came before the claim has been there for a while, so a follower is likely to have it.
   const before = claim.record.previous;
   const after = learned?.sequence ?? 0;
+  const told = learned?.since;
   const stored =
-    before > after ? await journal.readThrough(room, before, { leader, after }) : ok([]);
+    before > after && !told
+      ? await journal.readThrough(room, before, { leader, after })
+      : ok(told ?? []);
   if (!stored.ok) return "unavailable";
   const plan = planRecovery(stored.value, claim, learned);
   if (plan.kind === "broken") {
@@ -71,7 +74,7 @@ const RETRY = { baseMs: 50, capMs: 500 };
 
 /**
  * Reads a room that is owned until it is there, or known to be broken, or owned by somebody else.
- * What was learned before is used once: where it does not fit, all is read.
+ * What was told and what was learned before are used once: where they do not fit, all is read.
  */
 export async function recoverRoom(
   ports: ReaderPorts & { readonly clock: Clock; readonly random: Random },
@@ -84,9 +87,9 @@ export async function recoverRoom(
   let { learned } = owned;
   for (let attempt = 0; ; attempt++) {
     // What is missing to what was learned is milliseconds old: followers seldom have it yet.
-    const leader = attempt >= FOLLOWER_READS || learned !== undefined;
+    const leader = attempt >= FOLLOWER_READS || (learned !== undefined && !learned.since);
     const recovered = await readRoom(ports, room, world, owned.claim, leader, learned);
-    learned = undefined;
+    learned = withoutTold(learned);
     if (!wanted()) return "abandoned";
     // A restore came in between: what was read is of two times, and a hole no sign of damage.
     if (journal.generation !== epochGeneration(owned.epoch)) return "replaced";
@@ -101,6 +104,12 @@ export async function recoverRoom(
     if (attempt > 0) await delay(clock, backoffMs(attempt, RETRY, random));
     if (!wanted()) return "abandoned";
   }
+}
+
+function withoutTold(learned: Learned | undefined): Learned | undefined {
+  if (!learned?.since) return undefined;
+  const { since, ...read } = learned;
+  return read;
 }
 
 /** Reads a room that somebody else owns, up to its tail: whoever is to own it next does so. */

@@ -84,6 +84,8 @@ export interface Recovered {
 /** A room as it was when its last record stood at `sequence`: read before it is owned. */
 export interface Learned extends Recovered {
   readonly sequence: number;
+  /** What its owner says was written afterwards; the chain shows whether that is all. */
+  readonly since?: readonly StoredRecord[];
 }
 
 /** Folds the records onto `start`. Runs no author's code but migrations. */

@@ -127,6 +127,11 @@ export class RoomRuntime {
     this.#decide({ type: "close" });
   }
 
+  /** Another node begins to read the room, so as to own it next. */
+  prepareHandOver(): void {
+    this.#decide({ type: "prepareHandOver" });
+  }
+
   /** Hands the room over, if it comes to rest. */
   handOver(next: NextOwner): void {
     this.#decide({ type: "handOver", ...next });

@@ -22,6 +22,9 @@ import { LETTER, WARM_BYTES_MAX } from "./warm-state.ts";
 export const ROUTES_PER_MESSAGE_MAX = 256;
 /** An owner record holds two process ids, a world's name and numbers. */
 const HAND_OVER_BYTES_MAX = 1024;
+/** Records that go along with a hand-over, and their bytes together. */
+export const SINCE_MAX = 128;
+export const SINCE_BYTES_MAX = 64 * 1024;
 /** Messages of gateways that one `forward` passes on. */
 export const FORWARDED_MAX = 64;
 const ID = text(64);
@@ -122,7 +125,8 @@ export const control = family({
   declined: [17, { room: ROOM, why: oneOf("unknown_world", "full", "hosted", "unavailable") }],
   /**
    * The hand-over is in the journal: the record, and its sequence. It opens this epoch. `warm`: an
-   * encoded `WarmState`; null where it would be too large.
+   * encoded `WarmState`; null where it would be too large. `since`: every record from `prepare` to
+   * the hand-over; null where they are too many.
    */
   handOver: [
     18,
@@ -133,6 +137,7 @@ export const control = family({
       sequence: COUNT,
       record: bytes(HAND_OVER_BYTES_MAX),
       warm: nullable(bytes(WARM_BYTES_MAX)),
+      since: nullable(list(tuple({ sequence: COUNT, data: bytes(SINCE_BYTES_MAX) }), SINCE_MAX)),
     },
   ],
   /** What came for `epoch` after its owner had handed the room over: to the next owner. */

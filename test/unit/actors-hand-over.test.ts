@@ -1,10 +1,25 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { HAND_OVER_LIMITS } from "../../actors/hand-overs.ts";
+import { RoomFold } from "../../actors/room/fold.ts";
+import { HandOver } from "../../actors/room/hand-over.ts";
+import { Ledger } from "../../actors/room/ledger.ts";
+import { Register } from "../../actors/room/register.ts";
 import { ROOM_DEFAULTS } from "../../actors/room/room-config.ts";
+import { assert } from "../../src/kernel/assert.ts";
 import { type Epoch, epochAt } from "../../src/kernel/epoch.ts";
-import { roomId } from "../../src/kernel/ids.ts";
-import { control, decodeControl } from "../../src/protocol/control-messages.ts";
-import type { JournalRecord } from "../../src/protocol/journal-record.ts";
+import { processId, roomId, worldName } from "../../src/kernel/ids.ts";
+import {
+  type ControlOf,
+  control,
+  decodeControl,
+  SINCE_BYTES_MAX,
+  SINCE_MAX,
+} from "../../src/protocol/control-messages.ts";
+import {
+  decodeRecord,
+  encodeRecord,
+  type JournalRecord,
+} from "../../src/protocol/journal-record.ts";
 import { encode } from "../../src/protocol/msgpack.ts";
 import {
   bytesOfRows,
@@ -54,6 +69,16 @@ const leavers = (record: JournalRecord) =>
     : [];
 const attempts = (record: JournalRecord) =>
   record.type === "batch" ? record.entries.filter(({ type }) => type === "attempt") : [];
+
+async function settled(
+  harness: Served["harness"],
+  tail: ReturnType<HostedNode["stores"]["journal"]["readTail"]>,
+) {
+  await harness.run(20);
+  const read = await tail;
+  assert(read.ok, "the store answers");
+  return read.value;
+}
 
 const owners = ({ harness }: Served) => harness.journal().filter(({ type }) => type === "owner");
 
@@ -207,6 +232,91 @@ describe("hand-overs", () => {
     expect(new Set(ada.replies().map((reply) => reply.seq)).size).toBe(seq);
     expect(ada.replies().at(-1)).toMatchObject({ seq, data: { count: seq } });
     expect(gateway.of("expect")).toEqual([]);
+  });
+
+  it("[HO10] with it go the records that came while the target read the room", async () => {
+    const served = await ready();
+    const { harness, node, next, ada } = served;
+    const read = vi.spyOn(next.stores.journal, "readThrough");
+    const words: ControlOf<"handOver">[] = [];
+    harness.placement.subscribe(nodePeer(next.id), ({ data }) => {
+      const word = decodeControl(data);
+      if (word?.type === "handOver") words.push(word);
+    });
+    // As long as the target reads, the room goes on.
+    Object.assign(next.stores.faults, { latencyMsMin: 300, latencyMsMax: 300 });
+    migrate(served, node, next);
+    for (let seq = 1; seq <= 20; seq++) {
+      ada.command(seq, "add", { by: 1 });
+      await harness.run(3);
+    }
+    await harness.run(2_000);
+    await follow(served, next, ada);
+    ada.command(21, "add", { by: 1 });
+    await harness.run(700);
+    expect(ada.replies().at(-1)).toMatchObject({ epoch: currentEpoch(harness), seq: 21 });
+    expect(ada.replies().at(-1)).toMatchObject({ data: { count: 21 } });
+    expect(words.map(({ since }) => (since?.length ?? 0) > 10)).toEqual([true]);
+    // In advance, and not again.
+    expect(read).toHaveBeenCalledTimes(1);
+  });
+
+  it("[PR58] of too many records, or too large ones, nothing is told", () => {
+    const [self, epoch] = [processId("node-a.0000000000000001"), epochAt(1, 1)];
+    const fold = new RoomFold(worldName("counter"), 1, { state: {}, secret: {} });
+    const [register, limits] = [new Register(1), ROOM_DEFAULTS];
+    const nonce = (): string => "0f";
+    const ledger = () => new Ledger({ self, epoch, fold, register, limits, nonce });
+    const head = { previous: 0, epoch, by: self, nonce: "0f", at: 0, stateVersion: 1 };
+    const batch = (index: number, text = ""): JournalRecord => {
+      const written = { patches: [], events: [{ audience: null, name: text, data: null }] };
+      const entry = { type: "system", cause: "tick", ...written } as const;
+      return { type: "batch", index, ...head, entries: [entry] };
+    };
+    const told = (records: readonly JournalRecord[]): number | undefined => {
+      const handOver = new HandOver(ledger(), 500);
+      handOver.settled({ sequence: 1, record: batch(1) });
+      handOver.prepare();
+      for (const record of records) handOver.settled({ sequence: record.index, record });
+      return handOver.since?.length;
+    };
+    const many = Array.from({ length: SINCE_MAX + 1 }, (_, i) => batch(i + 2));
+    expect(told(many)).toBeUndefined();
+    expect(told(many.slice(1))).toBe(SINCE_MAX);
+    expect(told([batch(2, "x".repeat(SINCE_BYTES_MAX))])).toBeUndefined();
+  });
+
+  it("[HO10] where what is told does not go on from what was read, the journal is read", async () => {
+    const served = await ready();
+    const { harness, node, next, gateway, ada } = served;
+    const world = worldName("counter");
+    const [room, before] = [ROOM, currentEpoch(harness)];
+    const prepare = control.encode({ type: "prepare", room, world, epoch: before });
+    void harness.placement.request(nodePeer(next.id), prepare, 1_000);
+    await harness.run(20);
+    ada.command(1, "add", { by: 6 });
+    await harness.run(20);
+    const tail = await settled(harness, node.stores.journal.readTail(room));
+    const last = decodeRecord(tail.record ?? new Uint8Array()) as JournalRecord;
+    const { stateVersion, at } = last;
+    const head = { previous: tail.sequence, epoch: before, by: node.id, nonce: "0f", at };
+    const named = { ...head, index: last.index + 1, stateVersion, owner: next.id, world };
+    const record = encodeRecord({ type: "owner", ...named });
+    const outcome = node.stores.journal.append(room, tail.sequence, record);
+    await harness.run(20);
+    const written = await outcome;
+    assert(written.kind === "accepted", "nobody else writes");
+    const { sequence } = written;
+    const epoch = epochAt(tail.generation, sequence);
+    const told = { room, world, epoch, sequence, record, warm: null, since: [] } as const;
+    harness.placement.publish(nodePeer(next.id), control.encode({ type: "handOver", ...told }));
+    await harness.run(60);
+    gateway.route(next, epoch);
+    ada.attach(true);
+    await harness.run(20);
+    ada.command(2, "add", { by: 1 });
+    await harness.run(20);
+    expect(ada.replies().at(-1)).toMatchObject({ epoch, data: { count: 7 } });
   });
 
   it("[HO3] [HO4] a room that does not come to rest ticks on, and serves again", async () => {
