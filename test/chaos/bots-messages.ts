@@ -10,7 +10,8 @@ export type ToBots =
   | {
       readonly type: "start";
       readonly seed: number;
-      readonly urls: readonly string[];
+      /** Rooms take these in turn: in each, where its clients dial. */
+      readonly ways: readonly (readonly string[])[];
       readonly secret: string;
       readonly prefix: string;
       readonly rooms: readonly RoomOfBots[];

@@ -54,13 +54,13 @@ process.on("message", (message: ToBots) => {
 
 function begin(order: Extract<ToBots, { type: "start" }>): void {
   start = order;
-  const { prefix, rooms, sayMs, seed, startsPerSecond, urls } = order;
+  const { prefix, rooms, sayMs, seed, startsPerSecond, ways } = order;
   const key = new TextEncoder().encode(order.secret);
   const all = rooms.reduce((sum, { bots }) => sum + bots, 0);
   for (const [i, { room, bots }] of rooms.entries()) {
     const acked = new Set<string>();
     const crowd = new Crowd({
-      urls,
+      urls: ways[i % ways.length] ?? [],
       token: (person) => tokenOf(person, key),
       bots,
       startsPerSecond: (startsPerSecond * bots) / all,
@@ -166,9 +166,9 @@ async function audit(): Promise<void> {
 
 async function ledgerOf(name: string): Promise<LedgerLike> {
   if (!start) throw new Error("nothing was started");
-  const { prefix, secret, urls } = start;
+  const { prefix, secret, ways } = start;
   const client = await connect({
-    urls,
+    urls: ways.flat(),
     token: () => tokenOf(`${prefix}-auditor`, new TextEncoder().encode(secret)),
     agent: "audit",
     limits: { connectMsMax: READ_MS_MAX },

@@ -19,7 +19,8 @@ export interface BotsShape {
   readonly processes: number;
   readonly bots: number;
   readonly rooms: readonly string[];
-  readonly urls: readonly string[];
+  /** Where clients dial: rooms take these in turn. */
+  readonly ways: readonly (readonly string[])[];
   readonly secret: string;
   readonly seed: number;
   /** Mean time between a bot's commands. */
@@ -77,7 +78,7 @@ export class Bots {
   }
 
   #fork(file: string, number: number): void {
-    const { bots, processes, rooms, sayMs, secret, seed, urls } = this.#shape;
+    const { bots, processes, rooms, sayMs, secret, seed, ways } = this.#shape;
     const mine = rooms
       .map((room, i) => ({ room, bots: share(bots, rooms.length, i), i }))
       .filter(({ i }) => i % processes === number)
@@ -90,7 +91,7 @@ export class Bots {
     child.on("error", () => {});
     const prefix = `c${number}x`;
     const startsPerSecond = 60 / processes;
-    say(child, { type: "start", seed, urls, secret, prefix, rooms: mine, sayMs, startsPerSecond });
+    say(child, { type: "start", seed, ways, secret, prefix, rooms: mine, sayMs, startsPerSecond });
   }
 
   #hear(host: Host, message: FromBots): void {

@@ -19,7 +19,10 @@ const PATIENCE = { timeoutMs: 30_000, pollMs: 50 };
 /** Who lives in namespaces where the machine has them: two nodes in one, a gateway in another. */
 const ZONED: readonly (readonly RoleName[])[] = [["node", "node"], ["gateway"]];
 
-/** The cluster under test, with a proxy in every link and some of its processes in namespaces. */
+/**
+ * The cluster under test, with a proxy in every link to NATS and in those of half the clients, and
+ * with some of its processes in namespaces.
+ */
 export class Fleet {
   readonly cluster: Cluster;
   readonly rooms: readonly string[];
@@ -78,9 +81,14 @@ export class Fleet {
       this.#clients.set(name, await this.#thread.open([{ host, port }]));
   }
 
-  /** Where clients dial. */
+  /** Where clients dial that are to be cut off, slowed and broken. */
   get urls(): string[] {
     return [...this.#clients.values()].flatMap((links) => links.urls("ws"));
+  }
+
+  /** Where others dial: a proxy costs processor time, which no cluster of its own would miss. */
+  get directUrls(): string[] {
+    return this.members("gateway").map(({ host, port }) => `ws://${host}:${port}`);
   }
 
   get pids(): number[] {

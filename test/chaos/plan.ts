@@ -117,17 +117,17 @@ export const KINDS = {
   client_links_cut: {
     lane: "clients",
     weight: 1,
-    what: "the links between a gateway and its clients carry nothing for seconds",
+    what: "the links between a gateway and half its clients carry nothing for seconds",
   },
   client_links_reset: {
     lane: "clients",
     weight: 1,
-    what: "every link between a gateway and its clients breaks",
+    what: "every link between a gateway and half its clients breaks",
   },
   client_links_slow: {
     lane: "clients",
     weight: 1,
-    what: "the links between a gateway and its clients are 50 to 200 ms slow",
+    what: "the links between a gateway and half its clients are 50 to 200 ms slow",
   },
   placement_sigkill: { lane: "placement", weight: 1, what: "SIGKILL of a placement replica" },
   placement_sigterm: { lane: "placement", weight: 1, what: "SIGTERM of a placement replica" },

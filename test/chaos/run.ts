@@ -98,8 +98,9 @@ export class Chaos {
     );
     try {
       say(`${bots} bots come in`);
-      const { rooms, urls } = fleet;
-      const crowd = { processes: botProcesses, bots, rooms, urls, secret: SECRET, seed, sayMs };
+      const { directUrls, rooms, urls } = fleet;
+      const ways = [urls, directUrls];
+      const crowd = { processes: botProcesses, bots, rooms, ways, secret: SECRET, seed, sayMs };
       return new Chaos(options, fleet, await Bots.start(crowd));
     } catch (error) {
       await fleet.close();
