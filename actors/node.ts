@@ -8,7 +8,13 @@ import { epochCompare } from "../src/kernel/epoch.ts";
 import type { ProcessId, RoomId, WorldName } from "../src/kernel/ids.ts";
 import type { Random } from "../src/kernel/random.ts";
 import type { Observer } from "../src/observe/observer.ts";
-import { type ControlOf, decodeControl, type Proposal } from "../src/protocol/control-messages.ts";
+import {
+  type ControlOf,
+  control,
+  decodeControl,
+  type Proposal,
+} from "../src/protocol/control-messages.ts";
+import { decode } from "../src/protocol/msgpack.ts";
 import { gatewayToRoom, roomToGateway, type ToRoom } from "../src/protocol/room-messages.ts";
 import { gatewayInbox, nodeControl, nodeInbox } from "../src/protocol/subjects.ts";
 import { DeathCheck } from "./death-check.ts";
@@ -200,12 +206,13 @@ export class Node {
     this.#send(from, roomToGateway.encode({ type: "stale", room, epoch }));
   }
 
-  #fromControl({ data }: BusMessage): void {
+  #fromControl({ data, respond }: BusMessage): void {
     const message = decodeControl(data);
     if (message?.type === "propose")
       for (const proposal of message.proposals) this.#proposed(proposal);
     if (message?.type === "closeRoom") this.#rooms.get(message.room)?.close();
     if (message?.type === "migrate") void this.#migrate(message);
+    if (message?.type === "operate") void this.#operate(message, respond);
     if (message?.type === "drain" && !this.draining)
       void this.drain(message.deadlineMs).then(() => this.#ports.drained?.());
     if (message?.type === "declaredDead" && message.process === this.#ports.self)
@@ -224,6 +231,17 @@ export class Node {
   async #migrate(message: ControlOf<"migrate">): Promise<void> {
     const outcome = await this.#handOvers.migrate(message);
     this.#ports.observer.metrics.add("roomcluster_migrations_total", 1, { outcome });
+  }
+
+  /** For an operator: the owner of exactly that epoch answers, once it is durable. */
+  async #operate(message: ControlOf<"operate">, respond: BusMessage["respond"]): Promise<void> {
+    const { room, epoch, name } = message;
+    const body = decode(message.body);
+    const runtime = this.#rooms.get(room);
+    const owned = body.ok && runtime?.epoch === epoch;
+    const operated = owned ? await runtime.operate(name, body.value) : undefined;
+    const { status, data } = operated ?? { status: "gone", data: null };
+    if (!this.#closed) respond(control.encode({ type: "operated", room, status, data }));
   }
 
   #proposed(proposal: Proposal): void {

@@ -119,7 +119,7 @@ const PACKAGES: Record<string, RegExp> = {
   xstate: /(^|[/-])lifecycle\.ts$/,
   pino: /^src\/observe\/log\.ts$/,
   "prom-client": /^src\/observe\//,
-  zod: /^(src\/config|src\/control|actors\/worlds)\//,
+  zod: /^(src\/config|src\/control|actors\/(event|worlds))\//,
   jose: /^(gateway\/(auth|dev-token)|src\/load\/dense\/tokens)\.ts$/,
   immer: /^actors\/room\//,
   "@msgpack/msgpack": /^src\/protocol\/msgpack\.ts$/,

@@ -10,6 +10,8 @@ import { type HookOutcome, nothing, whoOf } from "./hooks.ts";
 
 type CommandMessage = Extract<ToRoom, { type: "command" }>;
 
+type Answer = (status: string, data: unknown) => void;
+
 const NO_DIGEST = new Uint8Array(8);
 
 /** A resent command goes alone, in two journal writes: one that says so, one with its outcome. */
@@ -118,6 +120,23 @@ export class Commands {
     if (patches.length === 0 && events.length === 0 && later.length === 0) return;
     const cause = `later:${name}`.slice(0, 48);
     this.#parts.record({ type: "system", cause, patches, events }, outcome);
+  }
+
+  /**
+   * An operator's command: run like the room's own, and answered once it is durable. Where it has
+   * to wait it is `busy`; nobody resends it but whoever asked.
+   */
+  operate(name: string, body: unknown, at: number, answer: Answer): void {
+    const { ledger } = this.#parts;
+    if (ledger.decided.closed) return answer("room_closed", null);
+    if (this.#alone || ledger.full || this.#parts.overgrown()) return answer("busy", null);
+    const outcome = this.#answerable(this.#execute(name, body, undefined, at));
+    const { patches, events, value } = outcome;
+    const [status, data] = answerOf(outcome);
+    if (isRefusal(value)) return answer(status, data);
+    const cause = `operator:${name}`.slice(0, 48);
+    const settled = (): void => answer(status, data);
+    this.#parts.record({ type: "system", cause, patches, events }, outcome, settled);
   }
 
   /** Replies of what has become durable, after the record itself went out. */

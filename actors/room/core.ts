@@ -1,4 +1,3 @@
-import { assert } from "../../src/kernel/assert.ts";
 import { type Epoch, epochCompare } from "../../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import { type Random, randomHex } from "../../src/kernel/random.ts";
@@ -9,6 +8,7 @@ import type { WarmState } from "../../src/protocol/warm-state.ts";
 import { Commands } from "./commands.ts";
 import { creation } from "./creation.ts";
 import type { World } from "./define-room.ts";
+import type { Desk } from "./desk.ts";
 import type { Moment, RoomEffect, RoomMessage, RoomParts } from "./effects.ts";
 import type { RoomFold } from "./fold.ts";
 import { HandOver } from "./hand-over.ts";
@@ -26,6 +26,7 @@ import type { RoomConfig } from "./room-config.ts";
 import { RoomTime } from "./room-time.ts";
 import { Snapshots } from "./snapshots.ts";
 import { STATE_FULL, StateSize } from "./state-size.ts";
+import { TickHook } from "./tick-hook.ts";
 
 /**
  * An owned room: takes a message and the time, changes its own state, answers with effects. No
@@ -44,9 +45,10 @@ export class RoomCore {
   readonly #snapshots: Snapshots;
   readonly #later: LaterWork;
   readonly #time: RoomTime;
+  readonly #desk: Desk | undefined;
+  readonly #tickHook: TickHook;
   #effects: RoomEffect[] = [];
   #tick = 0;
-  #hookedAt: number | undefined;
   #nonceInFlight = "";
 
   constructor(options: {
@@ -102,6 +104,8 @@ export class RoomCore {
     this.#movement = new Movement(this.#parts);
     this.#handOver = new HandOver(ledger, config.restMsMax);
     this.#later = slow;
+    this.#desk = world.desk?.(moment.now);
+    this.#tickHook = new TickHook(this.#parts);
     this.#time = new RoomTime(Math.max(fold.at, options.warm?.at ?? 0), moment);
     this.#ring = new RecordRing({
       recordsMax: config.ringRecordsMax,
@@ -190,6 +194,13 @@ export class RoomCore {
       case "later":
         this.#later.ended();
         return this.#commands.internal(message.command, message.body, this.#at(moment));
+      case "operate": {
+        const { request, name, body } = message;
+        const answer = (status: string, data: unknown): void =>
+          void this.#effects.push({ type: "operated", request, status, data });
+        if (this.alone) return answer("busy", null);
+        return this.#commands.operate(name, body, this.#at(moment), answer);
+      }
       case "stored":
         return this.#parts.ledger.name(message.name, message.sequence);
       case "storeFailed":
@@ -237,6 +248,12 @@ export class RoomCore {
         return this.#membership.leave(message, at);
       case "profile":
         return this.#membership.profile(message);
+      case "askSeats": {
+        const view = { now: moment.now, state: this.#parts.ledger.acked.document.state };
+        const seats = this.#desk?.seats(from, message, view);
+        if (seats) outlet.send(from, { type: "seats", ...seats });
+        return;
+      }
       case "command":
         return this.#commands.command(from, message, at);
       case "signal":
@@ -258,7 +275,7 @@ export class RoomCore {
     this.#tick = (this.#tick + 1) >>> 0;
     if (!this.alone) {
       this.#membership.sweep(outlet.dropSilent(moment.now, config.gatewaySilentMs), moment);
-      this.#runOnTick(moment);
+      this.#tickHook.run(moment.now, this.#at(moment));
       if (this.#snapshots.overgrown) this.#snapshots.takeIfDue(moment.now);
     }
     if (!outlet.watched) return;
@@ -268,22 +285,6 @@ export class RoomCore {
   #tickMessage(moment: Moment, rows: Uint8Array): Extract<Outgoing, { type: "tick" }> {
     const { index } = this.#parts.ledger.acked;
     return { type: "tick", tick: this.#tick, at: this.#at(moment), index, rows };
-  }
-
-  #runOnTick(moment: Moment): void {
-    const { onTick } = this.#parts.world.definition;
-    const since = moment.now - (this.#hookedAt ?? moment.now);
-    const { ledger } = this.#parts;
-    // A journal that does not answer would find more to write every 100 ms.
-    if (!onTick || ledger.decided.closed || ledger.full) return;
-    if (this.#snapshots.overgrown) return;
-    if (this.#hookedAt !== undefined && since < 100) return;
-    this.#hookedAt = moment.now;
-    const outcome = this.#parts.hook(this.#at(moment), (room) => onTick(room, since));
-    const { patches, events, later, readable } = outcome;
-    assert(readable, "onTick writes what decoders read back");
-    if (patches.length === 0 && events.length === 0 && later.length === 0) return;
-    this.#parts.record({ type: "system", cause: "tick", patches, events }, outcome);
   }
 
   #close(): void {

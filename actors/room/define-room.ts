@@ -4,6 +4,7 @@ import { worldName } from "../../src/kernel/ids.ts";
 import type { Role } from "../../src/protocol/client-messages.ts";
 import type { Pose } from "../../src/protocol/pose-row.ts";
 import type { Audience } from "../../src/protocol/room-messages.ts";
+import type { Desk } from "./desk.ts";
 
 export type { Pose } from "../../src/protocol/pose-row.ts";
 
@@ -113,6 +114,8 @@ export interface World {
   readonly tickHz: number;
   readonly capacity: number;
   readonly definition: RoomDefinition<object, object, Record<string, unknown>>;
+  /** Made anew for each ownership; an event's stage has one. `now`: monotonic ms. */
+  readonly desk?: (now: number) => Desk;
 }
 
 const TICK_RATES_HZ = [5, 10, 20];

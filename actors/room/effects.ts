@@ -36,6 +36,13 @@ export type RoomMessage =
   | { readonly type: "laterFailed" }
   | { readonly type: "stored"; readonly name: SnapshotName; readonly sequence: number }
   | { readonly type: "storeFailed" }
+  /** An operator's command, answered by `operated` with the same number. */
+  | {
+      readonly type: "operate";
+      readonly request: number;
+      readonly name: string;
+      readonly body: unknown;
+    }
   | { readonly type: "prepareHandOver" }
   | ({ readonly type: "handOver" } & NextOwner)
   | { readonly type: "close" };
@@ -57,6 +64,12 @@ export type RoomEffect =
   | { readonly type: "verify" }
   | { readonly type: "fenced" }
   | { readonly type: "closed" }
+  | {
+      readonly type: "operated";
+      readonly request: number;
+      readonly status: string;
+      readonly data: unknown;
+    }
   /** The record that names the next owner is in the journal: this ownership is over. */
   | {
       readonly type: "handedOver";

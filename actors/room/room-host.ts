@@ -56,6 +56,7 @@ export const LANES: Record<ToRoom["type"], Lane> = {
   away: "control",
   fetch: "control",
   profile: "control",
+  askSeats: "control",
   attach: "durable",
   leave: "durable",
   command: "durable",

@@ -21,6 +21,7 @@ import {
   type Lifecycle,
   type Stage,
 } from "./lifecycle.ts";
+import { type Operated, Orders } from "./orders.ts";
 import type { Recovered } from "./recovery.ts";
 import { inTurn, LANES, type RoomHost } from "./room-host.ts";
 import { tally } from "./tally.ts";
@@ -54,6 +55,7 @@ export class RoomRuntime {
   #crashes: readonly number[] = [];
   /** Rises with every stage: an answer for an older one comes too late. */
   #turn = 0;
+  readonly #orders = new Orders();
   #started = false;
 
   constructor(host: RoomHost, room: RoomId, world: World, start: RoomStart) {
@@ -125,6 +127,14 @@ export class RoomRuntime {
 
   close(): void {
     this.#decide({ type: "close" });
+  }
+
+  /** An operator's command; undefined where this ownership did not live to answer it. */
+  operate(name: string, body: unknown): Promise<Operated | undefined> {
+    if (!this.#core) return Promise.resolve(undefined);
+    const { request, answered } = this.#orders.open();
+    this.#decide({ type: "operate", request, name, body });
+    return answered;
   }
 
   /** Another node begins to read the room, so as to own it next. */
@@ -250,6 +260,8 @@ export class RoomRuntime {
         return this.#fenced("append");
       case "closed":
         return this.#lifecycle.send({ type: "CLOSED" });
+      case "operated":
+        return this.#orders.settle(effect.request, effect);
       case "handedOver": {
         const letters = encodeLetters(this.#mailbox.takeDurable());
         this.#host.handedOver(this, { ...effect, letters });
@@ -343,6 +355,7 @@ export class RoomRuntime {
   }
 
   #deactivate(): void {
+    this.#orders.abandon();
     for (const timer of this.#timers) timer.cancel();
     this.#timers = [];
     this.#pumping?.cancel();

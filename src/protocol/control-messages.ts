@@ -1,4 +1,5 @@
 import {
+  ANY,
   BOOLEAN,
   bytes,
   COUNT,
@@ -28,6 +29,7 @@ export const SINCE_BYTES_MAX = 64 * 1024;
 /** Messages of gateways that one `forward` passes on. */
 export const FORWARDED_MAX = 64;
 const ID = text(64);
+const OPERATE_BYTES_MAX = 16 * 1024;
 
 /** Something a node can host: a room type and the newest state version it understands. */
 export const HOSTED_WORLD = tuple({ world: WORLD, stateVersion: U32 });
@@ -142,6 +144,10 @@ export const control = family({
   ],
   /** What came for `epoch` after its owner had handed the room over: to the next owner. */
   forward: [19, { room: ROOM, epoch: EPOCH, letters: list(LETTER, FORWARDED_MAX) }],
+  /** An operator's command, to a room's owner; answered `operated`. `body`: one msgpack value. */
+  operate: [20, { room: ROOM, epoch: EPOCH, name: ID, body: bytes(OPERATE_BYTES_MAX) }],
+  /** Once it is durable. `gone`: that ownership is not here, or did not live to answer. */
+  operated: [21, { room: ROOM, status: text(48), data: ANY }],
 });
 export type ControlMessage = MessageOf<typeof control.definitions>;
 export type ControlOf<T extends ControlMessage["type"]> = Extract<ControlMessage, { type: T }>;

@@ -68,6 +68,40 @@ export type RoomRecord = Read<typeof ROOM_RECORD.fields>;
 const FENCE = { room: ROOM, epoch: EPOCH };
 const MEMBERSHIP = { ...FENCE, session: SESSION, attach: U32, connection: CONNECTION };
 
+/** Shards of an event, and grants of one answer. */
+const EVENT_SHARDS_MAX = 2000;
+const GRANTS_MAX = 64;
+
+const SEATS_QUESTION = {
+  /** Rises by one with each. */
+  request: U32,
+  /** The last request whose grants are counted in below. */
+  answered: U32,
+  want: U16,
+  /** How many people wait at this gateway, those for whom it asks included. */
+  waiting: U32,
+  /** Friends who are to sit together, by a name of their own; null for anybody. */
+  beside: nullable(text(64)),
+  /** By shard: who sits there by this gateway, and seats that it may still give away. */
+  shards: list(tuple({ shard: U16, seated: U16, held: U16 }), EVENT_SHARDS_MAX),
+};
+export type SeatsQuestion = Read<typeof SEATS_QUESTION>;
+
+const SEATS_ANSWER = {
+  request: U32,
+  grants: list(tuple({ shard: U16, seats: U16 }), GRANTS_MAX),
+  /** When to ask again, where people still wait. */
+  retryAfterMs: U32,
+  /** How many this gateway may expect to seat in a second. */
+  perS: NUMBER,
+  /** At all gateways. */
+  waiting: U32,
+  /** Everybody that sits in the event. */
+  seated: U32,
+  shards: U16,
+};
+export type SeatsAnswer = Read<typeof SEATS_ANSWER>;
+
 /** Gateway to the owning node. */
 export const gatewayToRoom = family({
   /** This gateway holds members and has everything up to `index` (0: nothing). Repeated at 1 Hz. */
@@ -105,6 +139,8 @@ export const gatewayToRoom = family({
   /** Records after `after`, for a client that resumes; answered by `records`. */
   fetch: [8, { ...FENCE, request: U32, after: COUNT }],
   profile: [9, { ...MEMBERSHIP, profile: PROFILE }],
+  /** To an event's stage: what this gateway has of its shards, and how many seats it wants. */
+  askSeats: [20, { ...FENCE, ...SEATS_QUESTION }],
 });
 export type ToRoom = MessageOf<typeof gatewayToRoom.definitions>;
 
@@ -135,6 +171,7 @@ export const roomToGateway = family({
   ended: [14, { ...FENCE, session: SESSION, code: oneOf(...MEMBERSHIP_CODES), reason: text(256) }],
   /** The room lives at `owner` now; re-read the tail. */
   moved: [15, { ...FENCE, owner: PROCESS }],
+  seats: [20, { ...FENCE, ...SEATS_ANSWER }],
 });
 export type FromRoom = MessageOf<typeof roomToGateway.definitions>;
 

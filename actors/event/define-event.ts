@@ -1,0 +1,141 @@
+import { z } from "zod";
+import { assert } from "../../src/kernel/assert.ts";
+import { shardWorld } from "../../src/protocol/event-names.ts";
+import {
+  defineRoom,
+  type Room,
+  type RoomDefinition,
+  refuse,
+  type Who,
+  type World,
+} from "../room/define-room.ts";
+import { EventDesk } from "./event-desk.ts";
+import {
+  addBan,
+  EVENT_SPEC,
+  type EventState,
+  isLater,
+  newEvent,
+  PHASES,
+  phaseDue,
+} from "./event-state.ts";
+
+/** A stage by its author: a room whose state has the event beside what the author put there. */
+export type StageDefinition<S extends object, X extends object, B> = Omit<
+  RoomDefinition<S & { readonly event: EventState }, X, B>,
+  "state" | "name" | "version"
+> & { readonly state: () => S };
+
+export interface EventDefinition<
+  S extends object,
+  X extends object,
+  B,
+  T extends object,
+  Y extends object,
+  C,
+> {
+  /** Of the stage's world; the shards' is derived from it. */
+  readonly name: string;
+  readonly version: number;
+  readonly stage: StageDefinition<S, X, B>;
+  /** Where the audience sits: `capacity` is the most people of one shard. */
+  readonly shard: Omit<RoomDefinition<T, Y, C>, "name" | "version">;
+}
+
+/** It becomes a key of the state, and there are keys that no decoder reads back. */
+const UNREADABLE = ["__proto__", "constructor", "prototype"];
+const PERSON = z
+  .string()
+  .min(1)
+  .max(128)
+  .refine((person) => !UNREADABLE.includes(person), "no person can have this id");
+const BAN = z.strictObject({
+  person: PERSON,
+  /** Room time; null is for good. */
+  until: z.number().nullable(),
+  why: z.string().max(256),
+});
+
+type Stage = Room<{ event: EventState }>;
+
+/** An operator, by the API, or somebody of the staff on the stage. */
+const allowed = (who: Who | undefined): boolean => !who || who.role === "staff";
+
+const command = <B>(
+  body: z.ZodType<B>,
+  run: (room: Stage, body: B, who: Who | undefined) => unknown,
+) => ({
+  body,
+  run: (room: Stage, value: B, who: Who | undefined) =>
+    allowed(who) ? run(room, value, who) : refuse("forbidden"),
+});
+
+/** What every event's stage understands, beside what its author wrote. */
+const COMMANDS = {
+  "event.configure": command(EVENT_SPEC, ({ state: { event } }, spec) => {
+    if (event.phase === "closed") return refuse("event_closed");
+    event.spec = spec;
+    return null;
+  }),
+  "event.phase": command(z.enum(PHASES), ({ state: { event } }, phase) => {
+    if (phase !== event.phase && !isLater(phase, event.phase)) return refuse("phase_is_over");
+    event.phase = phase;
+    return null;
+  }),
+  "event.announce": command(z.string().max(512), ({ state: { event } }, text) => {
+    event.announcement = { n: (event.announcement?.n ?? 0) + 1, text };
+    return { n: event.announcement.n };
+  }),
+  "event.kick": command(PERSON, (room, person, who) => {
+    room.emit("kicked", { person, by: who?.person ?? null });
+    return null;
+  }),
+  "event.ban": command(BAN, (room, { person, until, why }) =>
+    addBan(room.state.event.bans, person, { until, why }, room.now) ? null : refuse("too_many"),
+  ),
+  "event.unban": command(PERSON, ({ state: { event } }, person) => {
+    delete event.bans[person];
+    return null;
+  }),
+  "event.mute": command(BAN, (room, { person, until, why }) =>
+    addBan(room.state.event.mutes, person, { until, why }, room.now) ? null : refuse("too_many"),
+  ),
+  "event.unmute": command(PERSON, ({ state: { event } }, person) => {
+    delete event.mutes[person];
+    return null;
+  }),
+};
+
+/**
+ * Declares an event: the world of its stage, where performers and staff are, and that of its
+ * shards, where the audience sits. Nodes host both. Throws on a definition that can not work.
+ */
+export function defineEvent<
+  S extends object,
+  B,
+  T extends object,
+  C,
+  X extends object = Record<string, never>,
+  Y extends object = Record<string, never>,
+>(definition: EventDefinition<S, X, B, T, Y, C>): readonly [stage: World, shard: World] {
+  const { name, stage, shard, version } = definition;
+  for (const own of Object.keys(stage.commands))
+    assert(!own.startsWith("event."), `${name}: commands of the name event.… are the platform's`);
+  const staged = defineRoom({
+    ...stage,
+    name,
+    version,
+    tickHz: stage.tickHz ?? 20,
+    capacity: stage.capacity ?? 64,
+    state: () => ({ ...stage.state(), event: newEvent() }),
+    commands: { ...stage.commands, ...COMMANDS } as never,
+    onTick: (room, dtMs) => {
+      const { event } = room.state;
+      const due = phaseDue(event, room.now);
+      if (due !== event.phase) event.phase = due;
+      stage.onTick?.(room as never, dtMs);
+    },
+  });
+  const seated = defineRoom({ ...shard, name: shardWorld(name), version });
+  return [{ ...staged, desk: (now) => new EventDesk(now) }, seated];
+}

@@ -1,0 +1,114 @@
+import type { ProcessId } from "../../src/kernel/ids.ts";
+import type { SeatsAnswer, SeatsQuestion } from "../../src/protocol/room-messages.ts";
+import type { Desk, DeskView } from "../room/desk.ts";
+import { admits, type EventSpec, type EventState, shardsOf } from "./event-state.ts";
+import { Ramp } from "./ramp.ts";
+import { type Grant, SEATING_LIMITS, Seating } from "./seating.ts";
+
+/** A new owner hears the gateways before it gives seats away: they report every second. */
+const LISTEN_MS = 1_500;
+/** A gateway whose people wait asks again then. */
+const RETRY_MS = 250;
+/** Parties whose shard is known; the oldest is forgotten. */
+const PARTIES_MAX = 20_000;
+
+interface Opened {
+  readonly spec: EventSpec;
+  readonly seating: Seating;
+  readonly ramp: Ramp;
+}
+
+/**
+ * The volatile half of an event, at its owner: who may seat how many where. Gateways report and ask
+ * in one message; nothing of it is journaled, and a new owner learns it from their next reports.
+ */
+export class EventDesk implements Desk {
+  readonly #since: number;
+  /** How many wait at each gateway, as it last said. */
+  readonly #waiting = new Map<ProcessId, number>();
+  readonly #parties = new Map<string, number>();
+  #opened: Opened | undefined;
+
+  constructor(now: number) {
+    this.#since = now;
+  }
+
+  seats(from: ProcessId, question: SeatsQuestion, { now, state }: DeskView): SeatsAnswer {
+    const { event } = state as { readonly event: EventState };
+    const { request, waiting } = question;
+    const nothing = { grants: [], retryAfterMs: RETRY_MS, perS: 0, waiting, seated: 0, shards: 0 };
+    if (!event.spec) return { request, ...nothing };
+    const opened = this.#open(event.spec, now);
+    const { ramp, seating } = opened;
+    seating.expire(now);
+    seating.report(from, question.answered, question.shards, now);
+    this.#hearWaiting(from, waiting, seating, now);
+    const open = admits(event) && now - this.#since >= LISTEN_MS;
+    const grants = open ? this.#grants(from, question, opened, now) : [];
+    return {
+      request,
+      grants,
+      retryAfterMs: RETRY_MS,
+      perS: ramp.perS * this.#share(from),
+      waiting: this.#waitingEverywhere,
+      seated: seating.seated().reduce((sum, one) => sum + one, 0),
+      shards: seating.opened,
+    };
+  }
+
+  /** A new spec, say a larger capacity, begins with what gateways report next. */
+  #open(spec: EventSpec, now: number): Opened {
+    const { shardSize, admitPerS, capacity } = spec;
+    const last = this.#opened?.spec;
+    const same = last?.shardSize === shardSize && last.capacity === capacity;
+    if (this.#opened && same && last.admitPerS === admitPerS) return this.#opened;
+    const limits = { ...SEATING_LIMITS, shardSize, shardsMax: shardsOf(spec) };
+    this.#opened = { spec, seating: new Seating(limits), ramp: new Ramp(admitPerS, now) };
+    return this.#opened;
+  }
+
+  #hearWaiting(from: ProcessId, waiting: number, seating: Seating, now: number): void {
+    this.#waiting.set(from, waiting);
+    for (const process of this.#waiting.keys())
+      if (!seating.present(process, now)) this.#waiting.delete(process);
+  }
+
+  #grants(
+    from: ProcessId,
+    { request, want, beside }: SeatsQuestion,
+    { ramp, seating }: Opened,
+    now: number,
+  ): readonly Grant[] {
+    const admitted = ramp.admit(want, this.#share(from), now);
+    if (admitted === 0) return [];
+    const friends = beside === null ? undefined : this.#parties.get(beside);
+    const seat =
+      friends === undefined ? undefined : seating.grantBeside(from, request, friends, now);
+    const grants = seat ? [seat] : seating.grant(from, request, admitted, now);
+    const [first] = grants;
+    if (beside !== null && first) this.#remember(beside, first.shard);
+    ramp.spend(grants.reduce((sum, { seats }) => sum + seats, 0));
+    return grants;
+  }
+
+  #remember(party: string, shard: number): void {
+    this.#parties.delete(party);
+    this.#parties.set(party, shard);
+    if (this.#parties.size <= PARTIES_MAX) return;
+    for (const oldest of this.#parties.keys()) {
+      this.#parties.delete(oldest);
+      break;
+    }
+  }
+
+  get #waitingEverywhere(): number {
+    let sum = 0;
+    for (const waiting of this.#waiting.values()) sum += waiting;
+    return sum;
+  }
+
+  #share(from: ProcessId): number {
+    const all = this.#waitingEverywhere;
+    return all === 0 ? 1 : (this.#waiting.get(from) ?? 0) / all;
+  }
+}

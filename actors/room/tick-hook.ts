@@ -1,0 +1,30 @@
+import { assert } from "../../src/kernel/assert.ts";
+import type { RoomParts } from "./effects.ts";
+
+/** The author's `onTick` runs at most so often. */
+const EVERY_MS = 100;
+
+/** Runs the author's `onTick`, and journals what it wrote. */
+export class TickHook {
+  readonly #parts: RoomParts;
+  #ranAt: number | undefined;
+
+  constructor(parts: RoomParts) {
+    this.#parts = parts;
+  }
+
+  /** `at`: room time. A journal that does not answer would find more to write every time. */
+  run(now: number, at: number): void {
+    const { hook, ledger, overgrown, record, world } = this.#parts;
+    const { onTick } = world.definition;
+    const since = now - (this.#ranAt ?? now);
+    if (!onTick || ledger.decided.closed || ledger.full || overgrown()) return;
+    if (this.#ranAt !== undefined && since < EVERY_MS) return;
+    this.#ranAt = now;
+    const outcome = hook(at, (room) => onTick(room, since));
+    const { patches, events, later, readable } = outcome;
+    assert(readable, "onTick writes what decoders read back");
+    if (patches.length === 0 && events.length === 0 && later.length === 0) return;
+    record({ type: "system", cause: "tick", patches, events }, outcome);
+  }
+}

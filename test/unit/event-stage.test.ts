@@ -1,0 +1,207 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { defineEvent } from "../../actors/event/define-event.ts";
+import { addBan, type Ban, type EventState } from "../../actors/event/event-state.ts";
+import { EPOCH_NONE } from "../../src/kernel/epoch.ts";
+import { personId, roomId } from "../../src/kernel/ids.ts";
+import { control, decodeControl } from "../../src/protocol/control-messages.ts";
+import { shardOf, shardRoom } from "../../src/protocol/event-names.ts";
+import { decode, encode } from "../../src/protocol/msgpack.ts";
+import type { RoomImage, SeatsQuestion } from "../../src/protocol/room-messages.ts";
+import { ROOM_IMAGE } from "../../src/protocol/room-messages.ts";
+import { nodeControl } from "../../src/protocol/subjects.ts";
+import { currentEpoch, type Served, serve, takeOver } from "../support/counter-world.ts";
+import { PROFILE, ROOM } from "../support/room-harness.ts";
+
+const [stage, shard] = defineEvent({
+  name: "concert",
+  version: 1,
+  stage: {
+    state: () => ({ songs: 0 }),
+    commands: {
+      play: {
+        body: z.null(),
+        run: ({ state }) => ({ songs: ++state.songs }),
+      },
+    },
+  },
+  shard: { tickHz: 10, capacity: 200, state: () => ({}), commands: {} },
+});
+
+const SPEC = {
+  ...{ capacity: 400, shardSize: 200, admitPerS: 1_000 },
+  ...{ doorsAt: null, startsAt: null, endsAt: null },
+};
+const QUESTION: SeatsQuestion = {
+  ...{ request: 1, answered: 0, want: 3, waiting: 3, beside: null, shards: [] },
+};
+
+async function operate({ harness, node }: Served, name: string, body: unknown) {
+  const epoch = currentEpoch(harness);
+  const order = control.encode({ type: "operate", room: ROOM, epoch, name, body: encode(body) });
+  const asked = harness.placement.request(nodeControl(node.id), order, 1_000);
+  await harness.run(60);
+  const answer = await asked;
+  const said = answer.ok ? decodeControl(answer.value) : undefined;
+  return said?.type === "operated" ? said : undefined;
+}
+
+/** What a gateway that begins to watch is sent. */
+async function eventOf({ gateway, harness }: Served): Promise<EventState> {
+  gateway.received.length = 0;
+  gateway.send({ type: "watch", index: 0 });
+  await harness.run(200);
+  const [part] = gateway.of("snapshot");
+  const value = decode(part?.data ?? new Uint8Array());
+  const image = value.ok ? (ROOM_IMAGE(value.value) as RoomImage) : undefined;
+  return (image?.state as { event: EventState }).event;
+}
+
+async function ask(served: Served, question: Partial<SeatsQuestion> = {}) {
+  served.gateway.send({ type: "askSeats", ...QUESTION, ...question });
+  await served.harness.run(60);
+  return served.gateway.of("seats").at(-1);
+}
+
+describe("an event's stage", () => {
+  it("[EV1] names its shards, and no other room", () => {
+    expect([stage.name, shard.name]).toEqual(["concert", "concert--shard"]);
+    const room = shardRoom(roomId("demo/gala"), 12);
+    expect(room).toBe("demo/gala--12");
+    expect(shardOf(room)).toEqual({ stage: "demo/gala", shard: 12 });
+    for (const name of ["gala", "gala--", "gala--x", "gala--012", "--1"])
+      expect(shardOf(roomId(`demo/${name}`))).toBeUndefined();
+  });
+
+  it("[EV2] is what an operator says, durably, once all of it is right", async () => {
+    const served = await serve(stage);
+    const { harness } = served;
+    for (const wrong of [
+      { ...SPEC, capacity: 0 },
+      { ...SPEC, shardSize: 1, capacity: 100_000 },
+      { ...SPEC, doorsAt: 20, startsAt: 10 },
+      { ...SPEC, more: 1 },
+    ])
+      expect(await operate(served, "event.configure", wrong)).toMatchObject({
+        status: "invalid_body",
+      });
+    expect((await eventOf(served)).spec).toBeNull();
+    const records = harness.journal().length;
+    expect(await operate(served, "event.configure", SPEC)).toMatchObject({ status: "ok" });
+    expect(harness.journal()).toHaveLength(records + 1);
+    expect((await eventOf(served)).spec).toEqual(SPEC);
+    await takeOver(served, stage);
+    expect((await eventOf(served)).spec).toEqual(SPEC);
+  });
+
+  it("[EV2] listens to its staff, and to nobody in the audience", async () => {
+    const served = await serve(stage);
+    const { gateway, harness } = served;
+    const ada = gateway.attach("ada");
+    const bo = gateway.attach("bo", 1, { socket: 2 });
+    const identity = { session: bo.session, attach: 1, connection: bo.connection };
+    const staff = { person: personId("bo"), role: "staff", profile: PROFILE } as const;
+    gateway.send({ type: "attach", ...identity, ...staff, resumed: true, row: null });
+    await harness.run(60);
+    ada.command(1, "event.announce", "hello");
+    await harness.run(60);
+    expect(ada.replies()).toMatchObject([{ status: "forbidden" }]);
+    expect((await eventOf(served)).announcement).toBeNull();
+  });
+
+  it("[EV2] an order for another ownership is obeyed by nobody", async () => {
+    const served = await serve(stage);
+    const { harness, node } = served;
+    const body = encode("hello");
+    const order = {
+      type: "operate",
+      room: ROOM,
+      epoch: EPOCH_NONE,
+      name: "event.announce",
+    } as const;
+    const asked = harness.placement.request(
+      nodeControl(node.id),
+      control.encode({ ...order, body }),
+      1_000,
+    );
+    await harness.run(60);
+    const answer = await asked;
+    expect(answer.ok && decodeControl(answer.value)).toMatchObject({ status: "gone" });
+    expect((await eventOf(served)).announcement).toBeNull();
+  });
+
+  it("[EV3] goes on by its schedule, or earlier by an operator's word, and never back", async () => {
+    const served = await serve(stage);
+    const { harness } = served;
+    const at = harness.clock.wallNow();
+    const schedule = { doorsAt: at + 2_000, startsAt: at + 4_000, endsAt: at + 6_000 };
+    await operate(served, "event.configure", { ...SPEC, ...schedule });
+    expect((await eventOf(served)).phase).toBe("scheduled");
+    await harness.run(2_000);
+    expect((await eventOf(served)).phase).toBe("doors_open");
+    expect(await operate(served, "event.phase", "live")).toMatchObject({ status: "ok" });
+    expect(await operate(served, "event.phase", "doors_open")).toMatchObject({
+      status: "phase_is_over",
+    });
+    expect((await eventOf(served)).phase).toBe("live");
+    await harness.run(6_000);
+    expect((await eventOf(served)).phase).toBe("ending");
+    expect(await operate(served, "event.phase", "closed")).toMatchObject({ status: "ok" });
+    expect(await operate(served, "event.configure", SPEC)).toMatchObject({
+      status: "event_closed",
+    });
+  });
+
+  it("[EV4] keeps bans, mutes and kicks in its journal", async () => {
+    const served = await serve(stage);
+    const { gateway, harness } = served;
+    const ban = (person: string, until: number | null) =>
+      operate(served, "event.ban", { person, until, why: "rude" });
+    await eventOf(served);
+    await ban("eve", null);
+    await operate(served, "event.mute", { person: "mallory", until: 1, why: "loud" });
+    await operate(served, "event.kick", "eve");
+    const told = gateway.of("record").flatMap(({ record }) => record.events);
+    expect(told).toMatchObject([{ name: "kicked", data: { person: "eve", by: null } }]);
+    expect(await ban("__proto__", null)).toMatchObject({ status: "invalid_body" });
+    await takeOver(served, stage);
+    const event = await eventOf(served);
+    expect(event.bans).toEqual({ eve: { until: null, why: "rude" } });
+    expect(event.mutes).toEqual({ mallory: { until: 1, why: "loud" } });
+    expect(harness.journal().length).toBeGreaterThan(4);
+  });
+
+  it("[EV4] of bans that are over the oldest make room, and those in force do not", () => {
+    const bans: Record<string, Ban> = {};
+    for (let n = 0; n < 2_048; n++) addBan(bans, `p${n}`, { until: n, why: "" }, 0);
+    const more = { until: null, why: "" };
+    expect(addBan(bans, "one-more", more, 0)).toBe(true);
+    expect(Object.keys(bans)).toHaveLength(2_048);
+    expect(addBan(bans, "and-one", more, 0)).toBe(false);
+    expect(addBan(bans, "p5", more, 0)).toBe(true);
+    expect(addBan(bans, "and-one", more, 10)).toBe(true);
+  });
+
+  it("[PR59] [PR60] [ST1] [ST5] gives seats away once it has listened, and the doors are open", async () => {
+    const served = await serve(stage);
+    await operate(served, "event.configure", SPEC);
+    expect(await ask(served)).toMatchObject({ grants: [] });
+    await served.harness.run(2_000);
+    expect(await ask(served)).toMatchObject({ grants: [], waiting: 3 });
+    await operate(served, "event.phase", "doors_open");
+    expect(await ask(served, { request: 2 })).toMatchObject({
+      ...{ request: 2, grants: [{ shard: 0, seats: 3 }], waiting: 3, shards: 1 },
+    });
+    const held = { answered: 2, shards: [{ shard: 0, seated: 3, held: 0 }] };
+    expect(await ask(served, { request: 3, want: 0, waiting: 0, ...held })).toMatchObject({
+      ...{ grants: [], seated: 3 },
+    });
+    const next = await takeOver(served, stage);
+    expect(next.node.stats().rooms).toBe(1);
+    expect(await ask(served, { request: 4, want: 1, ...held })).toMatchObject({ grants: [] });
+    await served.harness.run(2_000);
+    expect(await ask(served, { request: 5, want: 1, ...held })).toMatchObject({
+      ...{ grants: [{ shard: 0, seats: 1 }], seated: 3 },
+    });
+  });
+});
