@@ -12,6 +12,7 @@ import {
 import { EventDesk } from "./event-desk.ts";
 import {
   addBan,
+  addKick,
   EVENT_SPEC,
   type EventState,
   isLater,
@@ -86,8 +87,8 @@ const COMMANDS = {
     event.announcement = { n: (event.announcement?.n ?? 0) + 1, text };
     return { n: event.announcement.n };
   }),
-  "event.kick": command(PERSON, (room, person, who) => {
-    room.emit("kicked", { person, by: who?.person ?? null });
+  "event.kick": command(PERSON, ({ now, state: { event } }, person) => {
+    addKick(event.kicks, person, now);
     return null;
   }),
   "event.ban": command(BAN, (room, { person, until, why }) =>

@@ -8,6 +8,7 @@ export type Phase = (typeof PHASES)[number];
 export const CAPACITY_MAX = 200_000;
 export const SHARDS_MAX = 2_000;
 const BANNED_MAX = 2_048;
+const KICKS_MAX = 64;
 
 const MOMENT = z.number().int().min(0);
 
@@ -50,6 +51,8 @@ export interface EventState {
   bans: Record<string, Ban>;
   /** Who may watch and not speak, until when. */
   mutes: Record<string, Ban>;
+  /** Who is to go now and may come back, and when that was said. The latest only. */
+  kicks: Record<string, number>;
   /** The last one; `n` counts them. */
   announcement: { n: number; text: string } | null;
 }
@@ -59,6 +62,7 @@ export const newEvent = (): EventState => ({
   spec: null,
   bans: {},
   mutes: {},
+  kicks: {},
   announcement: null,
 });
 
@@ -86,6 +90,13 @@ export const admits = ({ phase, spec }: EventState): boolean =>
 /** In force at `at`, room time. */
 export const inForce = (ban: Ban | undefined, at: number): boolean =>
   ban !== undefined && (ban.until === null || at < ban.until);
+
+/** Gateways look several times a second, so the latest kicks are enough. */
+export function addKick(kicks: Record<string, number>, person: string, at: number): void {
+  kicks[person] = at;
+  const all = Object.entries(kicks).sort(([, a], [, b]) => a - b);
+  for (const [oldest] of all.slice(0, Math.max(0, all.length - KICKS_MAX))) delete kicks[oldest];
+}
 
 /** Makes room where there are as many as there may be: what is over goes first. */
 export function addBan(bans: Record<string, Ban>, person: string, ban: Ban, at: number): boolean {

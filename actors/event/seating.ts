@@ -34,6 +34,8 @@ export interface ShardHeld {
   readonly shard: number;
   readonly seated: number;
   readonly held: number;
+  /** Everybody there as it knows, by other gateways and away included. */
+  readonly members: number;
 }
 
 interface Gateway {
@@ -122,13 +124,16 @@ export class Seating {
       if (home && !this.present(home, now)) this.#homes[shard] = undefined;
   }
 
-  /** People that sit in each shard. */
+  /** People in each shard: who sits there by a gateway, and at least the members that are known. */
   seated(): number[] {
     const seated = this.#homes.map(() => 0);
+    const members = [...seated];
     for (const { shards } of this.#gateways.values())
-      for (const held of shards.values())
+      for (const held of shards.values()) {
         seated[held.shard] = (seated[held.shard] ?? 0) + held.seated;
-    return seated;
+        members[held.shard] = Math.max(members[held.shard] ?? 0, held.members);
+      }
+    return seated.map((one, shard) => Math.max(one, members[shard] ?? 0));
   }
 
   /** Gateways that report. */

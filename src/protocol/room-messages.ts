@@ -82,8 +82,11 @@ const SEATS_QUESTION = {
   waiting: U32,
   /** Friends who are to sit together, by a name of their own; null for anybody. */
   beside: nullable(text(64)),
-  /** By shard: who sits there by this gateway, and seats that it may still give away. */
-  shards: list(tuple({ shard: U16, seated: U16, held: U16 }), EVENT_SHARDS_MAX),
+  /**
+   * By shard: who sits there by this gateway, seats that it may still give away, and all members
+   * that its replica shows, of other gateways and who are just away included.
+   */
+  shards: list(tuple({ shard: U16, seated: U16, held: U16, members: U16 }), EVENT_SHARDS_MAX),
 };
 export type SeatsQuestion = Read<typeof SEATS_QUESTION>;
 

@@ -23,7 +23,9 @@ class Asker {
   }
 
   report(now: number): void {
-    const shards: ShardHeld[] = [...this.#seats].map(([shard, held]) => ({ shard, ...held }));
+    const shards: ShardHeld[] = [...this.#seats].map(([shard, at]) => {
+      return { shard, ...at, members: at.seated };
+    });
     this.#seating.report(this.id, this.#request, shards, now);
   }
 
@@ -100,6 +102,14 @@ describe("seating", () => {
       for (const asker of askers) seated += asker.seat(17, now);
     expect(seated).toBe(200);
     expect(seating.seated()).toEqual([50, 50, 50, 50]);
+  });
+
+  it("[ST2] who is away keeps the seat that no gateway counts", () => {
+    const seating = seatingOf(10, 1);
+    const held = { shard: 0, seated: 2, held: 0, members: 9 };
+    seating.report(ONE, 0, [held], 0);
+    seating.report(TWO, 0, [{ ...held, seated: 3 }], 0);
+    expect(seating.grant(ONE, 1, 5, 10)).toEqual([{ shard: 0, seats: 1 }]);
   });
 
   it("[ST3] few people sit together, many by their gateway", () => {
