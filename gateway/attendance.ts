@@ -8,6 +8,7 @@ import {
   type Profile,
 } from "../src/protocol/client-messages.ts";
 import type { MembershipCode } from "../src/protocol/close-codes.ts";
+import { shardOf } from "../src/protocol/event-names.ts";
 import type { FromRoom } from "../src/protocol/room-messages.ts";
 import { Admission, type AdmissionDeps } from "./admission.ts";
 import { Departures } from "./departure.ts";
@@ -24,6 +25,8 @@ export interface AttendanceDeps extends AdmissionDeps {
   /** The owner is to be told where this person stands. */
   readonly standing: (session: Session) => void;
 }
+
+const FULL_RETRY_MS = 250;
 
 const LEFT_TEXT: Partial<Record<MembershipCode, string>> = {
   superseded: "the session is attached elsewhere",
@@ -99,6 +102,12 @@ export class Attendance {
       : { type: "refused", channel, code, message: reason, retryAfterMs };
     this.farewell(session, message);
     session.link.released(channel, code);
+  }
+
+  /** The gateway shows somebody out, and the room is told. */
+  expel(session: Session, code: MembershipCode, reason: string): void {
+    if (session.spoke) this.#departures.add(session, code, this.#deps.clock.now());
+    this.end(session, code, { reason });
   }
 
   /** The last message of a session, behind all that it has coming. */
@@ -216,7 +225,9 @@ export class Attendance {
   refused(message: From<"refused">): void {
     const session = this.#at(message);
     if (session?.phase !== "attaching") return;
-    const { retryAfterMs } = message;
+    // Whom an event's door sent there is given another seat when they ask again.
+    const full = message.code === "room_full" && shardOf(message.room) !== undefined;
+    const retryAfterMs = message.retryAfterMs ?? (full ? FULL_RETRY_MS : null);
     // A new owner that can not take this socket yet is asked again; the membership stays.
     if (session.viewer.admitted && message.code === "room_unavailable") return;
     this.end(session, message.code, { retryAfterMs });

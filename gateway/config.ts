@@ -57,6 +57,11 @@ export interface GatewayConfig {
   /** So long it is kept for a next owner; by then a room lets the seat go by itself. */
   readonly departureMsMax: number;
 
+  /** People who wait at the doors of one event. */
+  readonly waitingMax: number;
+  /** How often each is told how far they have come. */
+  readonly waitingTellMs: number;
+
   readonly locateMsMax: number;
   readonly seekMsMin: number;
   readonly seekMsMax: number;
@@ -149,6 +154,8 @@ export const GATEWAY_DEFAULTS: GatewayConfig = {
   busyMs: 250,
   departureTriesMax: 8,
   departureMsMax: 60_000,
+  waitingMax: 20_000,
+  waitingTellMs: 2_000,
   locateMsMax: 1_000,
   seekMsMin: 50,
   seekMsMax: 1_000,

@@ -12,6 +12,7 @@ import type { Auth } from "./auth.ts";
 import type { GatewayConfig } from "./config.ts";
 import { type ClientSocket, Connection } from "./connection.ts";
 import { Drain } from "./drain.ts";
+import { EventDoor } from "./event-door.ts";
 import { HeldRoom } from "./held-room.ts";
 import { join } from "./join.ts";
 import type { SocketHandler } from "./server.ts";
@@ -60,6 +61,8 @@ export class GatewayCore {
   readonly #connections = new Set<Connection>();
   readonly #dirty = new Set<Connection>();
   readonly #rooms = new Map<RoomId, HeldRoom>();
+  /** By stage. */
+  readonly #doors = new Map<RoomId, EventDoor>();
   readonly #uplinks: Uplinks;
   readonly #links = new InLinks();
   readonly #ends: (() => void)[] = [];
@@ -131,6 +134,8 @@ export class GatewayCore {
     for (const end of this.#ends) end();
     this.#ends.length = 0;
     for (const connection of [...this.#connections]) connection.close("goingAway");
+    for (const door of this.#doors.values()) door.close();
+    this.#doors.clear();
     for (const room of this.#rooms.values()) room.release();
     this.#rooms.clear();
     this.#uplinks.close();
@@ -167,6 +172,7 @@ export class GatewayCore {
       now: () => clock.now(),
       nextConnection: () => `${self}#${++this.#numbers}`,
       hold: (room: RoomId) => this.#hold(room),
+      door: (stage: RoomId) => this.#door(stage),
     };
   }
 
@@ -177,6 +183,17 @@ export class GatewayCore {
     const room = new HeldRoom(id, { ...this.#deps, uplink: (node) => this.#uplinks.to(node) });
     this.#rooms.set(id, room);
     return room;
+  }
+
+  #door(id: RoomId): EventDoor | undefined {
+    const known = this.#doors.get(id);
+    const stage = known ? undefined : this.#hold(id);
+    if (!stage) return known;
+    const { clock, config } = this.#deps;
+    const shard = (room: RoomId): HeldRoom | undefined => this.#rooms.get(room);
+    const door = new EventDoor({ clock, config, stage, shard });
+    this.#doors.set(id, door);
+    return door;
   }
 
   #batch(message: BusMessage): void {
@@ -208,6 +225,11 @@ export class GatewayCore {
   #sweep(): void {
     const { clock, config, observer } = this.#deps;
     const now = clock.now();
+    for (const [id, door] of this.#doors) {
+      if (door.sweep(now)) continue;
+      door.close();
+      this.#doors.delete(id);
+    }
     for (const [id, room] of this.#rooms) {
       if (room.sweep(now)) continue;
       room.release();

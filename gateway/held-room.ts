@@ -3,16 +3,19 @@ import { EPOCH_NONE, type Epoch, epochGeneration } from "../src/kernel/epoch.ts"
 import type { ProcessId, RoomId } from "../src/kernel/ids.ts";
 import { poseRow } from "../src/protocol/frame.ts";
 import { ROW_WORDS, rowsFromBytes } from "../src/protocol/pose-row.ts";
-import type { FromRoom, ToRoom } from "../src/protocol/room-messages.ts";
+import type { FromRoom, SeatsQuestion, ToRoom } from "../src/protocol/room-messages.ts";
 import { Ahead, type AheadMessage } from "./ahead.ts";
 import { Attendance } from "./attendance.ts";
 import { type ComposeCount, Composer, countFrames } from "./composer.ts";
+import type { EventDoor } from "./event-door.ts";
 import { News } from "./news.ts";
 import { asOf, PoseBatch } from "./pose-batch.ts";
 import { Replica } from "./replica.ts";
 import { RoomRoute, type RouteDeps } from "./room-route.ts";
 import type { Session } from "./session.ts";
+import { Silence } from "./silence.ts";
 import { SnapshotParts } from "./snapshot-parts.ts";
+import { Tails } from "./tails.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import type { Uplink } from "./uplink.ts";
 import type { Viewer } from "./viewer.ts";
@@ -35,29 +38,27 @@ export class HeldRoom {
   readonly #deps: RoomDeps;
   readonly #watches: TokenBucket;
   readonly #corrections: TokenBucket;
-  /** When the owner was last heard, and when clients were last told that it is not. */
-  #heardAt: number;
-  #suspendedAt: number | undefined;
+  readonly #silence: Silence;
   #watchedAt = Number.NEGATIVE_INFINITY;
   #behind = false;
   /** Of the current owner's ticks. */
   #lastTick = -1;
   #composedAt = Number.NEGATIVE_INFINITY;
-  #tails: Timer | undefined;
-  /** Who has been told something alone since the last time tails were flushed. */
-  readonly #told = new Set<Viewer>();
+  readonly #tails: Tails;
   readonly #ahead: Ahead;
   readonly #poses: PoseBatch;
   /** Whoever the owner does not confirm by itself is attached when this fires. */
   #attaching: Timer | undefined;
   #idleSince: number;
+  /** Of an event whose stage this is: it is held as long as somebody sits in one of its shards. */
+  #door: EventDoor | undefined;
 
   constructor(id: RoomId, deps: RoomDeps) {
     const { clock, config } = deps;
     const now = clock.now();
     this.id = id;
     this.#deps = deps;
-    this.#heardAt = now;
+    this.#silence = new Silence(config, now);
     this.#idleSince = now;
     this.#news = new News({ itemsMax: config.newsMax, bytesMax: config.newsBytesMax });
     this.#composer = new Composer(this.replica, this.#news, config);
@@ -70,9 +71,15 @@ export class HeldRoom {
     const rate = { perSecond, burst: Math.max(1, perSecond >> 1) };
     this.#watches = new TokenBucket(rate, now);
     this.#corrections = new TokenBucket(rate, now);
+    this.#tails = new Tails(clock, config.tailMs, (due) => {
+      if (this.replica.ready) this.#count(this.#composer.flush(due));
+    });
     this.route = new RoomRoute(id, deps, {
       moved: (epoch) => this.#moved(epoch),
-      gone: (code) => this.attendance.endAll(code),
+      gone: (code) => {
+        this.attendance.endAll(code);
+        this.#door?.gone(code);
+      },
     });
     this.attendance = new Attendance({
       ...deps,
@@ -81,8 +88,8 @@ export class HeldRoom {
       news: this.#news,
       send: (message) => this.#send(message),
       show: (viewer) => this.#count(this.#composer.flush([viewer])),
-      told: (viewer) => this.#tailDue(viewer),
-      gone: (viewer) => void this.#told.delete(viewer),
+      told: (viewer) => this.#tails.due(viewer),
+      gone: (viewer) => this.#tails.gone(viewer),
       standing: (session) => this.#standing(session),
     });
   }
@@ -98,6 +105,16 @@ export class HeldRoom {
     viewer.row ??= new Uint32Array(ROW_WORDS);
     poseRow(data, viewer.row);
     this.#standing(session);
+  }
+
+  /** Undefined: it is held no longer than for those who are in it. */
+  serve(door: EventDoor | undefined): void {
+    this.#door = door;
+    if (door && !this.route.owner) this.route.sweep(this.#deps.clock.now(), true);
+  }
+
+  askSeats(question: SeatsQuestion): void {
+    this.#send({ type: "askSeats", room: this.id, epoch: this.route.floor, ...question });
   }
 
   #standing(session: Session): void {
@@ -173,24 +190,24 @@ export class HeldRoom {
   /** Does what is due. True while the room is to be kept. */
   sweep(now: number): boolean {
     const { config } = this.#deps;
-    const silentMs = now - this.#heardAt;
-    const wanted = this.attendance.size > 0;
-    const unheard = this.route.owner === undefined || silentMs > config.watchMs;
+    const wanted = this.#door !== undefined || this.attendance.size > 0;
+    const unheard = this.route.owner === undefined || this.#silence.forMs(now) > config.watchMs;
     this.route.sweep(now, wanted && unheard);
     this.attendance.sweep(now);
-    this.#suspend(now, silentMs);
+    this.#suspend(now);
     const expired = this.#ahead.expire(now);
     if (expired > 0) this.#dropped("ahead", expired);
     const watchDue = this.#behind || now - this.#watchedAt >= config.watchMs;
-    if (!this.attendance.empty && watchDue) this.#watch(now);
+    const used = this.#door !== undefined || !this.attendance.empty;
+    if (used && watchDue) this.#watch(now);
     this.#flush(now);
-    if (!this.attendance.empty) this.#idleSince = now;
+    if (used) this.#idleSince = now;
     else if (this.route.floor === EPOCH_NONE) return false;
     return now - this.#idleSince < config.roomIdleMs;
   }
 
   release(): void {
-    this.#tails?.cancel();
+    this.#tails.cancel();
     this.#attaching?.cancel();
     this.#poses.clear();
     this.route.release();
@@ -238,6 +255,8 @@ export class HeldRoom {
       }
       case "tick":
         return this.#tick(message);
+      case "seats":
+        return this.#door?.answered(message);
     }
   }
 
@@ -285,10 +304,8 @@ export class HeldRoom {
 
   /** The owner speaks. Whoever was told otherwise, or of another owner, hears that first. */
   #heard(epoch: Epoch): void {
-    this.#heardAt = this.#deps.clock.now();
+    const resumes = this.#silence.heard(this.#deps.clock.now());
     const known = this.replica.epoch;
-    const resumes = this.#suspendedAt !== undefined;
-    this.#suspendedAt = undefined;
     if (known === epoch && !resumes) return;
     if (known !== epoch) this.#lastTick = -1;
     this.replica.epoch = epoch;
@@ -343,29 +360,10 @@ export class HeldRoom {
     return { type: "watch", room: this.id, epoch: this.route.floor, index };
   }
 
-  #suspend(now: number, silentMs: number): void {
-    const { config } = this.#deps;
-    if (silentMs < config.suspendedMs || this.replica.epoch === EPOCH_NONE) return;
-    const told = this.#suspendedAt;
-    if (told !== undefined && now - told < config.suspendedRepeatMs) return;
-    this.#suspendedAt = now;
-    this.#news.add({ type: "suspended", forMs: Math.round(silentMs) });
+  #suspend(now: number): void {
+    if (this.replica.epoch === EPOCH_NONE || !this.#silence.due(now)) return;
+    this.#news.add({ type: "suspended", forMs: Math.round(this.#silence.forMs(now)) });
     if (this.replica.ready) this.#count(this.#composer.flush(this.attendance.viewers()));
-  }
-
-  /** Whoever acted waits for the answer: it goes alone where the next frame is too far off. */
-  #tailDue(viewer: Viewer): void {
-    const { clock, config } = this.#deps;
-    this.#told.add(viewer);
-    this.#tails ??= clock.after(config.tailMs, () => this.#flushTails());
-  }
-
-  #flushTails(): void {
-    this.#tails = undefined;
-    const due = [...this.#told].filter(({ admitted, outbox }) => admitted && !outbox.empty);
-    if (due.length > 0 && this.replica.ready) this.#count(this.#composer.flush(due));
-    // Whoever could not be written to is looked at again.
-    for (const viewer of this.#told) if (viewer.outbox.empty) this.#told.delete(viewer);
   }
 
   /**
@@ -376,7 +374,7 @@ export class HeldRoom {
     if (!this.replica.ready) return;
     const { tailMs, silentMs } = this.#deps.config;
     if (now - this.#composedAt < silentMs) {
-      if (this.#told.size > 0 && !this.#tails) this.#flushTails();
+      this.#tails.again();
       return;
     }
     const due: Viewer[] = [];

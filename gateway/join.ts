@@ -1,10 +1,11 @@
 import { parseRoomId, type RoomId, type SessionId, sessionId } from "../src/kernel/ids.ts";
 import { type Random, randomId } from "../src/kernel/random.ts";
 import { err, ok, type Result } from "../src/kernel/result.ts";
-import type { MembershipCode } from "../src/protocol/close-codes.ts";
+import { eventAsked, shardOf, shardRoom } from "../src/protocol/event-names.ts";
 import type { Auth, Person, SessionClaims } from "./auth.ts";
 import type { GatewayConfig } from "./config.ts";
 import type { Connection, JoinMessage } from "./connection.ts";
+import type { EventDoor, Refusal } from "./event-door.ts";
 import type { HeldRoom } from "./held-room.ts";
 import { Session } from "./session.ts";
 
@@ -17,12 +18,22 @@ export interface JoinDeps {
   readonly nextConnection: () => string;
   /** The room, held from now on; undefined where no more can be held. */
   readonly hold: (room: RoomId) => HeldRoom | undefined;
+  /** The door of the event with this stage; undefined where no more rooms can be held. */
+  readonly door: (stage: RoomId) => EventDoor | undefined;
 }
 
-interface Refusal {
-  readonly code: MembershipCode;
-  readonly message: string;
-  readonly retryAfterMs?: number;
+/** What a join asks for: a room, or a seat in whatever shard of an event has one. */
+interface Asked {
+  readonly room: RoomId;
+  readonly seat: boolean;
+}
+
+interface Joining {
+  readonly connection: Connection;
+  readonly person: Person;
+  readonly message: JoinMessage;
+  /** False once the socket has closed, or the client has left the channel again. */
+  readonly wanted: () => boolean;
 }
 
 /** Takes one `join` as far as a session that asks its room for a seat. */
@@ -32,15 +43,28 @@ export async function join(
   person: Person,
   message: JoinMessage,
 ): Promise<void> {
-  const { channel, attach, cursor } = message;
+  const { channel } = message;
   const joining = connection.channels.reserve(channel);
   if (typeof joining === "string")
     return connection.refuse(channel, joining, "the channel is in use, or there are too many");
+  const wanted = (): boolean => connection.open && connection.channels.get(channel) === joining;
+  const join: Joining = { connection, person, message, wanted };
   const asked = roomAsked(person, message);
-  const claims = asked.ok ? await claimsOf(deps, person, message, asked.value) : asked;
+  const claims = asked.ok ? await claimsOf(deps, join, asked.value) : asked;
   const token = claims.ok ? await deps.auth.signSession(claims.value) : "";
-  // Meanwhile the socket may have closed, or the client may have left the channel again.
-  if (!connection.open || connection.channels.get(channel) !== joining) return;
+  if (wanted()) enter(deps, join, claims, token);
+  const shard = claims.ok ? shardOf(claims.value.room) : undefined;
+  const given = asked.ok && asked.value.seat && message.session === null;
+  if (shard) deps.door(shard.stage)?.settled(shard.shard, given);
+}
+
+function enter(
+  deps: JoinDeps,
+  { connection, message, person }: Joining,
+  claims: Result<SessionClaims, Refusal>,
+  token: string,
+): void {
+  const { attach, channel, cursor, profile } = message;
   const room = claims.ok ? deps.hold(claims.value.room) : undefined;
   if (!claims.ok || !room) {
     const refusal: Refusal = claims.ok
@@ -48,14 +72,13 @@ export async function join(
       : claims.error;
     return connection.refuse(channel, refusal.code, refusal.message, refusal.retryAfterMs);
   }
-  const { session } = claims.value;
   const init = {
     room: room.id,
-    session,
+    session: claims.value.session,
     person: person.person,
     // Not as of the session's first join: a role may be taken away.
     role: person.role,
-    profile: message.profile,
+    profile,
     channel,
     attach,
     connection: deps.nextConnection(),
@@ -68,33 +91,62 @@ export async function join(
   room.join(member);
 }
 
-function roomAsked(person: Person, message: JoinMessage): Result<RoomId, Refusal> {
-  const room = parseRoomId(`${person.tenant}/${message.room}`);
+function roomAsked(person: Person, message: JoinMessage): Result<Asked, Refusal> {
+  const event = eventAsked(message.room);
+  const room = parseRoomId(`${person.tenant}/${event ?? message.room}`);
   if (!room) return err({ code: "room_unknown", message: "no room can have such a name" });
   if (person.rooms && !person.rooms.includes(message.room))
     return err({ code: "wrong_room", message: "the token does not open this room" });
-  return ok(room);
+  // Who is on the stage has no seat before it.
+  const onStage = person.role === "performer" || person.role === "staff";
+  return ok({ room, seat: event !== undefined && !onStage });
 }
 
 async function claimsOf(
   deps: JoinDeps,
-  person: Person,
-  message: JoinMessage,
-  room: RoomId,
+  join: Joining,
+  asked: Asked,
 ): Promise<Result<SessionClaims, Refusal>> {
+  const { message, person } = join;
   if (message.session === null) {
     const session: SessionId = sessionId(randomId(deps.random));
-    return ok({ session, room, person: person.person });
+    const room = asked.seat ? await seatOf(deps, join, asked.room) : ok(asked.room);
+    return room.ok ? ok({ session, room: room.value, person: person.person }) : room;
   }
   const claims = await deps.auth.verifySession(message.session);
   if (!claims.ok) {
     const why = claims.error === "expired" ? "has expired" : "is not valid";
     return err({ code: "session_expired", message: `the session's token ${why}` });
   }
-  if (claims.value.room !== room || claims.value.person !== person.person)
+  const { room } = claims.value;
+  const same = asked.seat ? shardOf(room)?.stage === asked.room : room === asked.room;
+  if (!same || claims.value.person !== person.person)
     return err({
       code: "wrong_room",
       message: "the session is another room's or another person's",
     });
   return claims;
+}
+
+/** A seat in the event with this stage. That may take as long as the line before its doors. */
+async function seatOf(
+  deps: JoinDeps,
+  { connection, message, person, wanted }: Joining,
+  stage: RoomId,
+): Promise<Result<RoomId, Refusal>> {
+  const door = deps.door(stage);
+  if (!door)
+    return err({
+      code: "no_capacity",
+      message: "this gateway holds too many rooms",
+      retryAfterMs: 1_000,
+    });
+  const { beside, channel } = message;
+  const seat = await door.seat({
+    person: person.person,
+    beside,
+    wanted,
+    told: (waiting) => connection.tell({ type: "waiting", channel, ...waiting }),
+  });
+  return seat.ok ? ok(shardRoom(stage, seat.value)) : seat;
 }

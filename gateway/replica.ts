@@ -48,6 +48,11 @@ export class Replica {
     return this.#ready;
   }
 
+  /** The public state; patches change it in place. */
+  get state(): unknown {
+    return this.#state;
+  }
+
   get members(): ReadonlyMap<number, Member> {
     return this.#members;
   }

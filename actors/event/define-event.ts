@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { assert } from "../../src/kernel/assert.ts";
 import { shardWorld } from "../../src/protocol/event-names.ts";
+import { PHASES } from "../../src/protocol/event-public.ts";
 import {
   defineRoom,
   type Room,
@@ -17,7 +18,6 @@ import {
   type EventState,
   isLater,
   newEvent,
-  PHASES,
   phaseDue,
 } from "./event-state.ts";
 

@@ -1,8 +1,5 @@
 import { z } from "zod";
-
-/** What an event goes through, in this order and never back. */
-export const PHASES = ["scheduled", "doors_open", "live", "ending", "closed"] as const;
-export type Phase = (typeof PHASES)[number];
+import { type Ban, inForce, PHASES, type Phase } from "../../src/protocol/event-public.ts";
 
 /** People in an event, and shards: what a gateway's table and an owner's memory are made for. */
 export const CAPACITY_MAX = 200_000;
@@ -36,12 +33,6 @@ function inOrder({ doorsAt, startsAt, endsAt }: Moments): boolean {
   return moments.every((moment, i) => i === 0 || moment >= (moments[i - 1] ?? 0));
 }
 type Moments = Readonly<Record<"doorsAt" | "startsAt" | "endsAt", number | null>>;
-
-/** Who may not come in. `until`: room time; null is for good. */
-export interface Ban {
-  readonly until: number | null;
-  readonly why: string;
-}
 
 /** The part of a stage's public state that makes it an event: journaled, on every gateway. */
 export interface EventState {
@@ -86,10 +77,6 @@ export const isLater = (phase: Phase, than: Phase): boolean =>
 /** Newcomers are seated. */
 export const admits = ({ phase, spec }: EventState): boolean =>
   spec !== null && (phase === "doors_open" || phase === "live");
-
-/** In force at `at`, room time. */
-export const inForce = (ban: Ban | undefined, at: number): boolean =>
-  ban !== undefined && (ban.until === null || at < ban.until);
 
 /** Gateways look several times a second, so the latest kicks are enough. */
 export function addKick(kicks: Record<string, number>, person: string, at: number): void {

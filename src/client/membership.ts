@@ -6,7 +6,9 @@ import type { MembershipCode } from "../protocol/close-codes.ts";
 import type { Frame } from "../protocol/frame.ts";
 import type { ChannelOwner, Connection } from "./connection.ts";
 import { type EndCode, JoinRefused } from "./errors.ts";
+import { JoinDeadline } from "./join-deadline.ts";
 import type { ClientLimits } from "./limits.ts";
+import type { Waiting } from "./room-options.ts";
 import { CLOSED_ABNORMALLY } from "./transport.ts";
 
 /** What a page keeps, so that the same person can go on in this room after a reload. */
@@ -77,7 +79,9 @@ export class Membership implements ChannelOwner {
   readonly #handlers: MembershipHandlers;
   readonly #onSession: ((saved: SavedSession) => void) | undefined;
   readonly #transfer: string | null;
-  readonly #deadlineMs: number;
+  readonly #beside: string | null;
+  readonly #onWaiting: ((waiting: Waiting) => void) | undefined;
+  readonly #deadline: JoinDeadline;
   #live: Binding | undefined;
   #joining: Binding | undefined;
   #token: string | null;
@@ -87,7 +91,6 @@ export class Membership implements ChannelOwner {
   #resyncs = 0;
   #resyncStreak = 0;
   #resyncAtMs = Number.NEGATIVE_INFINITY;
-  #deadline: Timer | undefined;
   #answerTimer: Timer | undefined;
   #retryTimer: Timer | undefined;
   #leaveTimer: Timer | undefined;
@@ -100,6 +103,8 @@ export class Membership implements ChannelOwner {
       readonly resume?: SavedSession | undefined;
       readonly onSession?: ((saved: SavedSession) => void) | undefined;
       readonly transfer: string | null;
+      readonly beside?: string | undefined;
+      readonly onWaiting?: ((waiting: Waiting) => void) | undefined;
     },
   ) {
     this.room = room;
@@ -107,17 +112,19 @@ export class Membership implements ChannelOwner {
     this.#handlers = handlers;
     this.#onSession = options.onSession;
     this.#transfer = options.transfer;
+    this.#beside = options.beside ?? null;
+    this.#onWaiting = options.onWaiting;
     this.#token = options.resume?.token ?? null;
     this.#attach = options.resume?.attach ?? 0;
-    this.#deadlineMs = host.clock.now() + host.limits.joinMsMax;
+    this.#deadline = new JoinDeadline(host.clock, host.limits.joinMsMax, () =>
+      this.#refuseJoin("timeout", "no answer in time", null),
+    );
   }
 
   /** Joins, through whatever connection there is or will be. */
   start(): void {
-    const { clock, limits, register, connection } = this.#host;
-    this.#deadline = clock.after(limits.joinMsMax, () =>
-      this.#refuseJoin("timeout", "no answer in time", null),
-    );
+    const { register, connection } = this.#host;
+    this.#deadline.start();
     if (!register(this)) return this.#refuseJoin("too_many_rooms", "", null);
     const open = connection();
     if (open) this.attachTo(open);
@@ -125,7 +132,7 @@ export class Membership implements ChannelOwner {
 
   /** The replica is loaded: from now on refusals are met with patience. */
   ready(): void {
-    this.#deadline?.cancel();
+    this.#deadline.cancel();
   }
 
   /** The binding messages go out on; undefined while detached. */
@@ -166,9 +173,7 @@ export class Membership implements ChannelOwner {
       this.#onSession?.({ room: this.room, token: this.#token, attach: this.#attach });
       if (this.#joining !== binding) return;
     }
-    this.#answerTimer = this.#host.clock.after(this.#host.limits.joinAnswerMsMax, () =>
-      connection.close(CLOSED_ABNORMALLY, "no answer to a join"),
-    );
+    this.#awaitAnswer(connection);
     connection.send({
       type: "join",
       channel,
@@ -178,7 +183,22 @@ export class Membership implements ChannelOwner {
       cursor: this.#token === null ? null : this.#handlers.cursor(),
       profile: this.#handlers.profile(),
       transfer: this.#transfer,
+      beside: this.#beside,
     });
+  }
+
+  #awaitAnswer(connection: Connection): void {
+    this.#answerTimer?.cancel();
+    this.#answerTimer = this.#host.clock.after(this.#host.limits.joinAnswerMsMax, () =>
+      connection.close(CLOSED_ABNORMALLY, "no answer to a join"),
+    );
+  }
+
+  /** In line before an event's doors: as long as that is said, there is an answer coming. */
+  #waits(connection: Connection, { ahead, total, etaMs }: Waiting): void {
+    this.#awaitAnswer(connection);
+    if (this.#phase === "joining") this.#deadline.start();
+    this.#onWaiting?.({ ahead, total, etaMs });
   }
 
   /** That connection is gone. The client attaches again once it has another. */
@@ -228,6 +248,7 @@ export class Membership implements ChannelOwner {
       else if (message.type === "refused")
         this.#refused(message.code, message.message, message.retryAfterMs);
       else if (message.type === "left") this.#refused(message.code, message.reason, null);
+      else if (message.type === "waiting") this.#waits(connection, message);
     } else if (at(this.#live)) {
       if (message.type === "left") this.#left(message.code, message.reason, null);
       else if (message.type === "refused")
@@ -247,7 +268,7 @@ export class Membership implements ChannelOwner {
   end(code: EndCode, reason: string, refusal?: JoinRefused): void {
     if (this.#phase === "ended") return;
     this.#phase = "ended";
-    this.#deadline?.cancel();
+    this.#deadline.cancel();
     this.#retryTimer?.cancel();
     this.#leaveTimer?.cancel();
     this.#abandonJoin("leave");
@@ -329,8 +350,8 @@ export class Membership implements ChannelOwner {
     const ask = mayPass(code, retryAfterMs);
     if (this.#phase === "joining") {
       const waitMs = Math.min(retryAfterMs ?? 0, this.#host.limits.retryAfterMsMax);
-      const late = this.#host.clock.now() + waitMs > this.#deadlineMs;
-      if (!ask || late) return this.#refuseJoin(code, message, retryAfterMs);
+      if (!ask || this.#deadline.passedIn(waitMs))
+        return this.#refuseJoin(code, message, retryAfterMs);
     } else if (!ask) return this.end(code, message);
     this.#attachLater(this.#patienceMs(retryAfterMs));
   }

@@ -95,12 +95,9 @@ export class Room<State = unknown> {
     this.#frameAtMs = host.clock.now();
     this.#quality = judgeQuality({ rttMs: 0, frameAgeMs: 0, jitterMs: 0 }, true);
     this.#housekeeping = host.clock.every(HOUSEKEEPING_MS, () => this.#judgeQuality());
-    const { resume, onSession } = options;
-    this.#membership = new Membership(host, name, this.#handlers(), {
-      resume,
-      onSession,
-      transfer,
-    });
+    const { beside, onSession, onWaiting, resume } = options;
+    const how = { beside, onSession, onWaiting, resume, transfer };
+    this.#membership = new Membership(host, name, this.#handlers(), how);
   }
 
   get me(): Me {

@@ -80,7 +80,7 @@ export const clientToGateway = family({
     2,
     {
       channel: U8,
-      /** The room's name within the token's tenant. */
+      /** The room's name within the token's tenant, or `event/` and an event's. */
       room: text(64),
       /** Numbers the sockets of a session in the order opened; 1 for a new session. */
       attach: U32,
@@ -91,6 +91,8 @@ export const clientToGateway = family({
       profile: PROFILE,
       /** The same on a leave and a join: the person travels. */
       transfer: nullable(text(64)),
+      /** To an event: friends who give the same sit together where they can. */
+      beside: nullable(text(64)),
     },
   ],
   leave: [3, { channel: U8, transfer: nullable(text(64)) }],
@@ -178,6 +180,8 @@ export const gatewayToClient = family({
   profile: [15, { channel: U8, slot: U16, generation: U8, profile: PROFILE }],
   /** The socket will close; come back, here or elsewhere, after the delay. */
   retryAfter: [16, { afterMs: U32 }],
+  /** A join to an event is in line: so many are before it, of so many. Null: nobody can say. */
+  waiting: [20, { channel: U8, ahead: U32, total: U32, etaMs: nullable(U32) }],
 });
 export type GatewayMessage = MessageOf<typeof gatewayToClient.definitions>;
 

@@ -244,6 +244,7 @@ export class FakeClient implements ClientSocket {
       cursor: null,
       profile: PROFILE,
       transfer: null,
+      beside: null,
       ...over,
     });
   }

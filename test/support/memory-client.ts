@@ -99,7 +99,7 @@ export class MemoryClient implements ClientSocket {
     this.#handler.receive(clientToGateway.encode(message));
   }
 
-  join(room: string): void {
+  join(room: string, beside: string | null = null): void {
     this.send({
       type: "join",
       channel: 0,
@@ -109,6 +109,7 @@ export class MemoryClient implements ClientSocket {
       cursor: null,
       profile: PROFILE,
       transfer: null,
+      beside,
     });
   }
 

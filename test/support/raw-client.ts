@@ -148,6 +148,7 @@ export const joinOf = (room: string, over: Partial<Join> = {}): Join => ({
   cursor: null,
   profile: PROFILE,
   transfer: null,
+  beside: null,
   ...over,
 });
 

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defineEvent } from "../../actors/event/define-event.ts";
-import { addBan, addKick, type Ban, type EventState } from "../../actors/event/event-state.ts";
+import { addBan, addKick, type EventState } from "../../actors/event/event-state.ts";
 import { EPOCH_NONE } from "../../src/kernel/epoch.ts";
 import { personId, roomId } from "../../src/kernel/ids.ts";
 import { control, decodeControl } from "../../src/protocol/control-messages.ts";
 import { shardOf, shardRoom } from "../../src/protocol/event-names.ts";
+import type { Ban } from "../../src/protocol/event-public.ts";
 import { decode, encode } from "../../src/protocol/msgpack.ts";
 import type { RoomImage, SeatsQuestion } from "../../src/protocol/room-messages.ts";
 import { ROOM_IMAGE } from "../../src/protocol/room-messages.ts";

@@ -134,6 +134,7 @@ const joinHall = clientToGateway.encode({
   cursor: null,
   profile: PROFILE,
   transfer: null,
+  beside: null,
 });
 
 describe("the listener", () => {

@@ -290,7 +290,7 @@ export class DenseClient implements WsSink {
     const { absence, room, person } = this.plan;
     const profile = { name: person, ...LOOK };
     const { attach, session } = absence?.resume ?? { attach: 1, session: null };
-    const rest = { cursor: null, profile, transfer: null };
+    const rest = { cursor: null, profile, transfer: null, beside: null };
     this.#send({ type: "join", channel: CHANNEL, room, attach, session, ...rest });
   }
 

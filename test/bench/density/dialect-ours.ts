@@ -66,6 +66,7 @@ class OurTalk implements Talk {
       cursor: null,
       profile: { name: `p${this.#person.index}`, color: 1, model: "capsule" },
       transfer: null,
+      beside: null,
     });
   }
 

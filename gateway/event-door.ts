@@ -1,0 +1,274 @@
+import type { Clock } from "../src/kernel/clock.ts";
+import type { RoomId } from "../src/kernel/ids.ts";
+import { err, ok, type Result } from "../src/kernel/result.ts";
+import type { MembershipCode } from "../src/protocol/close-codes.ts";
+import { shardRoom } from "../src/protocol/event-names.ts";
+import { EVENT_PUBLIC, type EventPublic, inForce } from "../src/protocol/event-public.ts";
+import type { SeatsAnswer } from "../src/protocol/room-messages.ts";
+import type { GatewayConfig } from "./config.ts";
+import type { HeldRoom } from "./held-room.ts";
+import { type Seated, SeatPool } from "./seat-pool.ts";
+
+export interface Refusal {
+  readonly code: MembershipCode;
+  readonly message: string;
+  readonly retryAfterMs?: number;
+}
+
+/** How far somebody has come who waits to be let in. */
+export interface Waiting {
+  /** How many are before them. */
+  readonly ahead: number;
+  /** At all gateways. */
+  readonly total: number;
+  /** Null where nobody can say: doors are not open, or all seats are taken. */
+  readonly etaMs: number | null;
+}
+
+/** Somebody who wants a seat. */
+export interface Newcomer {
+  readonly person: string;
+  /** Friends who want to sit together, by a name of their own. */
+  readonly beside: string | null;
+  /** False once they are gone. */
+  wanted(): boolean;
+  /** Where they wait, every now and then. */
+  told(waiting: Waiting): void;
+}
+
+export interface DoorDeps {
+  readonly clock: Clock;
+  readonly config: Pick<GatewayConfig, "joinMsMax" | "waitingMax" | "waitingTellMs">;
+  readonly stage: HeldRoom;
+  /** A shard, where this gateway holds it. */
+  readonly shard: (room: RoomId) => HeldRoom | undefined;
+}
+
+interface InLine {
+  readonly newcomer: Newcomer;
+  readonly since: number;
+  readonly settle: (seat: Result<number, Refusal>) => void;
+}
+
+const FULL_RETRY_MS = 5_000;
+
+/**
+ * The door of one event at this gateway (DESIGN 9): people wait in a line until the stage's owner
+ * has granted seats, and who was banned or kicked there goes from every shard. It holds the stage
+ * like any room, so all it knows of the event is what its owner says, fenced as ever.
+ */
+export class EventDoor {
+  readonly #deps: DoorDeps;
+  readonly #pool = new SeatPool();
+  readonly #line: InLine[] = [];
+  /** Shards that this gateway has sent somebody to. */
+  readonly #shards = new Set<number>();
+  readonly #kicked = new Map<string, number>();
+  #usedAt: number;
+  #toldAt = 0;
+  #seenIndex = -1;
+  #event: EventPublic | undefined;
+  #last: SeatsAnswer | undefined;
+  /** Whose friends the open question is for. */
+  #beside: InLine | undefined;
+
+  constructor(deps: DoorDeps) {
+    this.#deps = deps;
+    this.#usedAt = deps.clock.now();
+    deps.stage.serve(this);
+  }
+
+  get waiting(): number {
+    return this.#line.length;
+  }
+
+  /** Resolves to a shard when there is a seat, however long that takes while they are wanted. */
+  seat(newcomer: Newcomer): Promise<Result<number, Refusal>> {
+    const { clock, config } = this.#deps;
+    this.#usedAt = clock.now();
+    if (this.#line.length >= config.waitingMax) return Promise.resolve(err(LINE_FULL));
+    return new Promise((settle) => {
+      this.#line.push({ newcomer, since: clock.now(), settle });
+      this.#serve(clock.now());
+    });
+  }
+
+  /** Somebody sits there now, or did not come after all. `given`: the seat was this door's. */
+  settled(shard: number, given: boolean): void {
+    this.#usedAt = this.#deps.clock.now();
+    this.#shards.add(shard);
+    if (given) this.#pool.came(shard);
+  }
+
+  answered(seats: SeatsAnswer): void {
+    const now = this.#deps.clock.now();
+    const beside = this.#beside;
+    if (!this.#pool.answer(seats, now)) return;
+    this.#beside = undefined;
+    this.#last = seats;
+    const [grant] = seats.grants;
+    if (beside && grant && this.#leave(beside)) {
+      this.#pool.takeIn(grant.shard);
+      this.#give(beside, grant.shard);
+    }
+    this.#serve(now);
+  }
+
+  /** There is no such room, or no more. */
+  gone(code: MembershipCode): void {
+    for (const { settle } of this.#line.splice(0)) settle(err({ code, message: NO_EVENT.message }));
+  }
+
+  /** Does what is due. True while the door is to be kept. */
+  sweep(now: number): boolean {
+    this.#look();
+    this.#moderate();
+    this.#dismiss(now);
+    this.#serve(now);
+    if (now - this.#toldAt >= this.#deps.config.waitingTellMs) this.#tell(now);
+    const used = this.#line.length > 0 || this.#seated().size > 0;
+    if (used) this.#usedAt = now;
+    return now - this.#usedAt < this.#deps.config.joinMsMax;
+  }
+
+  close(): void {
+    this.#deps.stage.serve(undefined);
+    for (const { settle } of this.#line.splice(0)) settle(err(UNREACHABLE));
+  }
+
+  /** Seats those who can be seated, and asks for the others. */
+  #serve(now: number): void {
+    this.#look();
+    const phase = this.#event?.phase;
+    if (phase === "ending" || phase === "closed")
+      for (const { settle } of this.#line.splice(0)) settle(err(OVER));
+    for (let at = 0; at < this.#line.length; ) {
+      const next = this.#line[at] as InLine;
+      if (!next.newcomer.wanted() || this.#banned(next.newcomer.person)) {
+        this.#line.splice(at, 1);
+        next.settle(err(BANNED));
+        continue;
+      }
+      // Friends are asked for one by one: their seat is beside somebody.
+      if (next.newcomer.beside !== null) {
+        at++;
+        continue;
+      }
+      const shard = this.#event ? this.#pool.take(now) : undefined;
+      if (shard === undefined) break;
+      this.#line.splice(at, 1);
+      this.#give(next, shard);
+    }
+    this.#ask(now);
+  }
+
+  #ask(now: number): void {
+    const { stage } = this.#deps;
+    if (!stage.replica.ready || !this.#event) return;
+    const waiting = this.#line.length;
+    if (!this.#pool.due(waiting, now)) return;
+    const first = this.#line[0];
+    this.#beside = first && first.newcomer.beside !== null ? first : undefined;
+    const beside = this.#beside?.newcomer.beside ?? null;
+    stage.askSeats(this.#pool.question(waiting, beside, this.#seated(), now));
+  }
+
+  #give({ settle }: InLine, shard: number): void {
+    this.#shards.add(shard);
+    settle(ok(shard));
+  }
+
+  #leave(one: InLine): boolean {
+    const at = this.#line.indexOf(one);
+    if (at >= 0) this.#line.splice(at, 1);
+    return at >= 0;
+  }
+
+  #seated(): Seated {
+    const seated = new Map<number, { seated: number; members: number }>();
+    for (const shard of this.#shards) {
+      const room = this.#room(shard);
+      // A replica that nobody looks at is not kept up to date.
+      if (!room || room.attendance.size === 0) continue;
+      seated.set(shard, { seated: room.attendance.size, members: room.replica.members.size });
+    }
+    return seated;
+  }
+
+  #room(shard: number): HeldRoom | undefined {
+    return this.#deps.shard(shardRoom(this.#deps.stage.id, shard));
+  }
+
+  /** What the stage's owner says of the event, where it has said something new. */
+  #look(): void {
+    const { replica } = this.#deps.stage;
+    if (!replica.ready || replica.index === this.#seenIndex) return;
+    const first = this.#event === undefined;
+    this.#seenIndex = replica.index;
+    this.#event = EVENT_PUBLIC(replica.state);
+    // Whom it kicked before this gateway was there has gone already.
+    if (first) for (const [person, at] of this.#kicks()) this.#kicked.set(person, at);
+  }
+
+  #kicks(): [string, number][] {
+    return Object.entries(this.#event?.kicks ?? {});
+  }
+
+  #banned(person: string): boolean {
+    const bans = this.#event?.bans ?? {};
+    return Object.hasOwn(bans, person) && inForce(bans[person], this.#deps.stage.replica.at);
+  }
+
+  /** Who was banned or kicked goes from every shard. */
+  #moderate(): void {
+    if (!this.#event) return;
+    const gone = new Set(
+      this.#kicks().flatMap(([person, at]) => (at > (this.#kicked.get(person) ?? 0) ? person : [])),
+    );
+    for (const [person, at] of this.#kicks()) this.#kicked.set(person, at);
+    for (const person of this.#kicked.keys())
+      if (!Object.hasOwn(this.#event.kicks, person)) this.#kicked.delete(person);
+    if (gone.size === 0 && Object.keys(this.#event.bans).length === 0) return;
+    for (const shard of this.#shards)
+      for (const session of [...(this.#room(shard)?.attendance.sessions ?? [])]) {
+        const { person } = session.init;
+        if (gone.has(person) || this.#banned(person))
+          this.#room(shard)?.attendance.expel(session, "kicked", BANNED.message);
+      }
+  }
+
+  /** A stage that cannot be reached seats nobody. */
+  #dismiss(now: number): void {
+    const { config, stage } = this.#deps;
+    if (this.#event) return;
+    const notEvent = stage.replica.ready;
+    while (this.#line[0] && (notEvent || now - this.#line[0].since >= config.joinMsMax))
+      this.#line
+        .shift()
+        ?.settle(err(notEvent ? NO_EVENT : { ...UNREACHABLE, code: stage.route.problem }));
+  }
+
+  #tell(now: number): void {
+    this.#toldAt = now;
+    const { perS = 0, waiting = 0 } = this.#last ?? {};
+    const here = this.#line.length;
+    const total = Math.max(here, waiting);
+    for (const [at, { newcomer }] of this.#line.entries()) {
+      // People wait in as many lines as there are gateways, which move alike.
+      const ahead = Math.round((at * total) / here);
+      newcomer.told({ ahead, total, etaMs: perS > 0 ? Math.round((at / perS) * 1000) : null });
+    }
+  }
+}
+
+const BANNED: Refusal = { code: "kicked", message: "this person may not come in" };
+const OVER: Refusal = { code: "room_closed", message: "the event is over" };
+const NO_EVENT: Refusal = { code: "room_unknown", message: "there is no such event" };
+const UNREACHABLE: Refusal = {
+  ...{ code: "room_unavailable", message: "the event could not be reached in time" },
+  retryAfterMs: FULL_RETRY_MS,
+};
+const LINE_FULL: Refusal = {
+  ...{ code: "no_capacity", message: "too many people wait here" },
+  retryAfterMs: FULL_RETRY_MS,
+};

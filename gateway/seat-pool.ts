@@ -1,0 +1,113 @@
+import type { SeatsAnswer, SeatsQuestion } from "../src/protocol/room-messages.ts";
+
+export interface SeatPoolLimits {
+  /** The owner hears from this gateway at least so often. */
+  readonly reportMs: number;
+  /** A question without an answer is asked again. */
+  readonly answerMsMax: number;
+  /** Seats that nobody came for are the event's again. */
+  readonly holdMsMax: number;
+  /** Seats asked for in one question. */
+  readonly wantMax: number;
+}
+
+export const SEAT_POOL_LIMITS: SeatPoolLimits = {
+  reportMs: 1_000,
+  answerMsMax: 500,
+  holdMsMax: 3_000,
+  wantMax: 256,
+};
+
+interface Held {
+  seats: number;
+  until: number;
+}
+
+/** Who sits in a shard by this gateway, and how many members its replica shows. */
+export type Seated = ReadonlyMap<number, { readonly seated: number; readonly members: number }>;
+
+/**
+ * Seats of one event that this gateway may give away (DESIGN 9): the stage's owner grants some at a
+ * time, so that thousands join in a second without a question for each. Pure.
+ */
+export class SeatPool {
+  readonly #limits: SeatPoolLimits;
+  readonly #held = new Map<number, Held>();
+  /** Given away, and not yet among those who sit there. */
+  readonly #coming = new Map<number, number>();
+  #request = 0;
+  #answered = 0;
+  #askedAt = Number.NEGATIVE_INFINITY;
+  #retryAt = Number.NEGATIVE_INFINITY;
+
+  constructor(limits: SeatPoolLimits = SEAT_POOL_LIMITS) {
+    this.#limits = limits;
+  }
+
+  /** A seat for somebody, in the shard where most of the granted ones are. */
+  take(now: number): number | undefined {
+    let best: number | undefined;
+    let most = 0;
+    for (const [shard, { seats, until }] of this.#held) {
+      if (until <= now) this.#held.delete(shard);
+      else if (seats > most) [best, most] = [shard, seats];
+    }
+    if (best !== undefined) this.takeIn(best);
+    return best;
+  }
+
+  /** The seat of a grant for one person. */
+  takeIn(shard: number): void {
+    const held = this.#held.get(shard);
+    if (!held) return;
+    if (--held.seats === 0) this.#held.delete(shard);
+    this.#coming.set(shard, (this.#coming.get(shard) ?? 0) + 1);
+  }
+
+  /** They sit there now, or did not come after all. */
+  came(shard: number): void {
+    const coming = (this.#coming.get(shard) ?? 0) - 1;
+    if (coming > 0) this.#coming.set(shard, coming);
+    else this.#coming.delete(shard);
+  }
+
+  /** True where the owner is to be asked, or told, now. */
+  due(waiting: number, now: number): boolean {
+    if (now - this.#askedAt >= this.#limits.reportMs) return true;
+    const open = this.#request !== this.#answered;
+    if (open && now - this.#askedAt < this.#limits.answerMsMax) return false;
+    return waiting > 0 && now >= this.#retryAt;
+  }
+
+  question(waiting: number, beside: string | null, seated: Seated, now: number): SeatsQuestion {
+    this.#askedAt = now;
+    const shards = new Set([...seated.keys(), ...this.#held.keys(), ...this.#coming.keys()]);
+    for (const [shard, { until }] of this.#held) if (until <= now) this.#held.delete(shard);
+    return {
+      request: ++this.#request,
+      answered: this.#answered,
+      want: beside === null ? Math.min(waiting, this.#limits.wantMax) : 1,
+      waiting,
+      beside,
+      shards: [...shards].map((shard) => ({
+        shard,
+        seated: seated.get(shard)?.seated ?? 0,
+        held: (this.#held.get(shard)?.seats ?? 0) + (this.#coming.get(shard) ?? 0),
+        members: seated.get(shard)?.members ?? 0,
+      })),
+    };
+  }
+
+  /** Takes the seats in. False where it is the answer to no question that is still open. */
+  answer({ grants, request, retryAfterMs }: SeatsAnswer, now: number): boolean {
+    if (request !== this.#request || request === this.#answered) return false;
+    this.#answered = request;
+    this.#retryAt = grants.length > 0 ? now : now + retryAfterMs;
+    const until = now + this.#limits.holdMsMax;
+    for (const { shard, seats } of grants) {
+      const before = this.#held.get(shard)?.seats ?? 0;
+      this.#held.set(shard, { seats: before + seats, until });
+    }
+    return true;
+  }
+}

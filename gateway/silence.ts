@@ -1,0 +1,39 @@
+export interface SilenceLimits {
+  /** An owner silent for so long is told to clients as suspended. */
+  readonly suspendedMs: number;
+  /** And again so often. */
+  readonly suspendedRepeatMs: number;
+}
+
+/** When a room's owner was last heard, and when clients were last told that it is not. */
+export class Silence {
+  readonly #limits: SilenceLimits;
+  #heardAt: number;
+  #toldAt: number | undefined;
+
+  constructor(limits: SilenceLimits, now: number) {
+    this.#limits = limits;
+    this.#heardAt = now;
+  }
+
+  forMs(now: number): number {
+    return now - this.#heardAt;
+  }
+
+  /** The owner speaks. True where clients believe that it does not. */
+  heard(now: number): boolean {
+    const resumes = this.#toldAt !== undefined;
+    this.#heardAt = now;
+    this.#toldAt = undefined;
+    return resumes;
+  }
+
+  /** True where clients are to be told now that it is silent. */
+  due(now: number): boolean {
+    if (this.forMs(now) < this.#limits.suspendedMs) return false;
+    const told = this.#toldAt;
+    if (told !== undefined && now - told < this.#limits.suspendedRepeatMs) return false;
+    this.#toldAt = now;
+    return true;
+  }
+}

@@ -1,0 +1,218 @@
+import { describe, expect, it } from "vitest";
+import { defineEvent } from "../../actors/event/define-event.ts";
+import type { World } from "../../actors/room/define-room.ts";
+import type { GatewayCore } from "../../gateway/core.ts";
+import { EPOCH_NONE, type Epoch, epochAt } from "../../src/kernel/epoch.ts";
+import { roomId } from "../../src/kernel/ids.ts";
+import type { GatewayMessage } from "../../src/protocol/client-messages.ts";
+import { control, decodeControl } from "../../src/protocol/control-messages.ts";
+import { shardOf, shardRoom } from "../../src/protocol/event-names.ts";
+import { encode } from "../../src/protocol/msgpack.ts";
+import { nodeControl, PLACE_REQUEST } from "../../src/protocol/subjects.ts";
+import { messagesOf } from "../support/gateway-rig.ts";
+import { gatewayOn, MemoryClient } from "../support/memory-client.ts";
+import { type HostedNode, RoomHarness } from "../support/room-harness.ts";
+import { unframe } from "../support/unframe.ts";
+
+const STAGE = roomId("demo/gala");
+const worldsOf = (capacity: number): readonly [World, World] =>
+  defineEvent({
+    name: "concert",
+    version: 1,
+    stage: { state: () => ({}), commands: {} },
+    shard: { tickHz: 10, capacity, state: () => ({}), commands: {} },
+  });
+
+class Visitor extends MemoryClient {
+  readonly messages: GatewayMessage[] = [];
+
+  override write(frame: Buffer): void {
+    super.write(frame);
+    this.messages.push(...unframe(frame).flatMap(messagesOf));
+  }
+
+  got<T extends GatewayMessage["type"]>(type: T): Extract<GatewayMessage, { type: T }>[] {
+    return this.messages.filter(
+      (message): message is Extract<GatewayMessage, { type: T }> => message.type === type,
+    );
+  }
+}
+
+/** A node that hosts an event, whose rooms it takes when somebody asks for them. */
+class Gala {
+  readonly harness = new RoomHarness(5);
+  readonly gateways: readonly GatewayCore[];
+  node: HostedNode;
+  readonly #worlds: readonly [World, World];
+
+  constructor(gateways: number, shardCapacity = 3) {
+    this.#worlds = worldsOf(shardCapacity);
+    this.node = this.harness.node("node-a", this.#worlds);
+    this.harness.propose(this.node, this.#worlds[0], EPOCH_NONE, STAGE);
+    this.harness.placement.subscribe(PLACE_REQUEST, ({ data, respond }) => {
+      const asked = decodeControl(data);
+      if (asked?.type !== "locate") return;
+      const shard = shardOf(asked.room);
+      if (shard) this.harness.propose(this.node, this.#worlds[1], EPOCH_NONE, asked.room);
+      const status = shard || asked.room === STAGE ? "placed" : "unknown";
+      const located = { type: "located", status, epoch: EPOCH_NONE, owner: null } as const;
+      respond(control.encode({ ...located, retryAfterMs: 0 }));
+    });
+    this.gateways = Array.from({ length: gateways }, () => gatewayOn(this.harness));
+  }
+
+  async open(spec: object = {}): Promise<void> {
+    await this.harness.run(50);
+    const common = { admitPerS: 1_000, doorsAt: null, startsAt: null, endsAt: null };
+    await this.operate("event.configure", { capacity: 9, shardSize: 3, ...common, ...spec });
+    await this.operate("event.phase", "doors_open");
+    await this.harness.run(2_000);
+  }
+
+  async operate(name: string, body: unknown): Promise<void> {
+    const { epoch } = this;
+    const order = { type: "operate", room: STAGE, epoch, name, body: encode(body) } as const;
+    this.harness.placement.publish(nodeControl(this.node.id), control.encode(order));
+    await this.harness.run(100);
+  }
+
+  /** Of the stage. */
+  get epoch(): Epoch {
+    const log = this.harness.stores.logs.get(STAGE)?.records ?? [];
+    const at = this.harness.journal(STAGE).findLastIndex(({ type }) => type === "owner");
+    return epochAt(this.harness.stores.generation, log[at]?.sequence ?? 0);
+  }
+
+  async come(person: string, gateway = 0, beside: string | null = null): Promise<Visitor> {
+    const visitor = new Visitor(this.gateways[gateway] as GatewayCore, person);
+    await this.harness.run(5);
+    visitor.join("event/gala", beside);
+    return visitor;
+  }
+
+  /** Who sits in a shard, by its journal's attaches and leaves. */
+  sitting(shard: number): string[] {
+    const sitting = new Map<string, string>();
+    for (const record of this.harness.journal(shardRoom(STAGE, shard)))
+      for (const entry of record.type === "batch" ? record.entries : []) {
+        if (entry.type === "attach") sitting.set(entry.session, entry.person);
+        if (entry.type === "leave") sitting.delete(entry.session);
+      }
+    return [...sitting.values()].sort();
+  }
+}
+
+describe("an event's door", () => {
+  it("[GW53] seats whoever joins the event's address, shard after shard", async () => {
+    const gala = new Gala(1);
+    await gala.open();
+    const visitors: Visitor[] = [];
+    for (const name of ["ada", "bo", "cy", "di"]) visitors.push(await gala.come(name));
+    await gala.harness.run(2_000);
+    for (const visitor of visitors)
+      expect(visitor.got("joined"), visitor.describe()).toMatchObject([
+        { world: "concert--shard", replayed: false },
+      ]);
+    expect([gala.sitting(0), gala.sitting(1)]).toEqual([["ada", "bo", "cy"], ["di"]]);
+  });
+
+  it("[GW53] [GW54] who finds no seat waits in line, and has it when one is free", async () => {
+    const gala = new Gala(2);
+    await gala.open({ capacity: 3 });
+    const first = await gala.come("ada");
+    await gala.come("bo", 1);
+    await gala.come("cy", 1);
+    await gala.harness.run(2_000);
+    expect(gala.sitting(0)).toEqual(["ada", "bo", "cy"]);
+    const late = await gala.come("di", 1);
+    await gala.harness.run(5_000);
+    expect(late.got("waiting").at(-1)).toMatchObject({ ahead: 0, total: 1 });
+    expect(late.got("refused")).toEqual([]);
+    first.leave();
+    await gala.harness.run(3_000);
+    expect(late.got("joined")).toHaveLength(1);
+    expect(gala.sitting(0)).toEqual(["bo", "cy", "di"]);
+  });
+
+  it("[GW54] nobody is seated before the doors open, and nobody waits when it is over", async () => {
+    const gala = new Gala(1);
+    await gala.harness.run(50);
+    const early = await gala.come("ada");
+    await gala.harness.run(5_000);
+    expect([early.count("joined"), early.count("refused")]).toEqual([0, 0]);
+    await gala.open();
+    await gala.harness.run(1_000);
+    expect(early.count("joined")).toBe(1);
+    await gala.operate("event.phase", "closed");
+    const late = await gala.come("bo");
+    await gala.harness.run(1_000);
+    expect(late.got("refused")).toMatchObject([{ code: "room_closed" }]);
+  });
+
+  it("[GW53] what is no event seats nobody", async () => {
+    const gala = new Gala(1);
+    const visitor = new Visitor(gala.gateways[0] as GatewayCore, "ada");
+    await gala.harness.run(5);
+    visitor.join("event/nothing");
+    await gala.harness.run(15_000);
+    expect(visitor.got("refused")).toMatchObject([{ code: "room_unknown" }]);
+  });
+
+  it("[GW54] a gateway whose person has gone from the line keeps no seat for them", async () => {
+    const gala = new Gala(1);
+    await gala.open({ capacity: 3 });
+    const gone = [await gala.come("ada"), await gala.come("bo"), await gala.come("cy")];
+    for (const visitor of gone) visitor.drop();
+    await gala.harness.run(5_000);
+    const stayed = await gala.come("di");
+    await gala.harness.run(70_000);
+    expect(stayed.count("joined"), stayed.describe()).toBe(1);
+  });
+
+  it("[GW55] who is kicked or banned at the stage goes from every shard, and who is banned stays out", async () => {
+    const gala = new Gala(1);
+    await gala.open();
+    const [ada, bo, cy] = [await gala.come("ada"), await gala.come("bo"), await gala.come("cy")];
+    const eve = await gala.come("eve");
+    await gala.harness.run(2_000);
+    await gala.operate("event.kick", "bo");
+    await gala.operate("event.ban", { person: "eve", until: null, why: "rude" });
+    await gala.harness.run(1_000);
+    for (const visitor of [bo, eve])
+      expect(visitor.got("left"), visitor.describe()).toMatchObject([{ code: "kicked" }]);
+    expect([ada.count("left"), cy.count("left")]).toEqual([0, 0]);
+    const again = [await gala.come("eve"), await gala.come("bo")];
+    await gala.harness.run(2_000);
+    expect(again.map((visitor) => visitor.count("joined"))).toEqual([0, 1]);
+    expect(again[0]?.got("refused")).toMatchObject([{ code: "kicked" }]);
+  });
+
+  it("[GW56] friends sit together", async () => {
+    const gala = new Gala(2, 4);
+    await gala.open({ capacity: 16, shardSize: 4 });
+    for (let n = 0; n < 5; n++) await gala.come(`p${n}`, n % 2);
+    await gala.harness.run(1_000);
+    await gala.come("ada", 0, "us");
+    await gala.harness.run(500);
+    await gala.come("bo", 1, "us");
+    await gala.come("x", 0);
+    await gala.harness.run(2_000);
+    const home = [0, 1, 2, 3].find((shard) => gala.sitting(shard).includes("ada"));
+    expect(home).toBeDefined();
+    expect(gala.sitting(home ?? 0)).toContain("bo");
+  });
+
+  it("[GW53] seats go on when the stage has another owner", async () => {
+    const gala = new Gala(1);
+    await gala.open();
+    await gala.come("ada");
+    await gala.harness.run(1_000);
+    const next = gala.harness.node("node-b", worldsOf(3));
+    gala.harness.propose(next, worldsOf(3)[0], gala.epoch, STAGE);
+    await gala.harness.run(500);
+    const bo = await gala.come("bo");
+    await gala.harness.run(5_000);
+    expect(bo.count("joined"), bo.describe()).toBe(1);
+    expect(gala.sitting(0)).toEqual(["ada", "bo"]);
+  });
+});
