@@ -63,7 +63,7 @@ export class Admission {
   #admissible(session: Session): boolean {
     const { replica, route } = this.#deps;
     const caughtUp = replica.ready && replica.index >= session.attachIndex;
-    return session.attachedUnder(route.floor) && caughtUp && replica.epoch === route.floor;
+    return session.placedUnder(route.floor) && caughtUp && replica.epoch === route.floor;
   }
 
   /** `joined`, then the records, or a snapshot where there are none to be had. */

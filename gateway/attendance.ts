@@ -78,6 +78,7 @@ export class Attendance {
     this.#byId.set(session.id, this.#of(session.id).add(session));
     this.#unsettled.add(session);
     this.#attach(session, this.#deps.clock.now());
+    if (session.init.spectator) this.#admission.admit(session);
   }
 
   /** The socket closed (undefined) or the client left, for a reason. */
@@ -268,7 +269,12 @@ export class Attendance {
   }
 
   command(session: Session, command: ClientCommand): void {
-    const { config, route, send } = this.#deps;
+    const { config, replica, route, send } = this.#deps;
+    if (session.init.spectator) {
+      const { channel } = session.init;
+      const refusal = { status: "forbidden", data: null, index: replica.index } as const;
+      return this.tell(session, { type: "reply", channel, seq: command.seq, ...refusal });
+    }
     const outcome = session.command(command, route.floor);
     if (outcome === "waits") return;
     if (outcome !== "full") return send(outcome);

@@ -44,6 +44,12 @@ export interface DoorDeps {
   readonly shard: (room: RoomId) => HeldRoom | undefined;
 }
 
+interface Watcher {
+  readonly person: string;
+  readonly since: number;
+  readonly settle: (may: Result<true, Refusal>) => void;
+}
+
 interface InLine {
   readonly newcomer: Newcomer;
   readonly since: number;
@@ -61,6 +67,8 @@ export class EventDoor {
   readonly #deps: DoorDeps;
   readonly #pool = new SeatPool();
   readonly #line: InLine[] = [];
+  /** Those who would watch the stage, until it is known whether it is one. */
+  readonly #watchers: Watcher[] = [];
   /** Shards that this gateway has sent somebody to. */
   readonly #shards = new Set<number>();
   readonly #kicked = new Map<string, number>();
@@ -93,6 +101,16 @@ export class EventDoor {
     });
   }
 
+  /** Whether somebody may watch the stage, as soon as that is known. */
+  watch(person: string): Promise<Result<true, Refusal>> {
+    const { clock } = this.#deps;
+    this.#usedAt = clock.now();
+    return new Promise((settle) => {
+      this.#watchers.push({ person, since: clock.now(), settle });
+      this.#look();
+    });
+  }
+
   /** Somebody sits there now, or did not come after all. `given`: the seat was this door's. */
   settled(shard: number, given: boolean): void {
     this.#usedAt = this.#deps.clock.now();
@@ -116,7 +134,7 @@ export class EventDoor {
 
   /** There is no such room, or no more. */
   gone(code: MembershipCode): void {
-    for (const { settle } of this.#line.splice(0)) settle(err({ code, message: NO_EVENT.message }));
+    this.#refuseAll({ code, message: NO_EVENT.message });
   }
 
   /** Does what is due. True while the door is to be kept. */
@@ -126,14 +144,20 @@ export class EventDoor {
     this.#dismiss(now);
     this.#serve(now);
     if (now - this.#toldAt >= this.#deps.config.waitingTellMs) this.#tell(now);
-    const used = this.#line.length > 0 || this.#seated().size > 0;
+    const watched = this.#deps.stage.attendance.size > 0;
+    const used = watched || this.#line.length > 0 || this.#seated().size > 0;
     if (used) this.#usedAt = now;
     return now - this.#usedAt < this.#deps.config.joinMsMax;
   }
 
   close(): void {
     this.#deps.stage.serve(undefined);
-    for (const { settle } of this.#line.splice(0)) settle(err(UNREACHABLE));
+    this.#refuseAll(UNREACHABLE);
+  }
+
+  #refuseAll(refusal: Refusal): void {
+    for (const { settle } of this.#line.splice(0)) settle(err(refusal));
+    for (const { settle } of this.#watchers.splice(0)) settle(err(refusal));
   }
 
   /** Seats those who can be seated, and asks for the others. */
@@ -202,12 +226,16 @@ export class EventDoor {
   /** What the stage's owner says of the event, where it has said something new. */
   #look(): void {
     const { replica } = this.#deps.stage;
-    if (!replica.ready || replica.index === this.#seenIndex) return;
-    const first = this.#event === undefined;
-    this.#seenIndex = replica.index;
-    this.#event = EVENT_PUBLIC(replica.state);
-    // Whom it kicked before this gateway was there has gone already.
-    if (first) for (const [person, at] of this.#kicks()) this.#kicked.set(person, at);
+    if (replica.ready && replica.index !== this.#seenIndex) {
+      const first = this.#event === undefined;
+      this.#seenIndex = replica.index;
+      this.#event = EVENT_PUBLIC(replica.state);
+      // Whom it kicked before this gateway was there has gone already.
+      if (first) for (const [person, at] of this.#kicks()) this.#kicked.set(person, at);
+    }
+    if (!this.#event) return;
+    for (const { person, settle } of this.#watchers.splice(0))
+      settle(this.#banned(person) ? err(BANNED) : ok(true));
   }
 
   #kicks(): [string, number][] {
@@ -219,7 +247,7 @@ export class EventDoor {
     return Object.hasOwn(bans, person) && inForce(bans[person], this.#deps.stage.replica.at);
   }
 
-  /** Who was banned or kicked goes from every shard. */
+  /** Who was banned or kicked goes from every shard, and from before the stage. */
   #moderate(): void {
     if (!this.#event) return;
     const gone = new Set(
@@ -229,23 +257,24 @@ export class EventDoor {
     for (const person of this.#kicked.keys())
       if (!Object.hasOwn(this.#event.kicks, person)) this.#kicked.delete(person);
     if (gone.size === 0 && Object.keys(this.#event.bans).length === 0) return;
-    for (const shard of this.#shards)
-      for (const session of [...(this.#room(shard)?.attendance.sessions ?? [])]) {
+    const rooms = [this.#deps.stage, ...[...this.#shards].map((shard) => this.#room(shard))];
+    for (const attendance of rooms.flatMap((room) => room?.attendance ?? []))
+      for (const session of [...attendance.sessions]) {
         const { person } = session.init;
         if (gone.has(person) || this.#banned(person))
-          this.#room(shard)?.attendance.expel(session, "kicked", BANNED.message);
+          attendance.expel(session, "kicked", BANNED.message);
       }
   }
 
-  /** A stage that cannot be reached seats nobody. */
+  /** A stage that cannot be reached seats nobody, nor does what is no stage. */
   #dismiss(now: number): void {
     const { config, stage } = this.#deps;
     if (this.#event) return;
-    const notEvent = stage.replica.ready;
-    while (this.#line[0] && (notEvent || now - this.#line[0].since >= config.joinMsMax))
-      this.#line
-        .shift()
-        ?.settle(err(notEvent ? NO_EVENT : { ...UNREACHABLE, code: stage.route.problem }));
+    if (stage.replica.ready) return this.#refuseAll(NO_EVENT);
+    const refusal = err({ ...UNREACHABLE, code: stage.route.problem });
+    for (const waiting of [this.#line, this.#watchers])
+      while (waiting[0] && now - waiting[0].since >= config.joinMsMax)
+        waiting.shift()?.settle(refusal);
   }
 
   #tell(now: number): void {

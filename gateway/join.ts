@@ -1,13 +1,13 @@
 import { parseRoomId, type RoomId, type SessionId, sessionId } from "../src/kernel/ids.ts";
 import { type Random, randomId } from "../src/kernel/random.ts";
 import { err, ok, type Result } from "../src/kernel/result.ts";
-import { eventAsked, shardOf, shardRoom } from "../src/protocol/event-names.ts";
+import { addressOf, shardOf, shardRoom } from "../src/protocol/event-names.ts";
 import type { Auth, Person, SessionClaims } from "./auth.ts";
 import type { GatewayConfig } from "./config.ts";
 import type { Connection, JoinMessage } from "./connection.ts";
-import type { EventDoor, Refusal } from "./event-door.ts";
+import type { EventDoor, Refusal, Waiting } from "./event-door.ts";
 import type { HeldRoom } from "./held-room.ts";
-import { Session } from "./session.ts";
+import { Session, type SessionInit } from "./session.ts";
 
 export interface JoinDeps {
   readonly auth: Pick<Auth, "verifySession" | "signSession">;
@@ -25,7 +25,7 @@ export interface JoinDeps {
 /** What a join asks for: a room, or a seat in whatever shard of an event has one. */
 interface Asked {
   readonly room: RoomId;
-  readonly seat: boolean;
+  readonly kind: "room" | "seat" | "watch";
 }
 
 interface Joining {
@@ -52,9 +52,10 @@ export async function join(
   const asked = roomAsked(person, message);
   const claims = asked.ok ? await claimsOf(deps, join, asked.value) : asked;
   const token = claims.ok ? await deps.auth.signSession(claims.value) : "";
-  if (wanted()) enter(deps, join, claims, token);
+  const spectator = asked.ok && asked.value.kind === "watch";
+  if (wanted()) enter(deps, join, claims, { token, spectator });
   const shard = claims.ok ? shardOf(claims.value.room) : undefined;
-  const given = asked.ok && asked.value.seat && message.session === null;
+  const given = asked.ok && asked.value.kind === "seat" && message.session === null;
   if (shard) deps.door(shard.stage)?.settled(shard.shard, given);
 }
 
@@ -62,14 +63,12 @@ function enter(
   deps: JoinDeps,
   { connection, message, person }: Joining,
   claims: Result<SessionClaims, Refusal>,
-  token: string,
+  { token, spectator }: Pick<SessionInit, "token" | "spectator">,
 ): void {
   const { attach, channel, cursor, profile } = message;
   const room = claims.ok ? deps.hold(claims.value.room) : undefined;
   if (!claims.ok || !room) {
-    const refusal: Refusal = claims.ok
-      ? { code: "no_capacity", message: "this gateway holds too many rooms", retryAfterMs: 1_000 }
-      : claims.error;
+    const refusal = claims.ok ? TOO_MANY_ROOMS : claims.error;
     return connection.refuse(channel, refusal.code, refusal.message, refusal.retryAfterMs);
   }
   const init = {
@@ -85,6 +84,7 @@ function enter(
     resumed: message.session !== null,
     cursor,
     token,
+    spectator,
   };
   const member = new Session(init, connection, deps.config, deps.now());
   connection.channels.settle(channel, { kind: "member", session: member, room });
@@ -92,14 +92,14 @@ function enter(
 }
 
 function roomAsked(person: Person, message: JoinMessage): Result<Asked, Refusal> {
-  const event = eventAsked(message.room);
-  const room = parseRoomId(`${person.tenant}/${event ?? message.room}`);
+  const address = addressOf(message.room);
+  const room = parseRoomId(`${person.tenant}/${address.name}`);
   if (!room) return err({ code: "room_unknown", message: "no room can have such a name" });
   if (person.rooms && !person.rooms.includes(message.room))
     return err({ code: "wrong_room", message: "the token does not open this room" });
   // Who is on the stage has no seat before it.
   const onStage = person.role === "performer" || person.role === "staff";
-  return ok({ room, seat: event !== undefined && !onStage });
+  return ok({ room, kind: onStage ? "room" : address.kind });
 }
 
 async function claimsOf(
@@ -110,7 +110,7 @@ async function claimsOf(
   const { message, person } = join;
   if (message.session === null) {
     const session: SessionId = sessionId(randomId(deps.random));
-    const room = asked.seat ? await seatOf(deps, join, asked.room) : ok(asked.room);
+    const room = await placeOf(deps, join, asked);
     return room.ok ? ok({ session, room: room.value, person: person.person }) : room;
   }
   const claims = await deps.auth.verifySession(message.session);
@@ -119,7 +119,7 @@ async function claimsOf(
     return err({ code: "session_expired", message: `the session's token ${why}` });
   }
   const { room } = claims.value;
-  const same = asked.seat ? shardOf(room)?.stage === asked.room : room === asked.room;
+  const same = asked.kind === "seat" ? shardOf(room)?.stage === asked.room : room === asked.room;
   if (!same || claims.value.person !== person.person)
     return err({
       code: "wrong_room",
@@ -128,25 +128,27 @@ async function claimsOf(
   return claims;
 }
 
-/** A seat in the event with this stage. That may take as long as the line before its doors. */
-async function seatOf(
+/** Where a new session is to be. To find a seat may take as long as the line before the doors. */
+async function placeOf(
   deps: JoinDeps,
-  { connection, message, person, wanted }: Joining,
-  stage: RoomId,
+  { connection, message, person: { person }, wanted }: Joining,
+  { kind, room }: Asked,
 ): Promise<Result<RoomId, Refusal>> {
-  const door = deps.door(stage);
-  if (!door)
-    return err({
-      code: "no_capacity",
-      message: "this gateway holds too many rooms",
-      retryAfterMs: 1_000,
-    });
+  if (kind === "room") return ok(room);
+  const door = deps.door(room);
+  if (!door) return err(TOO_MANY_ROOMS);
+  if (kind === "watch") {
+    const may = await door.watch(person);
+    return may.ok ? ok(room) : may;
+  }
   const { beside, channel } = message;
-  const seat = await door.seat({
-    person: person.person,
-    beside,
-    wanted,
-    told: (waiting) => connection.tell({ type: "waiting", channel, ...waiting }),
-  });
-  return seat.ok ? ok(shardRoom(stage, seat.value)) : seat;
+  const told = (waiting: Waiting): void =>
+    connection.tell({ type: "waiting", channel, ...waiting });
+  const seat = await door.seat({ person, beside, wanted, told });
+  return seat.ok ? ok(shardRoom(room, seat.value)) : seat;
 }
+
+const TOO_MANY_ROOMS: Refusal = {
+  ...{ code: "no_capacity", message: "this gateway holds too many rooms" },
+  retryAfterMs: 1_000,
+};

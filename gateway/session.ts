@@ -44,7 +44,12 @@ export interface SessionInit {
   readonly cursor: Cursor | null;
   /** What the client resumes with. */
   readonly token: string;
+  /** Sees the room from this gateway's replica; its owner never hears of it. */
+  readonly spectator: boolean;
 }
+
+/** Nobody's: slots are dealt from 0 up. */
+const NO_SEAT: Seat = { slot: 0xffff, generation: 0 };
 
 /** attaching: the owner has not confirmed this socket under the floor. left: over for good. */
 export type SessionPhase = "attaching" | "attached" | "left";
@@ -103,6 +108,9 @@ export class Session {
     this.#rejoins = init.resumed;
     this.#waiting = new BoundedQueue({ itemsMax: config.commandsWaitingMax });
     this.#config = config;
+    if (!init.spectator) return;
+    this.phase = "attached";
+    this.viewer.seat = NO_SEAT;
   }
 
   get id(): SessionId {
@@ -118,6 +126,11 @@ export class Session {
     return this.phase === "attached" && this.#attachedEpoch === floor;
   }
 
+  /** It has its place, as far as this gateway can tell: a spectator needs none. */
+  placedUnder(floor: Epoch): boolean {
+    return this.init.spectator || this.attachedUnder(floor);
+  }
+
   /** True where it was attached before, to a history that another one has taken the place of. */
   restoredBy(floor: Epoch): boolean {
     const before = this.#attachedEpoch;
@@ -126,7 +139,7 @@ export class Session {
 
   /** There is a new owner, who has to be told of this socket at `dueAt` at the latest. */
   reattach(dueAt: number): void {
-    if (this.phase === "left") return;
+    if (this.phase === "left" || this.init.spectator) return;
     if (this.phase === "attached") this.#rejoins = true;
     this.phase = "attaching";
     this.#tries = 0;

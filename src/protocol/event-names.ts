@@ -6,13 +6,22 @@ import { type RoomId, roomId, roomParts } from "../kernel/ids.ts";
  * one of them.
  */
 const SHARD = /^(.+)--(0|[1-9][0-9]{0,3})$/;
-const ADDRESS = "event/";
+const ADDRESS = /^(event|stage)\/(.*)$/;
 
 export const shardWorld = (world: string): string => `${world}--shard`;
 
-/** The event that a join asks for by its address, or undefined where it asks for a room. */
-export const eventAsked = (name: string): string | undefined =>
-  name.startsWith(ADDRESS) ? name.slice(ADDRESS.length) : undefined;
+/**
+ * What a join asks for by what it calls a room: `event/<event>` a seat in one of its shards,
+ * `stage/<event>` to watch its stage, anything else a room.
+ */
+export function addressOf(name: string): {
+  readonly kind: "room" | "seat" | "watch";
+  readonly name: string;
+} {
+  const [, kind, event] = ADDRESS.exec(name) ?? [];
+  if (event === undefined) return { kind: "room", name };
+  return { kind: kind === "event" ? "seat" : "watch", name: event };
+}
 
 export function shardRoom(stage: RoomId, shard: number): RoomId {
   return roomId(`${stage}--${shard}`);

@@ -84,9 +84,13 @@ class Gala {
   }
 
   async come(person: string, gateway = 0, beside: string | null = null): Promise<Visitor> {
+    return this.join(person, "event/gala", gateway, beside);
+  }
+
+  async join(person: string, to: string, gateway = 0, beside: string | null = null) {
     const visitor = new Visitor(this.gateways[gateway] as GatewayCore, person);
     await this.harness.run(5);
-    visitor.join("event/gala", beside);
+    visitor.join(to, beside);
     return visitor;
   }
 
@@ -151,11 +155,11 @@ describe("an event's door", () => {
 
   it("[GW53] what is no event seats nobody", async () => {
     const gala = new Gala(1);
-    const visitor = new Visitor(gala.gateways[0] as GatewayCore, "ada");
-    await gala.harness.run(5);
-    visitor.join("event/nothing");
-    await gala.harness.run(15_000);
-    expect(visitor.got("refused")).toMatchObject([{ code: "room_unknown" }]);
+    for (const address of ["event/nothing", "stage/nothing"]) {
+      const visitor = await gala.join("ada", address);
+      await gala.harness.run(2_000);
+      expect(visitor.got("refused")).toMatchObject([{ code: "room_unknown" }]);
+    }
   });
 
   it("[GW54] a gateway whose person has gone from the line keeps no seat for them", async () => {
@@ -214,5 +218,45 @@ describe("an event's door", () => {
     await gala.harness.run(5_000);
     expect(bo.count("joined"), bo.describe()).toBe(1);
     expect(gala.sitting(0)).toEqual(["ada", "bo"]);
+  });
+
+  it("[GW57] the audience watches the stage, and its owner never hears of them", async () => {
+    const gala = new Gala(1);
+    await gala.open();
+    const records = gala.harness.journal(STAGE).length;
+    const ada = await gala.join("ada", "stage/gala");
+    await gala.harness.run(500);
+    expect(ada.got("joined"), ada.describe()).toMatchObject([{ world: "concert", slot: 0xffff }]);
+    expect(ada.got("snapshot")).toMatchObject([{ state: { event: { phase: "doors_open" } } }]);
+    expect(gala.harness.journal(STAGE)).toHaveLength(records);
+    await gala.operate("event.announce", "in five minutes");
+    await gala.harness.run(200);
+    const announced = ada.got("record").flatMap(({ record }) => record.patches);
+    expect(JSON.stringify(announced)).toContain("in five minutes");
+    ada.command(1, "event.announce", "hi");
+    await gala.harness.run(200);
+    expect(ada.got("reply")).toMatchObject([{ seq: 1, status: "forbidden" }]);
+    await gala.operate("event.ban", { person: "ada", until: null, why: "rude" });
+    await gala.harness.run(500);
+    expect(ada.got("left")).toMatchObject([{ code: "kicked" }]);
+    const again = await gala.join("ada", "stage/gala");
+    await gala.harness.run(500);
+    expect(again.got("refused")).toMatchObject([{ code: "kicked" }]);
+  });
+
+  it("[GW57] who watches goes on when the stage has another owner", async () => {
+    const gala = new Gala(1);
+    await gala.open();
+    const ada = await gala.join("ada", "stage/gala");
+    await gala.harness.run(500);
+    const next = gala.harness.node("node-b", worldsOf(3));
+    gala.harness.propose(next, worldsOf(3)[0], gala.epoch, STAGE);
+    await gala.harness.run(3_000);
+    gala.node = next;
+    await gala.operate("event.announce", "still here");
+    await gala.harness.run(1_000);
+    expect(ada.count("epoch"), ada.describe()).toBeGreaterThan(0);
+    expect(JSON.stringify(ada.got("record"))).toContain("still here");
+    expect(ada.count("left")).toBe(0);
   });
 });
