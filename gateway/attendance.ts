@@ -22,6 +22,7 @@ export interface AttendanceDeps extends AdmissionDeps {
   /** Something was put behind the next frame of this viewer. */
   readonly told: (viewer: Viewer) => void;
   readonly gone: (viewer: Viewer) => void;
+  readonly reacted: (name: string) => void;
   /** The owner is to be told where this person stands. */
   readonly standing: (session: Session) => void;
 }
@@ -290,8 +291,9 @@ export class Attendance {
   }
 
   signal(session: Session, message: Extract<ClientMessage, { type: "signal" }>): void {
-    const { route, send } = this.#deps;
+    const { reacted, route, send } = this.#deps;
     const { seat } = session.viewer;
+    reacted(message.name);
     if (!seat || !session.attachedUnder(route.floor)) return;
     const { name, body } = message;
     const { slot, generation } = seat;

@@ -6,6 +6,7 @@ import type { ProcessId, RoomId } from "../src/kernel/ids.ts";
 import type { Random } from "../src/kernel/random.ts";
 import type { Observer } from "../src/observe/observer.ts";
 import { control, decodeControl } from "../src/protocol/control-messages.ts";
+import { shardOf } from "../src/protocol/event-names.ts";
 import { roomToGateway } from "../src/protocol/room-messages.ts";
 import { ALL_ROUTES, gatewayBeat, gatewayControl, gatewayInbox } from "../src/protocol/subjects.ts";
 import type { Auth } from "./auth.ts";
@@ -16,6 +17,7 @@ import { EventDoor } from "./event-door.ts";
 import { HeldRoom } from "./held-room.ts";
 import { join } from "./join.ts";
 import type { SocketHandler } from "./server.ts";
+import type { Uplink } from "./uplink.ts";
 import { Uplinks } from "./uplinks.ts";
 
 export interface CoreDeps {
@@ -63,6 +65,7 @@ export class GatewayCore {
   readonly #rooms = new Map<RoomId, HeldRoom>();
   /** By stage. */
   readonly #doors = new Map<RoomId, EventDoor>();
+  #doorNumber = 0;
   readonly #uplinks: Uplinks;
   readonly #links = new InLinks();
   readonly #ends: (() => void)[] = [];
@@ -180,7 +183,10 @@ export class GatewayCore {
     const held = this.#rooms.get(id);
     if (held) return held;
     if (this.#rooms.size >= this.#deps.config.roomsMax) return undefined;
-    const room = new HeldRoom(id, { ...this.#deps, uplink: (node) => this.#uplinks.to(node) });
+    const stage = shardOf(id)?.stage ?? id;
+    const reacted = (name: string): void => this.#doors.get(stage)?.react(name);
+    const uplink = (node: ProcessId): Uplink => this.#uplinks.to(node);
+    const room = new HeldRoom(id, { ...this.#deps, reacted, uplink });
     this.#rooms.set(id, room);
     return room;
   }
@@ -191,7 +197,7 @@ export class GatewayCore {
     if (!stage) return known;
     const { clock, config } = this.#deps;
     const shard = (room: RoomId): HeldRoom | undefined => this.#rooms.get(room);
-    const door = new EventDoor({ clock, config, stage, shard });
+    const door = new EventDoor({ clock, config, stage, shard, number: ++this.#doorNumber });
     this.#doors.set(id, door);
     return door;
   }

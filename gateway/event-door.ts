@@ -40,6 +40,8 @@ export interface DoorDeps {
   readonly clock: Clock;
   readonly config: Pick<GatewayConfig, "joinMsMax" | "waitingMax" | "waitingTellMs">;
   readonly stage: HeldRoom;
+  /** No other door of this process has it. */
+  readonly number: number;
   /** A shard, where this gateway holds it. */
   readonly shard: (room: RoomId) => HeldRoom | undefined;
 }
@@ -57,6 +59,8 @@ interface InLine {
 }
 
 const FULL_RETRY_MS = 5_000;
+/** People are told of the crowd so often. */
+const CROWD_MS = 900;
 
 /**
  * The door of one event at this gateway (DESIGN 9): people wait in a line until the stage's owner
@@ -77,6 +81,9 @@ export class EventDoor {
   #seenIndex = -1;
   #event: EventPublic | undefined;
   #last: SeatsAnswer | undefined;
+  /** How often each reaction was heard at this door, in the event's order. */
+  readonly #reactions: number[] = [];
+  #toldCrowdAt = Number.NEGATIVE_INFINITY;
   /** Whose friends the open question is for. */
   #beside: InLine | undefined;
 
@@ -118,8 +125,17 @@ export class EventDoor {
     if (given) this.#pool.came(shard);
   }
 
+  /** Somebody here claps, or whatever the event counts. */
+  react(name: string): void {
+    const at = this.#event?.reactions.indexOf(name) ?? -1;
+    if (at < 0) return;
+    while (this.#reactions.length <= at) this.#reactions.push(0);
+    this.#reactions[at] = (this.#reactions[at] ?? 0) + 1;
+  }
+
   answered(seats: SeatsAnswer): void {
     const now = this.#deps.clock.now();
+    this.#tellCrowd(seats, now);
     const beside = this.#beside;
     if (!this.#pool.answer(seats, now)) return;
     this.#beside = undefined;
@@ -194,7 +210,10 @@ export class EventDoor {
     const first = this.#line[0];
     this.#beside = first && first.newcomer.beside !== null ? first : undefined;
     const beside = this.#beside?.newcomer.beside ?? null;
-    stage.askSeats(this.#pool.question(waiting, beside, this.#seated(), now));
+    const asked = this.#pool.question(waiting, beside, this.#seated(), now);
+    const door = this.#deps.number;
+    // Changed in place, and the message is encoded at once.
+    stage.askSeats({ ...asked, door, reactions: this.#reactions });
   }
 
   #give({ settle }: InLine, shard: number): void {
@@ -275,6 +294,13 @@ export class EventDoor {
     for (const waiting of [this.#line, this.#watchers])
       while (waiting[0] && now - waiting[0].since >= config.joinMsMax)
         waiting.shift()?.settle(refusal);
+  }
+
+  /** How the whole crowd is, to everybody here who watches the stage. */
+  #tellCrowd({ energy, reactions, seated, waiting }: SeatsAnswer, now: number): void {
+    if (now - this.#toldCrowdAt < CROWD_MS) return;
+    this.#toldCrowdAt = now;
+    this.#deps.stage.news.add({ type: "crowd", seated, waiting, reactions, energy });
   }
 
   #tell(now: number): void {

@@ -22,6 +22,8 @@ import type { Viewer } from "./viewer.ts";
 
 export interface RoomDeps extends RouteDeps {
   readonly uplink: (node: ProcessId) => Uplink;
+  /** Somebody here sent a signal that an event may count. */
+  readonly reacted: (name: string) => void;
 }
 
 type From<T extends FromRoom["type"]> = Extract<FromRoom, { type: T }>;
@@ -32,7 +34,7 @@ export class HeldRoom {
   readonly attendance: Attendance;
   readonly route: RoomRoute;
   readonly replica = new Replica();
-  readonly #news: News;
+  readonly news: News;
   readonly #composer: Composer;
   readonly #parts: SnapshotParts;
   readonly #deps: RoomDeps;
@@ -60,8 +62,8 @@ export class HeldRoom {
     this.#deps = deps;
     this.#silence = new Silence(config, now);
     this.#idleSince = now;
-    this.#news = new News({ itemsMax: config.newsMax, bytesMax: config.newsBytesMax });
-    this.#composer = new Composer(this.replica, this.#news, config);
+    this.news = new News({ itemsMax: config.newsMax, bytesMax: config.newsBytesMax });
+    this.#composer = new Composer(this.replica, this.news, config);
     this.#parts = new SnapshotParts(config.snapshotBytesMax);
     this.#ahead = new Ahead(config);
     this.#poses = new PoseBatch(clock, (rows) => {
@@ -85,7 +87,7 @@ export class HeldRoom {
       ...deps,
       route: this.route,
       replica: this.replica,
-      news: this.#news,
+      news: this.news,
       send: (message) => this.#send(message),
       show: (viewer) => this.#count(this.#composer.flush([viewer])),
       told: (viewer) => this.#tails.due(viewer),
@@ -243,14 +245,14 @@ export class HeldRoom {
       case "profile": {
         const { slot, generation, profile } = message;
         if (this.replica.applyProfile({ slot, generation }, profile))
-          this.#news.add({ type: "profile", slot, generation, profile });
+          this.news.add({ type: "profile", slot, generation, profile });
         return;
       }
       case "signal": {
         const { slot, generation, name, body } = message;
         if (!this.replica.seats({ slot, generation })) return;
         this.#composer.spoke(slot);
-        this.#news.add({ type: "signal", slot, generation, name, body });
+        this.news.add({ type: "signal", slot, generation, name, body });
         return;
       }
       case "tick":
@@ -264,7 +266,7 @@ export class HeldRoom {
     const outcome = this.replica.applyRecord(record);
     if (outcome === "old") return;
     if (outcome === "applied") {
-      this.#news.addRecord(record, epoch);
+      this.news.addRecord(record, epoch);
       return this.attendance.caughtUp();
     }
     if (outcome === "diverged") this.#startOver();
@@ -280,7 +282,7 @@ export class HeldRoom {
     if (outcome.kind === "broken") return this.#fallBehind();
     this.replica.reset(outcome.index, outcome.image);
     // What was jumped over can not be told any more.
-    this.#news.clear();
+    this.news.clear();
     this.#behind = false;
     this.attendance.caughtUp();
   }
@@ -312,7 +314,7 @@ export class HeldRoom {
     if (known === EPOCH_NONE) return;
     if (epochGeneration(known) !== epochGeneration(epoch)) this.#startOver();
     // The tick that follows at once takes it along: one write, not two, for everyone here.
-    this.#news.add({ type: "epoch", epoch });
+    this.news.add({ type: "epoch", epoch });
     // Behind what else it says now: to whom it was handed over confirms everybody by itself.
     this.#attaching ??= this.#deps.clock.after(0, () => {
       this.#attaching = undefined;
@@ -338,7 +340,7 @@ export class HeldRoom {
   #startOver(): void {
     this.replica.invalidate();
     this.attendance.startOver();
-    this.#news.clear();
+    this.news.clear();
     this.#parts.clear();
   }
 
@@ -362,7 +364,7 @@ export class HeldRoom {
 
   #suspend(now: number): void {
     if (this.replica.epoch === EPOCH_NONE || !this.#silence.due(now)) return;
-    this.#news.add({ type: "suspended", forMs: Math.round(this.#silence.forMs(now)) });
+    this.news.add({ type: "suspended", forMs: Math.round(this.#silence.forMs(now)) });
     if (this.replica.ready) this.#count(this.#composer.flush(this.attendance.viewers()));
   }
 
@@ -382,7 +384,7 @@ export class HeldRoom {
       if (!viewer.admitted) continue;
       const { outbox, place, preamble } = viewer;
       const late = !outbox.empty && now - outbox.since >= tailMs;
-      if (late || preamble.length > 0 || place !== this.#news.end) due.push(viewer);
+      if (late || preamble.length > 0 || place !== this.news.end) due.push(viewer);
     }
     if (due.length > 0) this.#count(this.#composer.flush(due));
   }

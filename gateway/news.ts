@@ -16,7 +16,10 @@ export interface Listener {
   readonly role: Role;
 }
 
-type Volatile = Extract<GatewayMessage, { type: "profile" | "signal" | "epoch" | "suspended" }>;
+type Volatile = Extract<
+  GatewayMessage,
+  { type: "profile" | "signal" | "epoch" | "suspended" | "crowd" }
+>;
 /** Something told to everyone in the room, before it has a channel. */
 export type NewsMessage = WithoutChannel<Volatile>;
 type WithoutChannel<M> = M extends unknown ? Omit<M, "channel"> : never;

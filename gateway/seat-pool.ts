@@ -18,6 +18,8 @@ export const SEAT_POOL_LIMITS: SeatPoolLimits = {
   wantMax: 256,
 };
 
+type Asked = Omit<SeatsQuestion, "door" | "reactions">;
+
 interface Held {
   seats: number;
   until: number;
@@ -79,7 +81,7 @@ export class SeatPool {
     return waiting > 0 && now >= this.#retryAt;
   }
 
-  question(waiting: number, beside: string | null, seated: Seated, now: number): SeatsQuestion {
+  question(waiting: number, beside: string | null, seated: Seated, now: number): Asked {
     this.#askedAt = now;
     const shards = new Set([...seated.keys(), ...this.#held.keys(), ...this.#coming.keys()]);
     for (const [shard, { until }] of this.#held) if (until <= now) this.#held.delete(shard);

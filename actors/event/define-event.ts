@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { assert } from "../../src/kernel/assert.ts";
 import { shardWorld } from "../../src/protocol/event-names.ts";
-import { PHASES } from "../../src/protocol/event-public.ts";
+import { PHASES, REACTIONS_MAX } from "../../src/protocol/event-public.ts";
 import {
   defineRoom,
   type Room,
@@ -10,6 +10,7 @@ import {
   type Who,
   type World,
 } from "../room/define-room.ts";
+import { type Heard, newHeard } from "./crowd.ts";
 import { EventDesk } from "./event-desk.ts";
 import {
   addBan,
@@ -39,6 +40,8 @@ export interface EventDefinition<
   readonly name: string;
   readonly version: number;
   readonly stage: StageDefinition<S, X, B>;
+  /** Signals of the audience that are counted and not passed on to the stage: `clap`, say. */
+  readonly reactions?: readonly string[];
   /** Where the audience sits: `capacity` is the most people of one shard. */
   readonly shard: Omit<RoomDefinition<T, Y, C>, "name" | "version">;
 }
@@ -119,24 +122,28 @@ export function defineEvent<
   X extends object = Record<string, never>,
   Y extends object = Record<string, never>,
 >(definition: EventDefinition<S, X, B, T, Y, C>): readonly [stage: World, shard: World] {
-  const { name, stage, shard, version } = definition;
+  const { name, stage, shard, version, reactions = [] } = definition;
+  assert(reactions.length <= REACTIONS_MAX, `${name}: at most ${REACTIONS_MAX} reactions`);
   for (const own of Object.keys(stage.commands))
     assert(!own.startsWith("event."), `${name}: commands of the name event.… are the platform's`);
+  // The one place where the author's types are lost: the runtime hands back what it was given.
+  const own = stage as unknown as StageDefinition<object, object, Record<string, never>>;
   const staged = defineRoom({
-    ...stage,
+    ...own,
     name,
     version,
     tickHz: stage.tickHz ?? 20,
     capacity: stage.capacity ?? 64,
-    state: () => ({ ...stage.state(), event: newEvent() }),
-    commands: { ...stage.commands, ...COMMANDS } as never,
+    state: () => ({ ...own.state(), event: newEvent(reactions) }),
+    secret: (): { event: Heard } => ({ ...own.secret?.(), event: newHeard() }),
+    commands: { ...own.commands, ...COMMANDS },
     onTick: (room, dtMs) => {
       const { event } = room.state;
       const due = phaseDue(event, room.now);
       if (due !== event.phase) event.phase = due;
-      stage.onTick?.(room as never, dtMs);
+      own.onTick?.(room, dtMs);
     },
-  });
+  } as RoomDefinition<{ event: EventState }, { event: Heard }, Record<string, unknown>>);
   const seated = defineRoom({ ...shard, name: shardWorld(name), version });
   return [{ ...staged, desk: (now) => new EventDesk(now) }, seated];
 }

@@ -1,6 +1,8 @@
 import type { ProcessId } from "../../src/kernel/ids.ts";
 import type { SeatsAnswer, SeatsQuestion } from "../../src/protocol/room-messages.ts";
 import type { Desk, DeskView } from "../room/desk.ts";
+import { Crowd, type Heard } from "./crowd.ts";
+import { Energy } from "./energy.ts";
 import { admits, type EventSpec, type EventState, shardsOf } from "./event-state.ts";
 import { Ramp } from "./ramp.ts";
 import { type Grant, SEATING_LIMITS, Seating } from "./seating.ts";
@@ -11,6 +13,13 @@ const LISTEN_MS = 1_500;
 const RETRY_MS = 250;
 /** Parties whose shard is known; the oldest is forgotten. */
 const PARTIES_MAX = 20_000;
+
+/** What was counted is journaled so often: what a gateway and the owner who die together lose. */
+const WRITE_MS = 5_000;
+
+interface EventSecret {
+  readonly event: Heard;
+}
 
 interface Opened {
   readonly spec: EventSpec;
@@ -27,17 +36,32 @@ export class EventDesk implements Desk {
   /** How many wait at each gateway, as it last said. */
   readonly #waiting = new Map<ProcessId, number>();
   readonly #parties = new Map<string, number>();
+  readonly #energy = new Energy();
   #opened: Opened | undefined;
+  #crowd: Crowd | undefined;
+  #wroteAt: number;
 
   constructor(now: number) {
     this.#since = now;
+    this.#wroteAt = now;
   }
 
-  seats(from: ProcessId, question: SeatsQuestion, { now, state }: DeskView): SeatsAnswer {
+  due(now: number): boolean {
+    return this.#crowd?.unwritten === true && now - this.#wroteAt >= WRITE_MS;
+  }
+
+  write(room: { readonly secret: object }, now: number): void {
+    this.#wroteAt = now;
+    this.#crowd?.writeTo((room.secret as EventSecret).event);
+  }
+
+  seats(from: ProcessId, question: SeatsQuestion, view: DeskView): SeatsAnswer {
+    const { now, secret, state } = view;
     const { event } = state as { readonly event: EventState };
     const { request, waiting } = question;
-    const nothing = { grants: [], retryAfterMs: RETRY_MS, perS: 0, waiting, seated: 0, shards: 0 };
-    if (!event.spec) return { request, ...nothing };
+    const heard = this.#hear(from, question, event, { now, secret });
+    const nobody = { grants: [], retryAfterMs: RETRY_MS, perS: 0, waiting, seated: 0, shards: 0 };
+    if (!event.spec) return { request, ...nobody, ...heard };
     const opened = this.#open(event.spec, now);
     const { ramp, seating } = opened;
     seating.expire(now);
@@ -53,7 +77,25 @@ export class EventDesk implements Desk {
       waiting: this.#waitingEverywhere,
       seated: seating.seated().reduce((sum, one) => sum + one, 0),
       shards: seating.opened,
+      ...heard,
     };
+  }
+
+  /** Takes in what was counted at a door, and says what was counted at all. */
+  #hear(
+    from: ProcessId,
+    { door, reactions }: SeatsQuestion,
+    event: EventState,
+    { now, secret }: Pick<DeskView, "now" | "secret">,
+  ): Pick<SeatsAnswer, "reactions" | "energy"> {
+    this.#crowd ??= new Crowd((secret as EventSecret).event);
+    this.#crowd.report(`${from}#${door}`, reactions);
+    const totals = this.#crowd.totals(event.reactions.length);
+    this.#energy.hear(
+      totals.reduce((sum, one) => sum + one, 0),
+      now,
+    );
+    return { reactions: totals, energy: this.#energy.perS };
   }
 
   /** A new spec, say a larger capacity, begins with what gateways report next. */

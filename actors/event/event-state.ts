@@ -46,9 +46,12 @@ export interface EventState {
   kicks: Record<string, number>;
   /** The last one; `n` counts them. */
   announcement: { n: number; text: string } | null;
+  /** Names of signals that are counted. */
+  reactions: string[];
 }
 
-export const newEvent = (): EventState => ({
+export const newEvent = (reactions: readonly string[]): EventState => ({
+  reactions: [...reactions],
   phase: "scheduled",
   spec: null,
   bans: {},

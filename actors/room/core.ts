@@ -105,7 +105,7 @@ export class RoomCore {
     this.#handOver = new HandOver(ledger, config.restMsMax);
     this.#later = slow;
     this.#desk = world.desk?.(moment.now);
-    this.#tickHook = new TickHook(this.#parts);
+    this.#tickHook = new TickHook(this.#parts, this.#desk);
     this.#time = new RoomTime(Math.max(fold.at, options.warm?.at ?? 0), moment);
     this.#ring = new RecordRing({
       recordsMax: config.ringRecordsMax,
@@ -249,7 +249,7 @@ export class RoomCore {
       case "profile":
         return this.#membership.profile(message);
       case "askSeats": {
-        const view = { now: moment.now, state: this.#parts.ledger.acked.document.state };
+        const view = { now: moment.now, ...this.#parts.ledger.acked.document };
         const seats = this.#desk?.seats(from, message, view);
         if (seats) outlet.send(from, { type: "seats", ...seats });
         return;

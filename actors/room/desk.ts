@@ -5,8 +5,9 @@ import type { SeatsAnswer, SeatsQuestion } from "../../src/protocol/room-message
 export interface DeskView {
   /** Monotonic, in ms. */
   readonly now: number;
-  /** The public state as it is durable. */
+  /** As it is durable. */
   readonly state: object;
+  readonly secret: object;
 }
 
 /**
@@ -15,4 +16,7 @@ export interface DeskView {
  */
 export interface Desk {
   seats(from: ProcessId, question: SeatsQuestion, view: DeskView): SeatsAnswer;
+  /** True where it has something to write down: then `write` is called as a hook of the room's. */
+  due(now: number): boolean;
+  write(room: { readonly state: object; readonly secret: object }, now: number): void;
 }

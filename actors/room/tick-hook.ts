@@ -1,16 +1,19 @@
 import { assert } from "../../src/kernel/assert.ts";
+import type { Desk } from "./desk.ts";
 import type { RoomParts } from "./effects.ts";
 
 /** The author's `onTick` runs at most so often. */
 const EVERY_MS = 100;
 
-/** Runs the author's `onTick`, and journals what it wrote. */
+/** Runs the author's `onTick`, and what the room's desk has to write down; journals both. */
 export class TickHook {
   readonly #parts: RoomParts;
+  readonly #desk: Desk | undefined;
   #ranAt: number | undefined;
 
-  constructor(parts: RoomParts) {
+  constructor(parts: RoomParts, desk: Desk | undefined) {
     this.#parts = parts;
+    this.#desk = desk;
   }
 
   /** `at`: room time. A journal that does not answer would find more to write every time. */
@@ -18,10 +21,15 @@ export class TickHook {
     const { hook, ledger, overgrown, record, world } = this.#parts;
     const { onTick } = world.definition;
     const since = now - (this.#ranAt ?? now);
-    if (!onTick || ledger.decided.closed || ledger.full || overgrown()) return;
+    const desk = this.#desk?.due(now) ? this.#desk : undefined;
+    if (!onTick && !desk) return;
+    if (ledger.decided.closed || ledger.full || overgrown()) return;
     if (this.#ranAt !== undefined && since < EVERY_MS) return;
     this.#ranAt = now;
-    const outcome = hook(at, (room) => onTick(room, since));
+    const outcome = hook(at, (room) => {
+      desk?.write(room, now);
+      onTick?.(room, since);
+    });
     const { patches, events, later, readable } = outcome;
     assert(readable, "onTick writes what decoders read back");
     if (patches.length === 0 && events.length === 0 && later.length === 0) return;

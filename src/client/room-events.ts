@@ -19,6 +19,16 @@ export interface Signal {
   readonly body: unknown;
 }
 
+/** How the crowd of an event is, all shards together. */
+export interface CrowdNews {
+  readonly seated: number;
+  readonly waiting: number;
+  /** How often each was heard since the event began, in the order of `state.event.reactions`. */
+  readonly reactions: readonly number[];
+  /** Reactions a second, smoothed. */
+  readonly energy: number;
+}
+
 /** What a frame said of itself. For tests, load bots and debugging panels. */
 export interface FrameHeadline {
   readonly epoch: number;
@@ -50,6 +60,8 @@ export interface RoomEvents {
   /** Each exactly once and in order of index. */
   readonly event: readonly [event: WorldEvent];
   readonly signal: readonly [signal: Signal];
+  /** Of an event's stage, about once a second: the whole crowd. */
+  readonly crowd: readonly [crowd: CrowdNews];
   /** Another owner serves the room. */
   readonly epoch: readonly [epoch: number];
   /** No owner is reachable (`room`), or no gateway is (`connection`). Commands wait. */

@@ -249,6 +249,10 @@ export class Room<State = unknown> {
         if (member?.generation === generation) this.#events.emit("signal", { member, name, body });
         return;
       }
+      case "crowd": {
+        const { channel, type, ...crowd } = message;
+        return this.#events.emit("crowd", crowd);
+      }
       case "profile": {
         const { slot, generation, profile } = message;
         const member = this.#replica.setProfile(slot, generation, profile);

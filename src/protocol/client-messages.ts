@@ -1,4 +1,5 @@
 import { MEMBERSHIP_CODES } from "./close-codes.ts";
+import { REACTIONS_MAX } from "./event-public.ts";
 import { PATCH } from "./patches.ts";
 import {
   ANY,
@@ -181,6 +182,19 @@ export const gatewayToClient = family({
   /** The socket will close; come back, here or elsewhere, after the delay. */
   retryAfter: [16, { afterMs: U32 }],
   /** A join to an event is in line: so many are before it, of so many. Null: nobody can say. */
+  /** From an event's stage, about once a second: how many are there, and what they make of it. */
+  crowd: [
+    21,
+    {
+      channel: U8,
+      seated: U32,
+      waiting: U32,
+      /** How often each reaction was heard, in the order of the state's `event.reactions`. */
+      reactions: list(COUNT, REACTIONS_MAX),
+      /** All of them a second, smoothed. */
+      energy: NUMBER,
+    },
+  ],
   waiting: [20, { channel: U8, ahead: U32, total: U32, etaMs: nullable(U32) }],
 });
 export type GatewayMessage = MessageOf<typeof gatewayToClient.definitions>;

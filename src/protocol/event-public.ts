@@ -8,20 +8,25 @@ export interface Ban {
   readonly why: string;
 }
 
+/** Kinds of reactions that an event counts. */
+export const REACTIONS_MAX = 16;
+
 /** What gateways and clients read of an event in its stage's public state, under `event`. */
 export interface EventPublic {
   readonly phase: Phase;
   readonly bans: Readonly<Record<string, Ban>>;
   readonly mutes: Readonly<Record<string, Ban>>;
   readonly kicks: Readonly<Record<string, number>>;
+  /** Names of signals that are counted. */
+  readonly reactions: readonly string[];
 }
 
 /** Undefined where the state is that of a room which is no event's stage. */
 export function EVENT_PUBLIC(state: unknown): EventPublic | undefined {
   const event = (state as { readonly event?: EventPublic } | null)?.event;
   if (typeof event !== "object" || event === null) return undefined;
-  const { phase, bans, mutes, kicks } = event;
-  const whole = PHASES.includes(phase) && [bans, mutes, kicks].every(isRecord);
+  const { phase, bans, mutes, kicks, reactions } = event;
+  const whole = PHASES.includes(phase) && [bans, mutes, kicks, reactions].every(isRecord);
   return whole ? event : undefined;
 }
 

@@ -7,6 +7,7 @@ import {
   SEAT,
 } from "./client-messages.ts";
 import { MEMBERSHIP_CODES } from "./close-codes.ts";
+import { REACTIONS_MAX } from "./event-public.ts";
 import { PATCH } from "./patches.ts";
 import { ROW_BYTES } from "./pose-row.ts";
 import {
@@ -87,6 +88,10 @@ const SEATS_QUESTION = {
    * that its replica shows, of other gateways and who are just away included.
    */
   shards: list(tuple({ shard: U16, seated: U16, held: U16, members: U16 }), EVENT_SHARDS_MAX),
+  /** Numbers the doors of one gateway process: what is counted begins anew with each. */
+  door: U32,
+  /** How often each reaction was heard here since that door opened, in the event's order. */
+  reactions: list(COUNT, REACTIONS_MAX),
 };
 export type SeatsQuestion = Read<typeof SEATS_QUESTION>;
 
@@ -102,6 +107,10 @@ const SEATS_ANSWER = {
   /** Everybody that sits in the event. */
   seated: U32,
   shards: U16,
+  /** Of everybody, since the event began. */
+  reactions: list(COUNT, REACTIONS_MAX),
+  /** All of them a second, smoothed. */
+  energy: NUMBER,
 };
 export type SeatsAnswer = Read<typeof SEATS_ANSWER>;
 

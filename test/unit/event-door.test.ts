@@ -19,6 +19,7 @@ const worldsOf = (capacity: number): readonly [World, World] =>
   defineEvent({
     name: "concert",
     version: 1,
+    reactions: ["clap"],
     stage: { state: () => ({}), commands: {} },
     shard: { tickHz: 10, capacity, state: () => ({}), commands: {} },
   });
@@ -258,5 +259,27 @@ describe("an event's door", () => {
     expect(ada.count("epoch"), ada.describe()).toBeGreaterThan(0);
     expect(JSON.stringify(ada.got("record"))).toContain("still here");
     expect(ada.count("left")).toBe(0);
+  });
+
+  it("[GW58] claps are counted where they are made, and all hear how many there were", async () => {
+    const gala = new Gala(2);
+    await gala.open();
+    const [ada, bo] = [
+      await gala.join("ada", "stage/gala"),
+      await gala.join("bo", "stage/gala", 1),
+    ];
+    const cy = await gala.come("cy", 1);
+    await gala.harness.run(1_500);
+    for (const visitor of [ada, bo, cy])
+      for (let n = 0; n < 4; n++)
+        visitor.send({ type: "signal", channel: 0, name: "clap", body: null });
+    ada.send({ type: "signal", channel: 0, name: "cough", body: null });
+    await gala.harness.run(2_500);
+    for (const visitor of [ada, bo])
+      expect(visitor.got("crowd").at(-1), visitor.describe()).toMatchObject({
+        ...{ reactions: [12], seated: 1, waiting: 0 },
+      });
+    expect(ada.got("crowd").at(-1)?.energy).toBeGreaterThan(0);
+    expect(ada.count("signal")).toBe(0);
   });
 });

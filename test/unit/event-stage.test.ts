@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { Crowd, newHeard } from "../../actors/event/crowd.ts";
 import { defineEvent } from "../../actors/event/define-event.ts";
+import { Energy } from "../../actors/event/energy.ts";
 import { addBan, addKick, type EventState } from "../../actors/event/event-state.ts";
 import { EPOCH_NONE } from "../../src/kernel/epoch.ts";
 import { personId, roomId } from "../../src/kernel/ids.ts";
@@ -17,6 +19,7 @@ import { PROFILE, ROOM } from "../support/room-harness.ts";
 const [stage, shard] = defineEvent({
   name: "concert",
   version: 1,
+  reactions: ["clap", "cheer"],
   stage: {
     state: () => ({ songs: 0 }),
     commands: {
@@ -35,6 +38,7 @@ const SPEC = {
 };
 const QUESTION: SeatsQuestion = {
   ...{ request: 1, answered: 0, want: 3, waiting: 3, beside: null, shards: [] },
+  ...{ door: 1, reactions: [] },
 };
 
 async function operate({ harness, node }: Served, name: string, body: unknown) {
@@ -206,5 +210,40 @@ describe("an event's stage", () => {
     expect(await ask(served, { request: 5, want: 1, ...held })).toMatchObject({
       ...{ grants: [{ shard: 0, seats: 1 }], seated: 3 },
     });
+  });
+
+  it("[EV5] counts what gateways counted, once, and goes on under the next owner", async () => {
+    const served = await serve(stage);
+    await served.harness.run(100);
+    const heard = (door: number, ...reactions: number[]) =>
+      ask(served, { request: 1, want: 0, waiting: 0, door, reactions });
+    expect(await heard(1, 5)).toMatchObject({ reactions: [5, 0] });
+    expect(await heard(1, 5, 2)).toMatchObject({ reactions: [5, 2] });
+    // A report that was overtaken takes nothing back.
+    expect(await heard(1, 4, 2)).toMatchObject({ reactions: [5, 2] });
+    expect(await heard(2, 1)).toMatchObject({ reactions: [6, 2] });
+    await served.harness.run(6_000);
+    await takeOver(served, stage);
+    expect(await heard(2, 3)).toMatchObject({ reactions: [8, 2] });
+    expect((await heard(2, 3))?.energy).toBeGreaterThanOrEqual(0);
+  });
+
+  it("[EV5] of doors that are gone it keeps the sum", () => {
+    const crowd = new Crowd();
+    const heard = newHeard();
+    for (let door = 0; door < 400; door++) crowd.report(`gw#${door}`, [1, door]);
+    crowd.writeTo(heard);
+    expect(Object.keys(heard.doors)).toHaveLength(256);
+    const totals = [400, (399 * 400) / 2];
+    expect([crowd.totals(2), new Crowd(heard).totals(2)]).toEqual([totals, totals]);
+    expect(crowd.unwritten).toBe(false);
+  });
+
+  it("[EV5] energy is reactions a second, and dies away", () => {
+    const energy = new Energy();
+    for (let second = 0; second <= 30; second++) energy.hear(second * 100, second * 1_000);
+    expect(energy.perS).toBeCloseTo(100, 0);
+    for (let second = 31; second <= 60; second++) energy.hear(3_000, second * 1_000);
+    expect(energy.perS).toBeLessThan(1);
   });
 });

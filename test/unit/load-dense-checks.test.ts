@@ -211,7 +211,7 @@ describe("who does not decode", () => {
       expect(isRun(bytes[0]), title).toBe(true);
       expect(concernsMembership(bytes, 0), title).toBe(acted.includes(type));
     }
-    expect(seen.size).toBe(17);
+    expect(seen.size).toBe(18);
     expect(isRun(0x03)).toBe(false);
     expect(concernsMembership(Uint8Array.of(0x92), 0)).toBe(false);
   });
