@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import { clientDefaults } from "../../src/client/limits.ts";
+import type { CrowdNews } from "../../src/client/room-events.ts";
+import type { Waiting } from "../../src/client/room-options.ts";
 import {
   connected,
   EPOCH,
@@ -397,4 +399,35 @@ test("[CL43] signals and profiles reach the member they name, and no later holde
   ]);
   room.setProfile(profile);
   expect(gateways.last.last("profile")).toMatchObject({ profile });
+});
+
+test("[CL51] [PR61] who waits in line before an event waits as long as it is told so", async () => {
+  const { client, clock, gateways } = await connected();
+  const seen: Waiting[] = [];
+  const onWaiting = (waiting: Waiting): number => seen.push(waiting);
+  const joining = client.join("event/gala", { profile: PROFILE, beside: "us", onWaiting });
+  expect(gateways.last.last("join")).toMatchObject({ room: "event/gala", beside: "us" });
+  const waiting = { type: "waiting", channel: gateways.last.last("join").channel } as const;
+  const { joinAnswerMsMax, joinMsMax } = clientDefaults;
+  const everyMs = Math.min(joinAnswerMsMax, joinMsMax) / 2;
+  for (let ahead = 9; ahead >= 0; ahead--) {
+    gateways.last.tell({ ...waiting, ahead, total: 10, etaMs: ahead > 5 ? null : ahead * 100 });
+    await clock.run(everyMs, 100);
+  }
+  expect(gateways.last.over).toBe(false);
+  expect([seen[0], seen.at(-1)]).toEqual([
+    { ahead: 9, total: 10, etaMs: null },
+    { ahead: 0, total: 10, etaMs: 0 },
+  ]);
+  gateways.last.tell(joined({ channel: waiting.channel }), snapshot());
+  expect((await joining).name).toBe("event/gala");
+});
+
+test("[CL50] the crowd of an event is told as it comes", async () => {
+  const { gateways, room } = await inRoom();
+  const seen: CrowdNews[] = [];
+  room.on("crowd", (crowd) => seen.push(crowd));
+  const crowd = { seated: 9, waiting: 1, reactions: [4, 0], energy: 0.5 };
+  gateways.last.tell({ type: "crowd", channel: gateways.last.last("join").channel, ...crowd });
+  expect(seen).toEqual([crowd]);
 });
