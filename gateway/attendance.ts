@@ -46,6 +46,8 @@ export class Attendance {
   readonly #byId = new Map<SessionId, Set<Session>>();
   /** Those that are not attached, or not let in yet: only they have something due. */
   readonly #unsettled = new Set<Session>();
+  /** Those with replies that wait for the replica: every record asks for them. */
+  readonly #early = new Set<Session>();
   readonly #departures: Departures;
   readonly #admission: Admission;
   readonly #deps: AttendanceDeps;
@@ -253,7 +255,7 @@ export class Attendance {
       if (message.type === "reply") {
         const { status, data, index } = message;
         const reply = { type: "reply", channel, seq, status, data, index } as const;
-        if (index > this.#deps.replica.index) session.replies.hold(reply);
+        if (index > this.#deps.replica.index) this.#hold(session, reply);
         else this.tell(session, reply);
       } else if (message.type === "busy") {
         const { retryAfterMs } = message;
@@ -262,8 +264,14 @@ export class Attendance {
     }
   }
 
+  /** Its record comes later. */
+  #hold(session: Session, reply: Extract<GatewayMessage, { type: "reply" }>): void {
+    session.replies.hold(reply);
+    this.#early.add(session);
+  }
+
   records(message: From<"records">): void {
-    for (const session of this.#sessions.values()) {
+    for (const session of this.#unsettled) {
       if (session.fetch?.request !== message.request) continue;
       return this.#admission.fetched(session, message.records);
     }
@@ -312,15 +320,17 @@ export class Attendance {
   /** The replica has come further: replies that waited for it are told, and whoever did let in. */
   caughtUp(): void {
     const { index } = this.#deps.replica;
-    for (const session of [...this.#sessions.values()]) {
+    for (const session of this.#early) {
       for (const reply of session.replies.release(index)) this.tell(session, reply);
-      this.#admission.admit(session);
+      if (session.replies.empty) this.#early.delete(session);
     }
+    for (const session of [...this.#unsettled]) this.#admission.admit(session);
   }
 
   /** The replica starts over. Replies of a history that may be gone are asked for again. */
   startOver(): void {
-    for (const session of this.#sessions.values()) session.replies.clear();
+    for (const session of this.#early) session.replies.clear();
+    this.#early.clear();
   }
 
   #attach(session: Session, now: number): void {
@@ -347,6 +357,7 @@ export class Attendance {
     session.phase = "left";
     this.#sessions.delete(session.init.connection);
     this.#unsettled.delete(session);
+    this.#early.delete(session);
     this.#deps.gone(session.viewer);
     const rest = this.#of(session.id);
     rest.delete(session);

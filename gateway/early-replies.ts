@@ -9,6 +9,10 @@ export type Reply = Extract<GatewayMessage, { type: "reply" }>;
 export class EarlyReplies {
   readonly #bySeq = new Map<number, Reply>();
 
+  get empty(): boolean {
+    return this.#bySeq.size === 0;
+  }
+
   /** Keeps one reply to each command. */
   hold(reply: Reply): void {
     if (this.#bySeq.size < COMMANDS_IN_FLIGHT_MAX || this.#bySeq.has(reply.seq))
