@@ -9,6 +9,7 @@ import {
 } from "../src/protocol/client-messages.ts";
 import type { MembershipCode } from "../src/protocol/close-codes.ts";
 import { shardOf } from "../src/protocol/event-names.ts";
+import { GAGGED } from "../src/protocol/event-public.ts";
 import type { FromRoom } from "../src/protocol/room-messages.ts";
 import { Admission, type AdmissionDeps } from "./admission.ts";
 import { Departures } from "./departure.ts";
@@ -284,7 +285,10 @@ export class Attendance {
       const refusal = { status: "forbidden", data: null, index: replica.index } as const;
       return this.tell(session, { type: "reply", channel, seq: command.seq, ...refusal });
     }
-    const outcome = session.command(command, route.floor);
+    // Its number has to be used up, so the room is asked to refuse it.
+    const gagged = session.gagged?.has(command.name);
+    const sent = gagged ? { ...command, name: GAGGED } : command;
+    const outcome = session.command(sent, route.floor);
     if (outcome === "waits") return;
     if (outcome !== "full") return send(outcome);
     const { channel, seq } = command;
@@ -301,6 +305,7 @@ export class Attendance {
   signal(session: Session, message: Extract<ClientMessage, { type: "signal" }>): void {
     const { reacted, route, send } = this.#deps;
     const { seat } = session.viewer;
+    if (session.gagged?.has(message.name)) return;
     reacted(message.name);
     if (!seat || !session.attachedUnder(route.floor)) return;
     const { name, body } = message;

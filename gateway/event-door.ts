@@ -3,10 +3,11 @@ import type { RoomId } from "../src/kernel/ids.ts";
 import { err, ok, type Result } from "../src/kernel/result.ts";
 import type { MembershipCode } from "../src/protocol/close-codes.ts";
 import { shardRoom } from "../src/protocol/event-names.ts";
-import { EVENT_PUBLIC, type EventPublic, inForce } from "../src/protocol/event-public.ts";
+import { EVENT_PUBLIC, type EventPublic } from "../src/protocol/event-public.ts";
 import type { SeatsAnswer } from "../src/protocol/room-messages.ts";
 import type { GatewayConfig } from "./config.ts";
 import type { HeldRoom } from "./held-room.ts";
+import { BARRED, Moderation } from "./moderation.ts";
 import { type Seated, SeatPool } from "./seat-pool.ts";
 
 export interface Refusal {
@@ -75,7 +76,7 @@ export class EventDoor {
   readonly #watchers: Watcher[] = [];
   /** Shards that this gateway has sent somebody to. */
   readonly #shards = new Set<number>();
-  readonly #kicked = new Map<string, number>();
+  readonly #moderation = new Moderation();
   #usedAt: number;
   #toldAt = 0;
   #seenIndex = -1;
@@ -121,6 +122,7 @@ export class EventDoor {
   /** Somebody sits there now, or did not come after all. `given`: the seat was this door's. */
   settled(shard: number, given: boolean): void {
     this.#usedAt = this.#deps.clock.now();
+    this.#moderation.came();
     this.#shards.add(shard);
     if (given) this.#pool.came(shard);
   }
@@ -156,7 +158,7 @@ export class EventDoor {
   /** Does what is due. True while the door is to be kept. */
   sweep(now: number): boolean {
     this.#look();
-    this.#moderate();
+    this.#moderate(now);
     this.#dismiss(now);
     this.#serve(now);
     if (now - this.#toldAt >= this.#deps.config.waitingTellMs) this.#tell(now);
@@ -246,43 +248,24 @@ export class EventDoor {
   #look(): void {
     const { replica } = this.#deps.stage;
     if (replica.ready && replica.index !== this.#seenIndex) {
-      const first = this.#event === undefined;
       this.#seenIndex = replica.index;
       this.#event = EVENT_PUBLIC(replica.state);
-      // Whom it kicked before this gateway was there has gone already.
-      if (first) for (const [person, at] of this.#kicks()) this.#kicked.set(person, at);
+      this.#moderation.hear(this.#event);
     }
     if (!this.#event) return;
     for (const { person, settle } of this.#watchers.splice(0))
       settle(this.#banned(person) ? err(BANNED) : ok(true));
   }
 
-  #kicks(): [string, number][] {
-    return Object.entries(this.#event?.kicks ?? {});
-  }
-
   #banned(person: string): boolean {
-    const bans = this.#event?.bans ?? {};
-    return Object.hasOwn(bans, person) && inForce(bans[person], this.#deps.stage.replica.at);
+    return this.#moderation.bars(person, this.#deps.stage.replica.at);
   }
 
-  /** Who was banned or kicked goes from every shard, and from before the stage. */
-  #moderate(): void {
-    if (!this.#event) return;
-    const gone = new Set(
-      this.#kicks().flatMap(([person, at]) => (at > (this.#kicked.get(person) ?? 0) ? person : [])),
-    );
-    for (const [person, at] of this.#kicks()) this.#kicked.set(person, at);
-    for (const person of this.#kicked.keys())
-      if (!Object.hasOwn(this.#event.kicks, person)) this.#kicked.delete(person);
-    if (gone.size === 0 && Object.keys(this.#event.bans).length === 0) return;
-    const rooms = [this.#deps.stage, ...[...this.#shards].map((shard) => this.#room(shard))];
-    for (const attendance of rooms.flatMap((room) => room?.attendance ?? []))
-      for (const session of [...attendance.sessions]) {
-        const { person } = session.init;
-        if (gone.has(person) || this.#banned(person))
-          attendance.expel(session, "kicked", BANNED.message);
-      }
+  /** Everybody of the event who is here, in whatever shard or before the stage. */
+  #moderate(now: number): void {
+    const { stage } = this.#deps;
+    const rooms = [...this.#shards].flatMap((shard) => this.#room(shard)?.attendance ?? []);
+    this.#moderation.apply([stage.attendance, ...rooms], stage.replica.at, now);
   }
 
   /** A stage that cannot be reached seats nobody, nor does what is no stage. */
@@ -316,7 +299,7 @@ export class EventDoor {
   }
 }
 
-const BANNED: Refusal = { code: "kicked", message: "this person may not come in" };
+const BANNED: Refusal = { code: "kicked", message: BARRED };
 const OVER: Refusal = { code: "room_closed", message: "the event is over" };
 const NO_EVENT: Refusal = { code: "room_unknown", message: "there is no such event" };
 const UNREACHABLE: Refusal = {

@@ -70,6 +70,8 @@ export class Session {
   /** When a session that is not let in by then is refused. */
   deadlineAt: number;
   profile: Profile;
+  /** Names of what it may not say now: an event has muted it. */
+  gagged: ReadonlySet<string> | undefined;
   phase: SessionPhase = "attaching";
   /** The last record that the client says it has. */
   cursor: Cursor | null;

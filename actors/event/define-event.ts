@@ -42,6 +42,8 @@ export interface EventDefinition<
   readonly stage: StageDefinition<S, X, B>;
   /** Signals of the audience that are counted and not passed on to the stage: `clap`, say. */
   readonly reactions?: readonly string[];
+  /** Commands and signals of shards that who is muted may not send: `say`, say. */
+  readonly speech?: readonly string[];
   /** Where the audience sits: `capacity` is the most people of one shard. */
   readonly shard: Omit<RoomDefinition<T, Y, C>, "name" | "version">;
 }
@@ -122,7 +124,7 @@ export function defineEvent<
   X extends object = Record<string, never>,
   Y extends object = Record<string, never>,
 >(definition: EventDefinition<S, X, B, T, Y, C>): readonly [stage: World, shard: World] {
-  const { name, stage, shard, version, reactions = [] } = definition;
+  const { name, stage, shard, version, reactions = [], speech = [] } = definition;
   assert(reactions.length <= REACTIONS_MAX, `${name}: at most ${REACTIONS_MAX} reactions`);
   for (const own of Object.keys(stage.commands))
     assert(!own.startsWith("event."), `${name}: commands of the name event.… are the platform's`);
@@ -134,7 +136,7 @@ export function defineEvent<
     version,
     tickHz: stage.tickHz ?? 20,
     capacity: stage.capacity ?? 64,
-    state: () => ({ ...own.state(), event: newEvent(reactions) }),
+    state: () => ({ ...own.state(), event: newEvent({ reactions, speech }) }),
     secret: (): { event: Heard } => ({ ...own.secret?.(), event: newHeard() }),
     commands: { ...own.commands, ...COMMANDS },
     onTick: (room, dtMs) => {

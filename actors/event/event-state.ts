@@ -48,10 +48,14 @@ export interface EventState {
   announcement: { n: number; text: string } | null;
   /** Names of signals that are counted. */
   reactions: string[];
+  /** Names of the commands and signals that who is muted may not send. */
+  speech: string[];
 }
 
-export const newEvent = (reactions: readonly string[]): EventState => ({
+type Named = { readonly reactions: readonly string[]; readonly speech: readonly string[] };
+export const newEvent = ({ reactions, speech }: Named): EventState => ({
   reactions: [...reactions],
+  speech: [...speech],
   phase: "scheduled",
   spec: null,
   bans: {},

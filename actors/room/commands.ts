@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import type { ProcessId, SessionId } from "../../src/kernel/ids.ts";
 import { COMMANDS_IN_FLIGHT_MAX } from "../../src/protocol/client-messages.ts";
+import { GAGGED } from "../../src/protocol/event-public.ts";
 import { decode, encode } from "../../src/protocol/msgpack.ts";
 import type { ToRoom } from "../../src/protocol/room-messages.ts";
 import { isRefusal, type Room, refuse, type Who } from "./define-room.ts";
@@ -172,7 +173,7 @@ export class Commands {
     const command = Object.hasOwn(definition.commands, name)
       ? definition.commands[name]
       : undefined;
-    if (!command) return this.#refused("unknown_command");
+    if (!command) return this.#refused(name === GAGGED ? "muted" : "unknown_command");
     const checked = command.body["~standard"].validate(value);
     if (checked instanceof Promise || checked.issues || !("value" in checked))
       return this.#refused("invalid_body");

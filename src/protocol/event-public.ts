@@ -19,14 +19,20 @@ export interface EventPublic {
   readonly kicks: Readonly<Record<string, number>>;
   /** Names of signals that are counted. */
   readonly reactions: readonly string[];
+  /** Names of the commands and signals that who is muted may not send. */
+  readonly speech: readonly string[];
 }
+
+/** What a gateway makes of a command that its sender may not send; refused as `muted`. */
+export const GAGGED = "event.gagged";
 
 /** Undefined where the state is that of a room which is no event's stage. */
 export function EVENT_PUBLIC(state: unknown): EventPublic | undefined {
   const event = (state as { readonly event?: EventPublic } | null)?.event;
   if (typeof event !== "object" || event === null) return undefined;
-  const { phase, bans, mutes, kicks, reactions } = event;
-  const whole = PHASES.includes(phase) && [bans, mutes, kicks, reactions].every(isRecord);
+  const { phase, bans, mutes, kicks, reactions, speech } = event;
+  const lists = [bans, mutes, kicks, reactions, speech];
+  const whole = PHASES.includes(phase) && lists.every(isRecord);
   return whole ? event : undefined;
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import { defineEvent } from "../../actors/event/define-event.ts";
 import type { World } from "../../actors/room/define-room.ts";
 import type { GatewayCore } from "../../gateway/core.ts";
@@ -20,8 +21,13 @@ const worldsOf = (capacity: number): readonly [World, World] =>
     name: "concert",
     version: 1,
     reactions: ["clap"],
+    speech: ["say", "wave"],
     stage: { state: () => ({}), commands: {} },
-    shard: { tickHz: 10, capacity, state: () => ({}), commands: {} },
+    shard: {
+      ...{ tickHz: 10, capacity, state: () => ({}) },
+      commands: { say: { body: z.string(), run: () => null } },
+      signals: { wave: z.null() },
+    },
   });
 
 class Visitor extends MemoryClient {
@@ -281,5 +287,28 @@ describe("an event's door", () => {
       });
     expect(ada.got("crowd").at(-1)?.energy).toBeGreaterThan(0);
     expect(ada.count("signal")).toBe(0);
+  });
+
+  it("[GW55] who is muted at the stage is not heard in any shard until that is over", async () => {
+    const gala = new Gala(1);
+    await gala.open();
+    const [ada, eve] = [await gala.come("ada"), await gala.come("eve")];
+    await gala.harness.run(1_000);
+    const until = gala.harness.clock.wallNow() + 4_000;
+    await gala.operate("event.mute", { person: "eve", until, why: "loud" });
+    await gala.harness.run(500);
+    ada.command(1, "say", "hello");
+    eve.command(1, "say", "HELLO");
+    eve.send({ type: "signal", channel: 0, name: "wave", body: null });
+    await gala.harness.run(500);
+    expect(ada.got("reply")).toMatchObject([{ seq: 1, status: "ok" }]);
+    expect(eve.got("reply")).toMatchObject([{ seq: 1, status: "muted" }]);
+    expect(ada.count("signal")).toBe(0);
+    await gala.harness.run(5_000);
+    eve.command(2, "say", "hello");
+    eve.send({ type: "signal", channel: 0, name: "wave", body: null });
+    await gala.harness.run(500);
+    expect(eve.got("reply").at(-1)).toMatchObject({ seq: 2, status: "ok" });
+    expect(ada.count("signal")).toBe(1);
   });
 });

@@ -1,0 +1,74 @@
+import { type EventPublic, inForce } from "../src/protocol/event-public.ts";
+import type { Attendance } from "./attendance.ts";
+
+/** Bans and mutes end by themselves, which is looked at so often. */
+const AGAIN_MS = 1_000;
+
+export const BARRED = "this person may not come in";
+
+/**
+ * What an event's stage says of persons, carried out on everybody of the event at this gateway: who
+ * is banned or kicked goes, who is muted is not heard. People are gone through only where something
+ * was said, somebody came, or time has passed.
+ */
+export class Moderation {
+  #event: EventPublic | undefined;
+  /** By person: when the kick was said that was carried out last. */
+  readonly #kicked = new Map<string, number>();
+  #due = false;
+  #appliedAt = Number.NEGATIVE_INFINITY;
+
+  /** The stage's owner said something. */
+  hear(event: EventPublic | undefined): void {
+    const first = this.#event === undefined;
+    this.#event = event;
+    this.#due = true;
+    // Whom it kicked before this gateway was there has gone already.
+    if (first) this.#takeKicks();
+  }
+
+  /** Somebody is here who was not. */
+  came(): void {
+    this.#due = true;
+  }
+
+  /** `at`: the stage's room time. */
+  bars(person: string, at: number): boolean {
+    return this.#stands("bans", person, at);
+  }
+
+  apply(rooms: readonly Attendance[], at: number, now: number): void {
+    const event = this.#event;
+    const due = this.#due || now - this.#appliedAt >= AGAIN_MS;
+    if (!event || !due) return;
+    this.#due = false;
+    this.#appliedAt = now;
+    const kicked = this.#takeKicks();
+    const speech = new Set(event.speech);
+    for (const attendance of rooms)
+      for (const session of [...attendance.sessions]) {
+        const { person } = session.init;
+        if (kicked.has(person) || this.bars(person, at))
+          attendance.expel(session, "kicked", BARRED);
+        else session.gagged = this.#stands("mutes", person, at) ? speech : undefined;
+      }
+  }
+
+  #stands(what: "bans" | "mutes", person: string, at: number): boolean {
+    const all = this.#event?.[what] ?? {};
+    return Object.hasOwn(all, person) && inForce(all[person], at);
+  }
+
+  /** Who is to go now. */
+  #takeKicks(): ReadonlySet<string> {
+    const kicks = this.#event?.kicks ?? {};
+    const now = new Set<string>();
+    for (const [person, at] of Object.entries(kicks)) {
+      if (at > (this.#kicked.get(person) ?? 0)) now.add(person);
+      this.#kicked.set(person, at);
+    }
+    for (const person of this.#kicked.keys())
+      if (!Object.hasOwn(kicks, person)) this.#kicked.delete(person);
+    return now;
+  }
+}
