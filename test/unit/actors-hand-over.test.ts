@@ -261,7 +261,7 @@ describe("hand-overs", () => {
     expect(read).toHaveBeenCalledTimes(1);
   });
 
-  it("[PR58] of too many records, or too large ones, nothing is told", () => {
+  it("[PR62] of too many records, or too large ones, nothing is told", () => {
     const [self, epoch] = [processId("node-a.0000000000000001"), epochAt(1, 1)];
     const fold = new RoomFold(worldName("counter"), 1, { state: {}, secret: {} });
     const [register, limits] = [new Register(1), ROOM_DEFAULTS];

@@ -198,7 +198,7 @@ describe("an event's door", () => {
     expect(again[0]?.got("refused")).toMatchObject([{ code: "kicked" }]);
   });
 
-  it("[GW56] friends sit together", async () => {
+  it("[GW61] friends sit together", async () => {
     const gala = new Gala(2, 4);
     await gala.open({ capacity: 16, shardSize: 4 });
     for (let n = 0; n < 5; n++) await gala.come(`p${n}`, n % 2);
@@ -227,7 +227,7 @@ describe("an event's door", () => {
     expect(gala.sitting(0)).toEqual(["ada", "bo"]);
   });
 
-  it("[GW57] the audience watches the stage, and its owner never hears of them", async () => {
+  it("[GW62] the audience watches the stage, and its owner never hears of them", async () => {
     const gala = new Gala(1);
     await gala.open();
     const records = gala.harness.journal(STAGE).length;
@@ -251,7 +251,7 @@ describe("an event's door", () => {
     expect(again.got("refused")).toMatchObject([{ code: "kicked" }]);
   });
 
-  it("[GW57] who watches goes on when the stage has another owner", async () => {
+  it("[GW62] who watches goes on when the stage has another owner", async () => {
     const gala = new Gala(1);
     await gala.open();
     const ada = await gala.join("ada", "stage/gala");
@@ -267,7 +267,7 @@ describe("an event's door", () => {
     expect(ada.count("left")).toBe(0);
   });
 
-  it("[GW58] claps are counted where they are made, and all hear how many there were", async () => {
+  it("[GW63] claps are counted where they are made, and all hear how many there were", async () => {
     const gala = new Gala(2);
     await gala.open();
     const [ada, bo] = [
