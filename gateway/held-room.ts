@@ -7,6 +7,7 @@ import type { FromRoom, ToRoom } from "../src/protocol/room-messages.ts";
 import { Ahead, type AheadMessage } from "./ahead.ts";
 import { Attendance } from "./attendance.ts";
 import { type ComposeCount, Composer, countFrames } from "./composer.ts";
+import { passOn } from "./in-passing.ts";
 import { News } from "./news.ts";
 import { asOf, PoseBatch } from "./pose-batch.ts";
 import { Replica } from "./replica.ts";
@@ -223,19 +224,10 @@ export class HeldRoom {
         return this.#record(message);
       case "snapshot":
         return this.#snapshot(message);
-      case "profile": {
-        const { slot, generation, profile } = message;
-        if (this.replica.applyProfile({ slot, generation }, profile))
-          this.#news.add({ type: "profile", slot, generation, profile });
-        return;
-      }
-      case "signal": {
-        const { slot, generation, name, body } = message;
-        if (!this.replica.seats({ slot, generation })) return;
-        this.#composer.spoke(slot);
-        this.#news.add({ type: "signal", slot, generation, name, body });
-        return;
-      }
+      case "profile":
+      case "signal":
+      case "spotlight":
+        return passOn(message, this.replica, this.#news, this.#composer);
       case "tick":
         return this.#tick(message);
     }
