@@ -8,12 +8,12 @@ import type { RoomRecord, ToRoom } from "../../src/protocol/room-messages.ts";
 import type { WarmState } from "../../src/protocol/warm-state.ts";
 import { Commands } from "./commands.ts";
 import { creation } from "./creation.ts";
+import { Decisions } from "./decisions.ts";
 import type { World } from "./define-room.ts";
 import type { Moment, RoomEffect, RoomMessage, RoomParts } from "./effects.ts";
 import type { RoomFold } from "./fold.ts";
 import { HandOver } from "./hand-over.ts";
-import { type HookContext, runHook } from "./hooks.ts";
-import { LATER_FULL, LaterWork } from "./later-work.ts";
+import { LaterWork } from "./later-work.ts";
 import { Ledger } from "./ledger.ts";
 import { Membership } from "./membership.ts";
 import { Movement } from "./movement.ts";
@@ -25,7 +25,7 @@ import type { Register, RegisterEffect } from "./register.ts";
 import type { RoomConfig } from "./room-config.ts";
 import { RoomTime } from "./room-time.ts";
 import { Snapshots } from "./snapshots.ts";
-import { STATE_FULL, StateSize } from "./state-size.ts";
+import { Spotlights } from "./spotlights.ts";
 
 /**
  * An owned room: takes a message and the time, changes its own state, answers with effects. No
@@ -34,7 +34,6 @@ import { STATE_FULL, StateSize } from "./state-size.ts";
  */
 export class RoomCore {
   readonly epoch: Epoch;
-  readonly #room: RoomId;
   readonly #parts: RoomParts;
   readonly #membership: Membership;
   readonly #commands: Commands;
@@ -67,7 +66,6 @@ export class RoomCore {
   }) {
     const { room, self, epoch, world, config, random, fold, register, records, moment } = options;
     this.epoch = epoch;
-    this.#room = room;
     const nonce = (): string => randomHex(random, 8);
     const ledger = new Ledger({ self, epoch, fold, register, limits: config, nonce });
     const presence = new Presence();
@@ -76,32 +74,36 @@ export class RoomCore {
     };
     const outlet = new Outlet(room, epoch, send);
     const effects = { push: (effect: RoomEffect) => void this.#effects.push(effect) };
-    const slow = new LaterWork(config.laterOutstandingMax);
-    const size = new StateSize(config, fold.document);
-    const hook: RoomParts["hook"] = (at, run) => {
-      const { document } = ledger.decided;
-      const outcome = slow.admit(runHook(this.#context(at, random), run), document);
-      if (outcome.value === LATER_FULL) effects.push({ type: "count", what: "later_full" });
-      const fitting = size.admit(outcome, document);
-      if (fitting.value === STATE_FULL) effects.push({ type: "count", what: "state_full" });
-      return fitting;
+    const later = new LaterWork(config.laterOutstandingMax);
+    const spotlights = new Spotlights(config, ledger, outlet);
+    const { hook, record, system } = new Decisions({
+      room,
+      config,
+      random,
+      ledger,
+      presence,
+      later,
+      spotlights,
+      effects,
+    });
+    this.#parts = {
+      world,
+      config,
+      ledger,
+      presence,
+      outlet,
+      spotlights,
+      effects,
+      hook,
+      record,
+      system,
+      overgrown: () => this.#snapshots.overgrown,
     };
-    const record: RoomParts["record"] = (entry, outcome, done) => {
-      slow.taken(outcome?.later.length ?? 0);
-      const settled = (): void => {
-        done?.();
-        for (const { command, work } of outcome?.later ?? [])
-          this.#effects.push({ type: "later", command, work });
-      };
-      ledger.push(entry, outcome ? { written: outcome.document, settled } : { settled });
-    };
-    const overgrown = (): boolean => this.#snapshots.overgrown;
-    this.#parts = { world, config, ledger, presence, outlet, effects, hook, record, overgrown };
     this.#membership = new Membership(this.#parts, moment, options.warm);
     this.#commands = new Commands(this.#parts);
     this.#movement = new Movement(this.#parts);
     this.#handOver = new HandOver(ledger, config.restMsMax);
-    this.#later = slow;
+    this.#later = later;
     this.#time = new RoomTime(Math.max(fold.at, options.warm?.at ?? 0), moment);
     this.#ring = new RecordRing({
       recordsMax: config.ringRecordsMax,
@@ -219,14 +221,14 @@ export class RoomCore {
         const newcomer = outlet.heard(from, moment.now);
         outlet.catchUp(from, message.index, this.#ring, () => this.#source());
         // After a takeover people wait for a sign of life, which need not wait for the next tick.
-        if (newcomer) outlet.send(from, this.#tickMessage(moment, new Uint8Array(0)));
+        if (newcomer) this.#welcome(from, moment);
         return;
       }
       case "attach": {
         const newcomer = outlet.heard(from, moment.now);
         this.#membership.attach(from, message, at);
         // Its index tells the gateway what it lacks; its first watch comes as no newcomer's.
-        if (newcomer) outlet.send(from, this.#tickMessage(moment, new Uint8Array(0)));
+        if (newcomer) this.#welcome(from, moment);
         return;
       }
       case "away":
@@ -268,6 +270,13 @@ export class RoomCore {
     return { type: "tick", tick: this.#tick, at: this.#at(moment), index, rows };
   }
 
+  /** A gateway that begins to watch gets a tick at once, and hears what no record tells. */
+  #welcome(gateway: ProcessId, moment: Moment): void {
+    const { outlet, spotlights } = this.#parts;
+    outlet.send(gateway, this.#tickMessage(moment, new Uint8Array(0)));
+    spotlights.tell(gateway, this.#at(moment));
+  }
+
   #runOnTick(moment: Moment): void {
     const { onTick } = this.#parts.world.definition;
     const since = moment.now - (this.#hookedAt ?? moment.now);
@@ -277,11 +286,10 @@ export class RoomCore {
     if (this.#snapshots.overgrown) return;
     if (this.#hookedAt !== undefined && since < 100) return;
     this.#hookedAt = moment.now;
-    const outcome = this.#parts.hook(this.#at(moment), (room) => onTick(room, since));
-    const { patches, events, later, readable } = outcome;
-    assert(readable, "onTick writes what decoders read back");
-    if (patches.length === 0 && events.length === 0 && later.length === 0) return;
-    this.#parts.record({ type: "system", cause: "tick", patches, events }, outcome);
+    const at = this.#at(moment);
+    const outcome = this.#parts.hook(at, (room) => onTick(room, since));
+    assert(outcome.readable, "onTick writes what decoders read back");
+    this.#parts.system("tick", outcome, at);
   }
 
   #close(): void {
@@ -338,6 +346,7 @@ export class RoomCore {
     const full = { ...told, joined };
     this.#ring.push(full, settled.bytes + 64);
     outlet.broadcast({ type: "record", record: full });
+    this.#parts.spotlights.release(this.#at(moment));
     this.#membership.confirmAll();
     this.#commands.confirmAll();
     if (settled.entries.some(({ entry }) => entry.type === "close")) return this.#end();
@@ -376,20 +385,4 @@ export class RoomCore {
   }
 
   #at = (moment: Moment): number => Math.max(moment.wallNow, this.#parts.ledger.acked.at);
-
-  #context(at: number, random: Random): HookContext {
-    const fold = this.#parts.ledger.decided;
-    const { presence } = this.#parts;
-    return {
-      id: this.#room,
-      fold,
-      now: at,
-      random: () => random.next(),
-      pose: (slot) => {
-        const session = fold.slots[slot];
-        const row = session ? fold.sessions.get(session) : undefined;
-        return row && presence.pose(slot, row.generation);
-      },
-    };
-  }
 }
