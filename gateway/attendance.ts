@@ -17,6 +17,7 @@ import type { ClientCommand, Session } from "./session.ts";
 import type { Viewer } from "./viewer.ts";
 
 type From<T extends FromRoom["type"]> = Extract<FromRoom, { type: T }>;
+type InPassing = Extract<ClientMessage, { type: "signal" | "profile" | "follow" }>;
 
 export interface AttendanceDeps extends AdmissionDeps {
   readonly random: Random;
@@ -217,7 +218,7 @@ export class Attendance {
     const { replica, standing } = this.#deps;
     const { seat } = session.viewer;
     const known = seat && replica.members.get(seat.slot)?.profile;
-    if (!isDeepStrictEqual(known, session.profile)) this.profile(session, session.profile);
+    if (!isDeepStrictEqual(known, session.profile)) this.#profile(session, session.profile);
     standing(session);
   }
 
@@ -295,14 +296,22 @@ export class Attendance {
     this.tell(session, { type: "busy", channel, seq, retryAfterMs: config.busyMs });
   }
 
-  profile(session: Session, profile: Profile): void {
+  /** What no journal keeps. */
+  inPassing(session: Session, message: InPassing): void {
+    const { config, replica } = this.#deps;
+    if (message.type === "signal") this.#signal(session, message);
+    else if (message.type === "profile") this.#profile(session, message.profile);
+    else session.viewer.follow(message.members, config.followedMax, replica);
+  }
+
+  #profile(session: Session, profile: Profile): void {
     session.profile = profile;
     const { route, send } = this.#deps;
     if (!session.attachedUnder(route.floor)) return;
     send({ type: "profile", ...session.membership(route.floor), profile });
   }
 
-  signal(session: Session, message: Extract<ClientMessage, { type: "signal" }>): void {
+  #signal(session: Session, message: Extract<ClientMessage, { type: "signal" }>): void {
     const { reacted, route, send } = this.#deps;
     const { seat } = session.viewer;
     if (session.gagged?.has(message.name)) return;

@@ -3,12 +3,14 @@ import {
   type GatewayMessage,
   gatewayToClient,
   MESSAGES_PER_PAYLOAD_MAX,
+  type Seat,
 } from "../src/protocol/client-messages.ts";
 import { encodeFrame } from "../src/protocol/frame.ts";
 import { NO_CELL } from "./cells.ts";
 import type { GatewayConfig } from "./config.ts";
+import type { Following } from "./following.ts";
 import { type Group, Groups } from "./groups.ts";
-import { Interest } from "./interest.ts";
+import { Interest, type PickedRows } from "./interest.ts";
 import type { News } from "./news.ts";
 import { joinBytes, preframe } from "./preframe.ts";
 import type { Replica } from "./replica.ts";
@@ -23,6 +25,8 @@ const RUN_BYTES_MAX = 256 * 1024;
 interface Told {
   readonly runs: readonly Uint8Array[];
   readonly frame: Uint8Array | undefined;
+  /** What rows the frame has. */
+  readonly picked: PickedRows | undefined;
   readonly shared: Buffer | undefined;
 }
 
@@ -71,9 +75,14 @@ export class Composer {
     return this.#compose(viewers, true);
   }
 
-  /** Whoever has the seat is shown to everybody for a while. */
-  spoke(slot: number): void {
-    this.#interest.spoke(slot);
+  /** Whoever has the seat gave a signal, and is shown to everybody for a while. */
+  spoke(seat: Seat): void {
+    this.#interest.spoke(seat);
+  }
+
+  /** So says the world, until a room time. */
+  shine(seat: Seat, until: number): void {
+    this.#interest.lights.shine(seat, until, this.#replica.at);
   }
 
   /** News and tails alone, for viewers of a room that does not tick now. */
@@ -115,26 +124,30 @@ export class Composer {
     const ahead = place < 0 || this.#news.hasEpochSince(place) || messages.length > RIDERS_MAX;
     if (!ticks) {
       const runs = runsOf(messages);
-      return { runs, frame: undefined, shared: runs.length > 0 ? preframe(...runs) : undefined };
+      const shared = runs.length > 0 ? preframe(...runs) : undefined;
+      return { runs, frame: undefined, picked: undefined, shared };
     }
     const runs = ahead ? runsOf(messages) : [];
-    const { words, count } = this.#interest.pick(cell, tier);
+    const picked = this.#interest.pick(cell, tier);
+    const { words, count } = picked;
     const { tick, at, epoch, index } = this.#replica;
     const head = { channel, tick, at, epoch, index };
     const frame = encodeFrame(head, words, count, ahead ? [] : messages);
-    return { runs, frame, shared: preframe(...runs, frame) };
+    return { runs, frame, picked, shared: preframe(...runs, frame) };
   }
 
   #write(viewer: Viewer, told: Told, count: ComposeCount): void {
-    const { link, outbox, preamble } = viewer;
+    const { following, link, outbox, preamble } = viewer;
     viewer.place = this.#news.end;
+    const rows = following && told.picked?.shownAt && this.#tail(following, told.picked);
     let buffer = told.shared;
-    if (preamble.length > 0 || !outbox.empty || !link.outbox.empty) {
+    if (rows || preamble.length > 0 || !outbox.empty || !link.outbox.empty) {
       const tail = [...outbox.take(), ...link.outbox.take()];
       viewer.preamble = [];
       viewer.entered ||= preamble.length > 0;
       const rides = told.frame && tail.length <= RIDERS_MAX;
-      const frame = told.frame ? [rides ? joinBytes([told.frame, ...tail]) : told.frame] : [];
+      const riders = [...(rows ? [rows] : []), ...(rides ? tail : [])];
+      const frame = told.frame ? [joinBytes([told.frame, ...riders])] : [];
       const after = rides ? [] : runsOf(tail);
       buffer = preframe(...runsOf(preamble), ...told.runs, ...frame, ...after);
     } else if (buffer) count.shared++;
@@ -142,6 +155,12 @@ export class Composer {
     count.written++;
     count.bytes += buffer.length;
     link.write(buffer);
+  }
+
+  /** The rows of whom one client follows, where the frame that it shares does not have them. */
+  #tail(following: Following, picked: PickedRows): Uint8Array | undefined {
+    const rows = following.tail(picked, this.#interest);
+    return rows && gatewayToClient.encode({ type: "rows", rows });
   }
 
   /** For somebody who has nothing, or not what came before: the room at this index. */

@@ -82,9 +82,13 @@ export interface GatewayConfig {
 
   /** What a client is sent of rows: see interest.ts and tiers.ts. */
   readonly frameBytesPerSecond: number;
+  readonly followedBytesPerSecond: number;
   readonly focusM: number;
   readonly farFrames: number;
   readonly speakerMs: number;
+  readonly lightsMax: number;
+  /** Members that one client may follow, at most 64: each is a row for it alone, in a crowd. */
+  readonly followedMax: number;
   readonly missesMax: number;
   readonly echoTicksMax: number;
   readonly calmFrames: number;
@@ -170,9 +174,12 @@ export const GATEWAY_DEFAULTS: GatewayConfig = {
   suspendedRepeatMs: 5_000,
   snapshotBytesMax: 8 * 1024 * 1024,
   frameBytesPerSecond: 9_600,
+  followedBytesPerSecond: 3_200,
   focusM: 8,
   farFrames: 20,
   speakerMs: 3_000,
+  lightsMax: 8,
+  followedMax: 16,
   missesMax: 3,
   echoTicksMax: 20,
   calmFrames: 50,

@@ -282,16 +282,12 @@ export class Connection implements SessionLink {
           member.room.attendance.command(member.session, message);
         return;
       }
-      case "signal": {
+      case "signal":
+      case "profile":
+      case "follow": {
         const member = this.#member(message.channel);
         if (member && this.#allowed("signals", now, channel))
-          member.room.attendance.signal(member.session, message);
-        return;
-      }
-      case "profile": {
-        const member = this.#member(message.channel);
-        if (member && this.#allowed("signals", now, channel))
-          member.room.attendance.profile(member.session, message.profile);
+          member.room.attendance.inPassing(member.session, message);
         return;
       }
       default:

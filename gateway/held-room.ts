@@ -8,6 +8,7 @@ import { Ahead, type AheadMessage } from "./ahead.ts";
 import { Attendance } from "./attendance.ts";
 import { type ComposeCount, Composer, countFrames } from "./composer.ts";
 import type { EventDoor } from "./event-door.ts";
+import { passOn } from "./in-passing.ts";
 import { News } from "./news.ts";
 import { asOf, PoseBatch } from "./pose-batch.ts";
 import { Replica } from "./replica.ts";
@@ -242,19 +243,10 @@ export class HeldRoom {
         return this.#record(message);
       case "snapshot":
         return this.#snapshot(message);
-      case "profile": {
-        const { slot, generation, profile } = message;
-        if (this.replica.applyProfile({ slot, generation }, profile))
-          this.news.add({ type: "profile", slot, generation, profile });
-        return;
-      }
-      case "signal": {
-        const { slot, generation, name, body } = message;
-        if (!this.replica.seats({ slot, generation })) return;
-        this.#composer.spoke(slot);
-        this.news.add({ type: "signal", slot, generation, name, body });
-        return;
-      }
+      case "profile":
+      case "signal":
+      case "spotlight":
+        return passOn(message, this.replica, this.news, this.#composer);
       case "tick":
         return this.#tick(message);
       case "seats":

@@ -1,5 +1,11 @@
 import { EPOCH_NONE, type Epoch } from "../src/kernel/epoch.ts";
-import type { Member, Profile, RoomSnapshot, Seat } from "../src/protocol/client-messages.ts";
+import {
+  type Member,
+  PERFORMER,
+  type Profile,
+  type RoomSnapshot,
+  type Seat,
+} from "../src/protocol/client-messages.ts";
 import { applyPatches, type Patch } from "../src/protocol/patches.ts";
 import {
   AWAY_FLAG,
@@ -38,7 +44,9 @@ export class Replica {
   /** Row of each slot; word 0 is the slot's own number and generation once it has a row. */
   #rows = new Uint32Array(64 * ROW_WORDS);
   #known = new Uint8Array(64);
+  /** Both anew where somebody comes or goes. */
   #slots: readonly number[] | undefined;
+  #performers: readonly number[] | undefined;
   /** Slots whose row is another one since somebody last asked. */
   #moved: number[] = [];
   #away = false;
@@ -67,6 +75,12 @@ export class Replica {
     return this.#slots;
   }
 
+  /** Of those, the ones of performers. */
+  get performers(): readonly number[] {
+    this.#performers ??= this.slots.filter((slot) => this.#members.get(slot)?.role === PERFORMER);
+    return this.#performers;
+  }
+
   hasRow(slot: number): boolean {
     return this.#known[slot] === 1;
   }
@@ -86,9 +100,8 @@ export class Replica {
   /** Starts over from an image at `index`. */
   reset(index: number, image: RoomImage): void {
     this.#members.clear();
-    this.membersVersion++;
     this.#known.fill(0);
-    this.#slots = undefined;
+    this.#changed();
     this.#state = image.state;
     this.#ready = true;
     this.index = index;
@@ -119,10 +132,7 @@ export class Replica {
     // In the order that clients keep to (PR18), so that both know the same members.
     for (const seat of record.left) if (this.seats(seat)) this.#members.delete(seat.slot);
     for (const member of record.joined) this.#seat(member);
-    if (record.left.length > 0) {
-      this.membersVersion++;
-      this.#slots = undefined;
-    }
+    if (record.left.length > 0) this.#changed();
     if (this.#members.size > MEMBERS_MAX) return "diverged";
     this.index = record.index;
     this.at = record.at;
@@ -197,8 +207,14 @@ export class Replica {
     const before = this.#members.get(member.slot);
     if (before?.generation !== member.generation) this.#known[member.slot] = 0;
     this.#members.set(member.slot, member);
+    this.#changed();
+  }
+
+  /** Somebody came or went. */
+  #changed(): void {
     this.membersVersion++;
     this.#slots = undefined;
+    this.#performers = undefined;
   }
 
   /** Slots are dealt from 0 up, so the arrays follow the room's size. */

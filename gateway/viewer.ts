@@ -2,6 +2,7 @@ import type { SessionId } from "../src/kernel/ids.ts";
 import type { Role, Seat } from "../src/protocol/client-messages.ts";
 import { ROW_WORDS, rowX, rowZ } from "../src/protocol/pose-row.ts";
 import { type Cell, NO_CELL, nextCell } from "./cells.ts";
+import { Following } from "./following.ts";
 import type { Listener } from "./news.ts";
 import { Outbox } from "./outbox.ts";
 import type { Replica } from "./replica.ts";
@@ -43,6 +44,8 @@ export class Viewer implements Listener {
   /** The last pose that its own client sent; the view of one who has no row in the room. */
   row: Uint32Array | undefined;
   cell: Cell = NO_CELL;
+  /** Undefined for most: who follows nobody is written what others are, byte for byte. */
+  following: Following | undefined;
   /** How often it is sent a frame. */
   readonly tier = new Tier();
 
@@ -58,7 +61,13 @@ export class Viewer implements Listener {
     this.outbox = new Outbox(tailBytesMax);
   }
 
-  /** Follows the avatar, or the own pose where there is none to see. */
+  /** In place of whom it followed before; of more than `most` the first count. */
+  follow(seats: readonly Seat[], most: number, replica: Replica): void {
+    const followed = seats.slice(0, most);
+    this.following = followed.length > 0 ? new Following(followed, replica) : undefined;
+  }
+
+  /** Goes with the avatar, or with the own pose where there is none to see. */
   look(replica: Replica, hysteresisM: number): void {
     const { seat } = this;
     const seen = seat && replica.seats(seat) && replica.hasRow(seat.slot);

@@ -117,10 +117,7 @@ export class Commands {
     // An attempt that does not stay the last entry would not be found by the next owner.
     if (this.#alone) return void this.#held.push({ name, body });
     const outcome = this.#execute(name, body, undefined, at);
-    const { patches, events, later } = outcome;
-    if (patches.length === 0 && events.length === 0 && later.length === 0) return;
-    const cause = `later:${name}`.slice(0, 48);
-    this.#parts.record({ type: "system", cause, patches, events }, outcome);
+    this.#parts.system(`later:${name}`.slice(0, 48), outcome, at);
   }
 
   /**

@@ -7,13 +7,13 @@ import type { RoomRecord, ToRoom } from "../../src/protocol/room-messages.ts";
 import type { WarmState } from "../../src/protocol/warm-state.ts";
 import { Commands } from "./commands.ts";
 import { creation } from "./creation.ts";
+import { Decisions } from "./decisions.ts";
 import type { World } from "./define-room.ts";
 import type { Desk } from "./desk.ts";
 import type { Moment, RoomEffect, RoomMessage, RoomParts } from "./effects.ts";
 import type { RoomFold } from "./fold.ts";
 import { HandOver } from "./hand-over.ts";
-import { type HookContext, runHook } from "./hooks.ts";
-import { LATER_FULL, LaterWork } from "./later-work.ts";
+import { LaterWork } from "./later-work.ts";
 import { Ledger } from "./ledger.ts";
 import { Membership } from "./membership.ts";
 import { Movement } from "./movement.ts";
@@ -25,7 +25,7 @@ import type { Register, RegisterEffect } from "./register.ts";
 import type { RoomConfig } from "./room-config.ts";
 import { RoomTime } from "./room-time.ts";
 import { Snapshots } from "./snapshots.ts";
-import { STATE_FULL, StateSize } from "./state-size.ts";
+import { Spotlights } from "./spotlights.ts";
 import { TickHook } from "./tick-hook.ts";
 
 /**
@@ -35,7 +35,6 @@ import { TickHook } from "./tick-hook.ts";
  */
 export class RoomCore {
   readonly epoch: Epoch;
-  readonly #room: RoomId;
   readonly #parts: RoomParts;
   readonly #membership: Membership;
   readonly #commands: Commands;
@@ -69,7 +68,6 @@ export class RoomCore {
   }) {
     const { room, self, epoch, world, config, random, fold, register, records, moment } = options;
     this.epoch = epoch;
-    this.#room = room;
     const nonce = (): string => randomHex(random, 8);
     const ledger = new Ledger({ self, epoch, fold, register, limits: config, nonce });
     const presence = new Presence();
@@ -78,32 +76,36 @@ export class RoomCore {
     };
     const outlet = new Outlet(room, epoch, send);
     const effects = { push: (effect: RoomEffect) => void this.#effects.push(effect) };
-    const slow = new LaterWork(config.laterOutstandingMax);
-    const size = new StateSize(config, fold.document);
-    const hook: RoomParts["hook"] = (at, run) => {
-      const { document } = ledger.decided;
-      const outcome = slow.admit(runHook(this.#context(at, random), run), document);
-      if (outcome.value === LATER_FULL) effects.push({ type: "count", what: "later_full" });
-      const fitting = size.admit(outcome, document);
-      if (fitting.value === STATE_FULL) effects.push({ type: "count", what: "state_full" });
-      return fitting;
+    const later = new LaterWork(config.laterOutstandingMax);
+    const spotlights = new Spotlights(config, ledger, outlet);
+    const { hook, record, system } = new Decisions({
+      room,
+      config,
+      random,
+      ledger,
+      presence,
+      later,
+      spotlights,
+      effects,
+    });
+    this.#parts = {
+      world,
+      config,
+      ledger,
+      presence,
+      outlet,
+      spotlights,
+      effects,
+      hook,
+      record,
+      system,
+      overgrown: () => this.#snapshots.overgrown,
     };
-    const record: RoomParts["record"] = (entry, outcome, done) => {
-      slow.taken(outcome?.later.length ?? 0);
-      const settled = (): void => {
-        done?.();
-        for (const { command, work } of outcome?.later ?? [])
-          this.#effects.push({ type: "later", command, work });
-      };
-      ledger.push(entry, outcome ? { written: outcome.document, settled } : { settled });
-    };
-    const overgrown = (): boolean => this.#snapshots.overgrown;
-    this.#parts = { world, config, ledger, presence, outlet, effects, hook, record, overgrown };
     this.#membership = new Membership(this.#parts, moment, options.warm);
     this.#commands = new Commands(this.#parts);
     this.#movement = new Movement(this.#parts);
     this.#handOver = new HandOver(ledger, config.restMsMax);
-    this.#later = slow;
+    this.#later = later;
     this.#desk = world.desk?.(moment.now);
     this.#tickHook = new TickHook(this.#parts, this.#desk);
     this.#time = new RoomTime(Math.max(fold.at, options.warm?.at ?? 0), moment);
@@ -232,14 +234,14 @@ export class RoomCore {
         const newcomer = outlet.heard(from, moment.now);
         outlet.catchUp(from, message.index, this.#ring, () => this.#source());
         // After a takeover people wait for a sign of life, which need not wait for the next tick.
-        if (newcomer) outlet.send(from, this.#tickMessage(moment, new Uint8Array(0)));
+        if (newcomer) this.#welcome(from, moment);
         return;
       }
       case "attach": {
         const newcomer = outlet.heard(from, moment.now);
         this.#membership.attach(from, message, at);
         // Its index tells the gateway what it lacks; its first watch comes as no newcomer's.
-        if (newcomer) outlet.send(from, this.#tickMessage(moment, new Uint8Array(0)));
+        if (newcomer) this.#welcome(from, moment);
         return;
       }
       case "away":
@@ -285,6 +287,13 @@ export class RoomCore {
   #tickMessage(moment: Moment, rows: Uint8Array): Extract<Outgoing, { type: "tick" }> {
     const { index } = this.#parts.ledger.acked;
     return { type: "tick", tick: this.#tick, at: this.#at(moment), index, rows };
+  }
+
+  /** A gateway that begins to watch gets a tick at once, and hears what no record tells. */
+  #welcome(gateway: ProcessId, moment: Moment): void {
+    const { outlet, spotlights } = this.#parts;
+    outlet.send(gateway, this.#tickMessage(moment, new Uint8Array(0)));
+    spotlights.tell(gateway, this.#at(moment));
   }
 
   #close(): void {
@@ -342,6 +351,7 @@ export class RoomCore {
     const full = { ...told, joined };
     this.#ring.push(full, settled.bytes + 64);
     outlet.broadcast({ type: "record", record: full });
+    this.#parts.spotlights.release(this.#at(moment));
     this.#membership.confirmAll();
     this.#commands.confirmAll();
     if (settled.entries.some(({ entry }) => entry.type === "close")) return this.#end();
@@ -381,20 +391,4 @@ export class RoomCore {
   }
 
   #at = (moment: Moment): number => Math.max(moment.wallNow, this.#parts.ledger.acked.at);
-
-  #context(at: number, random: Random): HookContext {
-    const fold = this.#parts.ledger.decided;
-    const { presence } = this.#parts;
-    return {
-      id: this.#room,
-      fold,
-      now: at,
-      random: () => random.next(),
-      pose: (slot) => {
-        const session = fold.slots[slot];
-        const row = session ? fold.sessions.get(session) : undefined;
-        return row && presence.pose(slot, row.generation);
-      },
-    };
-  }
 }

@@ -54,6 +54,12 @@ export interface Room<S, X = unknown> {
    * missing. Where too much is under way, what asks for more is refused as a whole, `later_full`.
    */
   later(command: string, work: () => Promise<unknown>): void;
+  /**
+   * For so long, a minute at most, everybody sees every move of this member, however far away and
+   * large the crowd: for whoever speaks or wins. Best effort and not journaled; of more than eight
+   * at once the latest stay. 0 ends it.
+   */
+  spotlight(slot: number, forMs: number): void;
 }
 
 const refused = Symbol("refused");

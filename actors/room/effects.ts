@@ -13,6 +13,7 @@ import type { Presence } from "./presence.ts";
 import type { PlacedRecord } from "./recovery.ts";
 import type { RoomConfig } from "./room-config.ts";
 import type { EncodedSnapshot } from "./snapshot.ts";
+import type { Spotlights } from "./spotlights.ts";
 
 /** The time of a decision: monotonic for durations, wall time for what is recorded. */
 export interface Moment {
@@ -102,6 +103,7 @@ export interface RoomParts {
   readonly ledger: Ledger;
   readonly presence: Presence;
   readonly outlet: Outlet;
+  readonly spotlights: Spotlights;
   readonly effects: { push(effect: RoomEffect): void };
   /**
    * Runs a hook on the decided room at room time `at`. What it wrote fits the room's limits: else
@@ -112,4 +114,6 @@ export interface RoomParts {
   readonly overgrown: () => boolean;
   /** Decides an entry, with what its hook wrote; `settled` runs when it is durable. */
   readonly record: (entry: JournalEntry, outcome?: HookOutcome, settled?: () => void) => void;
+  /** Decides what the room did of itself at room time `at`: an entry only where it wrote. */
+  readonly system: (cause: string, outcome: HookOutcome, at: number) => void;
 }

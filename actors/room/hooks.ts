@@ -7,9 +7,11 @@ import type { Pose } from "../../src/protocol/pose-row.ts";
 import { ROOM_EVENT, type RoomEvent } from "../../src/protocol/room-messages.ts";
 import { isRefusal, type Room, type Who } from "./define-room.ts";
 import { type Document, type RoomFold, type SessionRow, toPatches } from "./fold.ts";
+import type { Spotlight } from "./spotlights.ts";
 
 const EVENTS_PER_HOOK_MAX = 256;
 const LATER_PER_HOOK_MAX = 8;
+const SPOTLIGHTS_PER_HOOK_MAX = 64;
 /** Path and value together, so that no document nests deeper than a decoder goes. */
 const DOCUMENT_DEPTH_MAX = 16;
 
@@ -25,12 +27,20 @@ export interface HookOutcome {
   readonly patches: readonly Patch[];
   readonly events: readonly RoomEvent[];
   readonly later: readonly Later[];
+  readonly spotlights: readonly Spotlight[];
   readonly value: unknown;
   /**
    * False where no decoder would read it back: a key `constructor` or of 300 characters, an
    * audience too long. Such names come from clients, and one such record would end the journal.
    */
   readonly readable: boolean;
+}
+
+/** What a hook asks for besides its writes, while it runs. */
+interface Asked {
+  readonly events: RoomEvent[];
+  readonly later: Later[];
+  readonly spotlights: Spotlight[];
 }
 
 export interface HookContext {
@@ -58,9 +68,9 @@ export function runHook(
 ): HookOutcome {
   const { fold } = context;
   const draft = createDraft(fold.document);
-  const events: RoomEvent[] = [];
-  const later: Later[] = [];
-  const value = hook(roomView(context, draft, events, later));
+  const asked: Asked = { events: [], later: [], spotlights: [] };
+  const { events, later, spotlights } = asked;
+  const value = hook(roomView(context, draft, asked));
   assert(!(value instanceof Promise), "hooks are synchronous; use room.later for slow work");
   if (isRefusal(value)) {
     return nothing(fold.document, value);
@@ -75,7 +85,7 @@ export function runHook(
   for (const event of events) assertPlain(event.data, event.name, 0);
   assertPlain(value ?? null, "the reply", 0);
   const readable = PATCHES(patches) !== undefined && events.every(isReadable);
-  return { document, patches, events, later, value, readable };
+  return { document, patches, events, later, spotlights, value, readable };
 }
 
 /** The outcome of what changed nothing. */
@@ -84,6 +94,7 @@ export const nothing = (document: Document, value: unknown): HookOutcome => ({
   patches: [],
   events: [],
   later: [],
+  spotlights: [],
   value,
   readable: true,
 });
@@ -94,8 +105,7 @@ const isReadable = ({ name, audience }: RoomEvent): boolean =>
 function roomView(
   { id, fold, now, pose, random }: HookContext,
   draft: Draft<Document>,
-  events: RoomEvent[],
-  later: Later[],
+  { events, later, spotlights }: Asked,
 ): Room<object, object> {
   return {
     id,
@@ -117,6 +127,11 @@ function roomView(
     later(command, work) {
       assert(later.length < LATER_PER_HOOK_MAX, `at most ${LATER_PER_HOOK_MAX} later a hook`);
       later.push({ command, work });
+    },
+    spotlight(slot, forMs) {
+      assert(forMs >= 0 && Number.isFinite(forMs), "a spotlight is for some ms, or 0 to end it");
+      assert(spotlights.length < SPOTLIGHTS_PER_HOOK_MAX, "too many spotlights in one hook");
+      spotlights.push({ slot, forMs });
     },
   };
 }

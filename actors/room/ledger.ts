@@ -55,6 +55,9 @@ export class Ledger {
   #queueBytes = 0;
   #flying: Pending[] = [];
   #flyingBytes = 0;
+  /** Entries that were decided under this ownership, and those of them that are durable. */
+  #decisions = 0;
+  #durable = 0;
   #naming: { readonly name: SnapshotName; readonly sequence: number } | undefined;
 
   constructor(options: {
@@ -79,6 +82,15 @@ export class Ledger {
     return !this.#register.busy && this.#queue.length === 0 && !this.#naming;
   }
 
+  /** Entries decided so far: what they are is durable once `durable` has come as far. */
+  get decisions(): number {
+    return this.#decisions;
+  }
+
+  get durable(): number {
+    return this.#durable;
+  }
+
   get full(): boolean {
     const { pendingEntriesMax, pendingBytesMax } = this.#limits;
     const entries = this.#queue.length + this.#flying.length;
@@ -100,6 +112,7 @@ export class Ledger {
     const { written, settled } = options;
     this.decided.apply(entry, 0, written);
     this.#queue.push({ entry, written, bytes, settled });
+    this.#decisions++;
     this.#queueBytes += bytes;
   }
 
@@ -169,6 +182,7 @@ export class Ledger {
     const bytes = this.#flyingBytes;
     this.#flying = [];
     this.#flyingBytes = 0;
+    this.#durable += entries.length;
     this.acked.index = record.index;
     this.acked.at = record.at;
     this.acked.epoch = record.epoch;

@@ -11,6 +11,9 @@ export interface RoomConfig {
   readonly recordBytesMax: number;
   /** Sessions of one person in a room: their tabs, and what a stolen token could fill it with. */
   readonly seatsPerPersonMax: number;
+  /** Members in the light at once. Each takes a row of every frame in a crowd while they move. */
+  readonly spotlightsMax: number;
+  readonly spotlightMsMax: number;
   /** World state a room may hold; commands beyond it are refused with `state_full`. */
   readonly stateBytesMax: number;
   /** Data of one command's reply; beyond it the command is refused with `reply_too_large`. */
@@ -73,6 +76,8 @@ export const ROOM_DEFAULTS: RoomConfig = {
   unnamedRecordsMax: 16_384,
   snapshotRetryMs: 10_000,
   seatsPerPersonMax: 8,
+  spotlightsMax: 8,
+  spotlightMsMax: 60_000,
   restMsMax: 500,
   snapshotQuietMs: 1_500,
   ringRecordsMax: 512,

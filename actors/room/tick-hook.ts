@@ -18,7 +18,7 @@ export class TickHook {
 
   /** `at`: room time. A journal that does not answer would find more to write every time. */
   run(now: number, at: number): void {
-    const { hook, ledger, overgrown, record, world } = this.#parts;
+    const { hook, ledger, overgrown, system, world } = this.#parts;
     const { onTick } = world.definition;
     const since = now - (this.#ranAt ?? now);
     const desk = this.#desk?.due(now) ? this.#desk : undefined;
@@ -30,9 +30,7 @@ export class TickHook {
       desk?.write(room, now);
       onTick?.(room, since);
     });
-    const { patches, events, later, readable } = outcome;
-    assert(readable, "onTick writes what decoders read back");
-    if (patches.length === 0 && events.length === 0 && later.length === 0) return;
-    record({ type: "system", cause: "tick", patches, events }, outcome);
+    assert(outcome.readable, "onTick writes what decoders read back");
+    system("tick", outcome, at);
   }
 }

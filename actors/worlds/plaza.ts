@@ -32,6 +32,8 @@ export interface PlazaState {
 
 const KINDS = ["lamp", "cube", "ball", "plant", "speaker"] as const;
 const CHAT_LINES_MAX = 100;
+/** Whoever says something is looked at for so long. */
+const SPEAKER_MS = 5_000;
 const ITEMS_MAX = 200;
 const PROPS_MAX = 64;
 const REACH_M = 3;
@@ -93,6 +95,7 @@ export const plaza = defineRoom({
         const { person, slot } = who;
         room.state.chat[n] = { n, person, slot, text, at: room.now };
         delete room.state.chat[n - CHAT_LINES_MAX];
+        room.spotlight(slot, SPEAKER_MS);
         return { n };
       },
     },

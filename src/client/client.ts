@@ -11,11 +11,12 @@ import { type ClientLimits, clientDefaults } from "./limits.ts";
 import type { Membership } from "./membership.ts";
 import { loadNodeTransport } from "./node-transport.ts";
 import { Pace } from "./pace.ts";
-import { Room, type RoomHost } from "./room.ts";
+import { Room } from "./room.ts";
+import type { RoomHost } from "./room-host.ts";
 import type { JoinOptions } from "./room-options.ts";
 import { CLOSED_ABNORMALLY, CLOSED_NORMALLY, type Transport } from "./transport.ts";
 
-export type { Member, Profile, Role } from "../protocol/client-messages.ts";
+export type { Member, Profile, Role, Seat } from "../protocol/client-messages.ts";
 export type { Patch } from "../protocol/patches.ts";
 export type { Pose } from "../protocol/pose-row.ts";
 export type { PoseOfMember } from "./avatars.ts";

@@ -194,6 +194,9 @@ export class Connection {
         return this.pings.note(message.clientTime, message.serverTime, now);
       case "retryAfter":
         return this.#options.handlers.retryAfter(this, message.afterMs);
+      case "rows":
+        // Only a frame says of which tick they are (PR58).
+        return;
       case "error":
         if (message.channel !== null) break;
         for (const [channel, owner] of this.#channels)

@@ -26,6 +26,8 @@ export interface ClientLimits {
   readonly poseHz: number;
   /** A pose that stays the same is repeated this often. */
   readonly poseKeepAliveMs: number;
+  /** Members to follow: as many as gateways take by default. */
+  readonly followedMax: number;
   /** Poses and signals are dropped, not queued, while more than this waits to be sent. */
   readonly bufferedBytesMax: number;
 
@@ -69,6 +71,7 @@ export const clientDefaults: ClientLimits = {
   leaveMsMax: 3_000,
   poseHz: 10,
   poseKeepAliveMs: 2_000,
+  followedMax: 16,
   bufferedBytesMax: 64 * 1024,
   commandsQueuedMax: 256,
   commandsPerSecond: 16,

@@ -1,34 +1,27 @@
 import type { Timer } from "../kernel/clock.ts";
 import { EPOCH_NONE, type Epoch } from "../kernel/epoch.ts";
 import { randomId } from "../kernel/random.ts";
-import type { ClientRecord, GatewayMessage, Member, Profile } from "../protocol/client-messages.ts";
+import type {
+  ClientRecord,
+  GatewayMessage,
+  Member,
+  Profile,
+  Seat,
+} from "../protocol/client-messages.ts";
 import type { Frame } from "../protocol/frame.ts";
 import { type Pose, ROW_WORDS, rowsFromBytes } from "../protocol/pose-row.ts";
 import { Avatars, type PoseOfMember } from "./avatars.ts";
 import { Commands } from "./commands.ts";
 import { Emitter } from "./emitter.ts";
 import { type EndCode, JoinRefused } from "./errors.ts";
+import { Follows } from "./follows.ts";
 import { judgeQuality, type Quality } from "./link-quality.ts";
-import { type Joined, Membership, type MembershipHost } from "./membership.ts";
-import type { Pace } from "./pace.ts";
+import { type Joined, Membership } from "./membership.ts";
 import { PoseSender } from "./pose-sender.ts";
 import { type MemberChange, Replica } from "./replica.ts";
 import type { RoomEvents, RoomStats } from "./room-events.ts";
+import type { RoomHost } from "./room-host.ts";
 import type { JoinOptions, Me } from "./room-options.ts";
-
-/** What a room needs of its client. */
-export interface RoomHost extends MembershipHost {
-  /** Shared by all rooms, because the gateway counts by socket. */
-  readonly commandPace: Pace;
-  readonly signalPace: Pace;
-  readonly rtt: () => { readonly rttMs: number; readonly wayMs: number };
-  readonly travel: <Next>(
-    from: { leave(transfer: string): Promise<void> },
-    room: string,
-    options: JoinOptions,
-    transfer: string,
-  ) => Promise<Room<Next>>;
-}
 
 const HOUSEKEEPING_MS = 500;
 
@@ -42,6 +35,7 @@ export class Room<State = unknown> {
   readonly #commands: Commands;
   readonly #avatars: Avatars;
   readonly #sender: PoseSender;
+  readonly #follows: Follows;
   readonly #housekeeping: Timer;
   /** Tells whoever waits for the join; later calls say nothing new. */
   readonly #settled: (refusal: JoinRefused | undefined) => void;
@@ -92,6 +86,11 @@ export class Room<State = unknown> {
     });
     this.#avatars = new Avatars(limits, () => host.rtt().wayMs);
     this.#sender = new PoseSender(limits);
+    this.#follows = new Follows(host, this.#replica, (members) => {
+      const live = this.#membership.live;
+      live?.connection.send({ type: "follow", channel: live.channel, members });
+      return live !== undefined;
+    });
     this.#frameAtMs = host.clock.now();
     this.#quality = judgeQuality({ rttMs: 0, frameAgeMs: 0, jitterMs: 0 }, true);
     this.#housekeeping = host.clock.every(HOUSEKEEPING_MS, () => this.#judgeQuality());
@@ -177,6 +176,14 @@ export class Room<State = unknown> {
     live?.connection.send({ type: "profile", channel: live.channel, profile });
   }
 
+  /**
+   * Members whose every move this client wants to be sent, wherever they are, in place of those it
+   * named before. Holds until they leave. Answers whom: members who are here, 16 at most.
+   */
+  follow(members: Iterable<Seat>): readonly Member[] {
+    return this.#follows.set(members);
+  }
+
   /** Answers the function that takes the listener off again. */
   on<K extends keyof RoomEvents>(name: K, listener: (...args: RoomEvents[K]) => void): () => void {
     return this.#events.on(name, listener);
@@ -218,6 +225,7 @@ export class Room<State = unknown> {
     this.#frameAtMs = this.#host.clock.now();
     this.#avatars.joined(joined.tickHz);
     this.#sender.reattached();
+    this.#follows.attached();
     this.#commands.joined(joined.seq);
     this.#resume();
     this.#sendPose();
@@ -280,7 +288,9 @@ export class Room<State = unknown> {
     const rows = frame.rows.length / ROW_WORDS;
     const attach = this.#me?.attach ?? 0;
     this.#events.emit("frame", { epoch, tick, atMs, index, rows, accepted, attach });
-    if (accepted && this.#replica.loaded && index > this.#replica.index) this.#hole();
+    if (!accepted || !this.#replica.loaded) return;
+    if (index > this.#replica.index) this.#hole();
+    else this.#follows.caughtUp();
   }
 
   /** The owner of `epoch`, or its gateway's word for it, has reached us. */

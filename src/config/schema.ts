@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { FOLLOWED_MAX } from "../protocol/client-messages.ts";
 
 /**
  * Every knob an operator may turn. What is missing here is a constant of its part, with the reason
@@ -128,6 +129,13 @@ export const gatewaySchema = z
      * 10 ticks a second 9,600 hold 57 rows a frame: a room of more people shows by interest.
      */
     frameBytesPerSecond: bytes(1_024, 1024 * 1024).default(9_600),
+    /**
+     * What the rows of those whom somebody follows may add to that, for them alone and only in a
+     * crowd. At 10 ticks a second 3,200 hold 19 rows: who follows more sees them take turns.
+     */
+    followedBytesPerSecond: bytes(0, 1024 * 1024).default(3_200),
+    /** Members that one person may follow; 0 switches it off. Whoever does costs a frame apart. */
+    followedMax: count(0, FOLLOWED_MAX).default(16),
     /** Whoever moves this near is in every frame. Larger: what is further off comes more rarely. */
     focusM: z.number().min(0).max(1_000).default(8),
     /** Reads and writes sockets past Node's streams, for a sixth less of a gateway's CPU time. */

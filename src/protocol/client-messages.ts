@@ -1,6 +1,7 @@
 import { MEMBERSHIP_CODES } from "./close-codes.ts";
 import { REACTIONS_MAX } from "./event-public.ts";
 import { PATCH } from "./patches.ts";
+import { ROW_BYTES } from "./pose-row.ts";
 import {
   ANY,
   BOOLEAN,
@@ -34,12 +35,16 @@ export const COMMANDS_IN_FLIGHT_MAX = 32;
 export const MESSAGES_PER_PAYLOAD_MAX = 1024;
 /** A record gathers the writes of many commands; its bytes are bounded where it is cut. */
 export const RECORD_ITEMS_MAX = 65536;
+/** Members whom a client names to follow; a gateway may be set to take fewer. */
+export const FOLLOWED_MAX = 64;
 
 /** How a person looks. Volatile: never journaled. */
 export const PROFILE = tuple({ name: text(48), color: U32, model: text(32) });
 export type Profile = Read<typeof PROFILE.fields>;
 
-export const ROLES = ["performer", "staff", "audience", "observer"] as const;
+/** The role of those whose every move everybody in the room is to see. */
+export const PERFORMER = "performer";
+export const ROLES = [PERFORMER, "staff", "audience", "observer"] as const;
 export type Role = (typeof ROLES)[number];
 export const ROLE = oneOf(...ROLES);
 
@@ -114,6 +119,8 @@ export const clientToGateway = family({
   signal: [5, { channel: U8, name: text(32), body: ANY }],
   ping: [6, { clientTime: NUMBER, echoes: list(tuple({ channel: U8, tick: U32 }), CHANNELS_MAX) }],
   profile: [7, { channel: U8, profile: PROFILE }],
+  /** Whom to see at the full rate wherever they are; in place of those of before. */
+  follow: [8, { channel: U8, members: list(SEAT, FOLLOWED_MAX) }],
 });
 export type ClientMessage = MessageOf<typeof clientToGateway.definitions>;
 
@@ -125,7 +132,7 @@ const SNAPSHOT_FIELDS = {
   state: ANY,
   members: list(MEMBER, 65536),
   /** Rows of everybody, 16 bytes each. */
-  rows: bytes(65536 * 16),
+  rows: bytes(65536 * ROW_BYTES),
 };
 
 export const gatewayToClient = family({
@@ -181,7 +188,8 @@ export const gatewayToClient = family({
   profile: [15, { channel: U8, slot: U16, generation: U8, profile: PROFILE }],
   /** The socket will close; come back, here or elsewhere, after the delay. */
   retryAfter: [16, { afterMs: U32 }],
-  /** A join to an event is in line: so many are before it, of so many. Null: nobody can say. */
+  /** Rides a frame, whose rows these are too: of whom this client follows. */
+  rows: [17, { rows: bytes(FOLLOWED_MAX * ROW_BYTES) }],
   /** From an event's stage, about once a second: how many are there, and what they make of it. */
   crowd: [
     21,
@@ -195,6 +203,7 @@ export const gatewayToClient = family({
       energy: NUMBER,
     },
   ],
+  /** A join to an event is in line: so many are before it, of so many. Null: nobody can say. */
   waiting: [20, { channel: U8, ahead: U32, total: U32, etaMs: nullable(U32) }],
 });
 export type GatewayMessage = MessageOf<typeof gatewayToClient.definitions>;

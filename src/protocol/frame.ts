@@ -6,7 +6,7 @@ import {
   MESSAGES_PER_PAYLOAD_MAX,
 } from "./client-messages.ts";
 import type { DecodeError } from "./msgpack.ts";
-import { ROW_BYTES, ROW_WORDS } from "./pose-row.ts";
+import { ROW_BYTES, ROW_WORDS, rowsFromBytes } from "./pose-row.ts";
 
 /** First bytes of the two binary payloads; anything from 0x90 on is a run of msgpack messages. */
 export const POSE_KIND = 0x02;
@@ -16,7 +16,8 @@ export const POSE_BYTES = 4 + ROW_BYTES;
 
 /**
  * One tick of one room as a group of clients sees it: rows, then the same messages that also travel
- * on their own (shared news first, a private tail last). Layout in SPEC.md, section Frames.
+ * on their own (shared news first, a private tail last); between the two perhaps rows of whom one
+ * client follows. Layout in SPEC.md, section Frames.
  */
 export interface FrameHead {
   readonly channel: number;
@@ -86,15 +87,26 @@ export function decodeFrame(data: Uint8Array): Result<Frame, DecodeError> {
       ? NO_MESSAGES
       : gatewayToClient.decode(data.subarray(rowsEnd), MESSAGES_PER_PAYLOAD_MAX);
   if (!messages.ok) return messages;
-  return ok({
-    channel: data[1] as number,
-    tick: view.getUint32(4, true),
-    at,
-    epoch,
-    index,
-    rows: rowCount === 0 ? NO_ROWS : rowsIn(data, rowsEnd),
-    messages: messages.value,
-  });
+  const channel = data[1] as number;
+  const tick = view.getUint32(4, true);
+  const rows = rowCount === 0 ? NO_ROWS : rowsIn(data, rowsEnd);
+  const frame = { channel, tick, at, epoch, index, rows, messages: messages.value };
+  return messages.value.some(isTail) ? joinTail(frame) : ok(frame);
+}
+
+type Tail = Extract<GatewayMessage, { type: "rows" }>;
+const isTail = (message: GatewayMessage): message is Tail => message.type === "rows";
+
+/** Rows that ride a frame are its own: whoever reads it need not know that some came apart. */
+function joinTail(frame: Frame): Result<Frame, DecodeError> {
+  const rows = [...frame.rows];
+  for (const tail of frame.messages.filter(isTail)) {
+    const words = rowsFromBytes(tail.rows);
+    if (!words) return err("malformed");
+    rows.push(...words);
+  }
+  const messages = frame.messages.filter((message) => !isTail(message));
+  return ok({ ...frame, rows: Uint32Array.from(rows), messages });
 }
 
 /**

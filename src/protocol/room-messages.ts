@@ -183,6 +183,8 @@ export const roomToGateway = family({
   ended: [14, { ...FENCE, session: SESSION, code: oneOf(...MEMBERSHIP_CODES), reason: text(256) }],
   /** The room lives at `owner` now; re-read the tail. */
   moved: [15, { ...FENCE, owner: PROCESS }],
+  /** Everybody is to see every move of this member until then, in room time. */
+  spotlight: [16, { ...FENCE, slot: U16, generation: U8, until: NUMBER }],
   seats: [20, { ...FENCE, ...SEATS_ANSWER }],
 });
 export type FromRoom = MessageOf<typeof roomToGateway.definitions>;

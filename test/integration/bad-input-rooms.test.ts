@@ -219,6 +219,7 @@ describe.skipIf(withoutNats)("bad input in rooms", () => {
       ["a command", encode([4, 7, 1, "put", hex("c0"), false, null])],
       ["a signal", encode([5, 7, "emote", null])],
       ["a profile", encode([7, 7, ["n", 1, "m"]])],
+      ["a follow", encode([8, 7, [[1, 1]]])],
       ["a leave", encode([3, 7, null])],
     ])("[PR39] %s on a channel that was not joined: error not_joined", async (_, bytes) => {
       const raw = await crew.welcomed();
@@ -300,6 +301,17 @@ describe.skipIf(withoutNats)("bad input in rooms", () => {
       raw.send({ type: "signal", channel: 0, name: "emote", body: { kind: "after" } });
       await waitUntil("the next one is heard", () => heard.length > 0);
       expect(heard).toEqual([{ name: "emote", body: { kind: "after" } }]);
+      raw.terminate();
+      await crew.undisturbed();
+    });
+
+    it("[GW58] a follow of nobody, of itself and of the same one 64 times harms nobody", async () => {
+      const raw = await crew.member();
+      const { slot, generation } = await raw.take("joined");
+      const nobody = Array.from({ length: 64 }, (_, at) => [65_535 - at, at]);
+      for (const members of [nobody, [[slot, generation]], Array(64).fill([slot, generation]), []])
+        raw.raw(encode([8, 0, members]));
+      await raw.serves();
       raw.terminate();
       await crew.undisturbed();
     });

@@ -77,6 +77,8 @@ const PAYLOADS: Readonly<Partial<Record<CloseName, readonly Payload[]>>> = {
     ],
     ["[PR9] a profile name of 10 kB", "member", encode([7, 0, ["n".repeat(10_000), 1, "m"]])],
     ["[PR9] a profile without a colour", "member", encode([7, 0, ["n"]])],
+    ["[PR9] a follow of 65 members", "member", encode([8, 0, Array(65).fill([1, 1])])],
+    ["[PR9] a follow of a slot alone", "member", encode([8, 0, [[1]]])],
     [
       "[PR9] a cursor of another form",
       "welcome",

@@ -25,6 +25,20 @@ import { type Pose, packRow, ROW_WORDS } from "../../src/protocol/pose-row.ts";
 
 type OfType<T extends ClientMessage["type"]> = Extract<ClientMessage, { type: T }>;
 
+interface FrameRow {
+  readonly slot: number;
+  readonly generation?: number;
+  readonly pose: Pose;
+}
+
+function wordsOf(rows: readonly FrameRow[]): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(rows.length * ROW_WORDS);
+  rows.forEach((row, i) => {
+    packRow(words, i * ROW_WORDS, row.slot, row.generation ?? 0, row.pose);
+  });
+  return words;
+}
+
 /** One socket of a client, seen from the gateway. Everything passes through the codec. */
 export class FakeSocket implements TransportSocket {
   readonly url: string;
@@ -104,17 +118,17 @@ export class FakeSocket implements TransportSocket {
     at: number;
     epoch?: Epoch;
     index: number;
-    rows?: readonly { slot: number; generation?: number; pose: Pose }[];
+    rows?: readonly FrameRow[];
+    /** For this client alone. */
+    tail?: readonly FrameRow[];
     messages?: readonly GatewayMessage[];
   }): void {
-    const rows = frame.rows ?? [];
-    const words = new Uint32Array(rows.length * ROW_WORDS);
-    rows.forEach((row, i) => {
-      packRow(words, i * ROW_WORDS, row.slot, row.generation ?? 0, row.pose);
-    });
-    const { channel = 0, tick, at, epoch = EPOCH, index } = frame;
-    const tail = (frame.messages ?? []).map((message) => gatewayToClient.encode(message));
-    this.raw(encodeFrame({ channel, tick, at, epoch, index }, words, rows.length, tail));
+    const { channel = 0, tick, at, epoch = EPOCH, index, rows = [], tail = [] } = frame;
+    const own = { type: "rows", rows: new Uint8Array(wordsOf(tail).buffer) } as const;
+    const messages = [...(tail.length > 0 ? [own] : []), ...(frame.messages ?? [])];
+    const run = messages.map((message) => gatewayToClient.encode(message));
+    const head = { channel, tick, at, epoch, index };
+    this.raw(encodeFrame(head, wordsOf(rows), rows.length, run));
   }
 
   all<T extends ClientMessage["type"]>(type: T): OfType<T>[] {

@@ -10,6 +10,7 @@ import { worldName } from "../../src/kernel/ids.ts";
 import type { Member } from "../../src/protocol/client-messages.ts";
 import { ROW_WORDS, rowSlot } from "../../src/protocol/pose-row.ts";
 import { member, record, rowAt } from "../support/fake-room.ts";
+import { placesOf } from "../support/watched-room.ts";
 
 const LIMITS = GATEWAY_DEFAULTS;
 const { focusM, farFrames, cellHysteresisM } = LIMITS;
@@ -42,6 +43,7 @@ class Crowd {
 
   /** One tick, which brings these people where they are now. */
   tick(moved: readonly Person[]): void {
+    this.replica.at += 1_000 / TICK_HZ;
     const touched = this.replica.applyRows(this.#rows(moved, (words) => words));
     this.interest.begin(touched, this.replica.takeMoved());
     for (const person of this.people)
@@ -67,16 +69,6 @@ class Crowd {
 
 const apart = (a: Person, b: Person): number => Math.hypot(a.x - b.x, a.z - b.z);
 
-/** Where people of one of our crowds stand: all over a square of this side, or on one spot. */
-const places = (count: number, sideM: number, seed: number) =>
-  Array.from({ length: count }, (_, i): [number, number] => {
-    const at = (n: number): number => {
-      const turn = Math.sin((i + 1) * 12.9898 * n + seed * 78.233) * 43758.5453;
-      return (turn - Math.floor(turn)) * sideM;
-    };
-    return [at(1), at(2)];
-  });
-
 const crowds = fc.record({
   count: fc.integer({ min: 2, max: 1_000 }),
   sideM: fc.constantFrom(0.5, 20, 60, 200, 800),
@@ -91,7 +83,7 @@ describe("what a crowd is shown", () => {
     let thronged = 0;
     fc.assert(
       fc.property(crowds, ({ count, sideM, seed, moving }) => {
-        const crowd = new Crowd(places(count, sideM, seed));
+        const crowd = new Crowd(placesOf(count, sideM, seed));
         const { people, interest } = crowd;
         const watchers = people.filter((_, i) => i % Math.ceil(count / 12) === 0);
         const waiting = new Set<Person>();
@@ -133,7 +125,7 @@ describe("what a crowd is shown", () => {
   });
 
   it("[GW35] where too many are near, they take turns", () => {
-    const crowd = new Crowd(places(500, 0.5, 3));
+    const crowd = new Crowd(placesOf(500, 0.5, 3));
     const { people, interest } = crowd;
     const watcher = people[0] as Person;
     const waits = new Int32Array(500);
@@ -151,7 +143,7 @@ describe("what a crowd is shown", () => {
     expect(longest).toBeLessThanOrEqual(Math.ceil(500 / interest.rowsMax) + 2);
   });
 
-  it("[GW35] performers and speakers come before everyone, for as long as they count", () => {
+  it("[GW35] [GW56] performers and speakers come before everyone, for as long as they count", () => {
     const members = Array.from({ length: 300 }, (_, slot) =>
       slot === 299 ? { ...member(slot), role: "performer" as const } : member(slot),
     );
@@ -162,7 +154,7 @@ describe("what a crowd is shown", () => {
     const { people, interest } = crowd;
     const watcher = people[0] as Person;
     const seen = { performer: 0, speaker: 0, other: 0 };
-    interest.spoke(298);
+    interest.spoke({ slot: 298, generation: 1 });
     const spoken = (LIMITS.speakerMs / 1_000) * TICK_HZ;
     for (let tick = 1; tick <= 2 * spoken; tick++) {
       for (const person of people) person.x += tick % 2 ? 0.1 : -0.1;
@@ -179,14 +171,14 @@ describe("what a crowd is shown", () => {
   });
 
   it("[GW35] everyone who fits, and all the tick brought; nobody is skipped when some leave", () => {
-    const fitting = new Crowd(places(57, 800, 1));
+    const fitting = new Crowd(placesOf(57, 800, 1));
     fitting.tick(fitting.people);
     const [first, last] = [fitting.people[0] as Person, fitting.people[56] as Person];
     expect(fitting.frame(first).size).toBe(57);
     expect(fitting.interest.pick(first.cell, 0)).toBe(fitting.interest.pick(last.cell, 0));
     fitting.tick([last]);
     expect([...fitting.frame(first)]).toEqual([56]);
-    const crowd = new Crowd(places(600, 300, 2));
+    const crowd = new Crowd(placesOf(600, 300, 2));
     const seen = new Set<number>();
     for (let tick = 0; tick < farFrames; tick++) {
       crowd.tick([]);
@@ -207,7 +199,7 @@ describe("what a crowd is shown", () => {
   });
 
   it("[GW47] remembers a bounded number of views, wherever people jump", () => {
-    const crowd = new Crowd(places(100, 800, 5));
+    const crowd = new Crowd(placesOf(100, 800, 5));
     const watcher = crowd.people[0] as Person;
     let most = 0;
     for (let jump = 0; jump < 2_000; jump++) {
@@ -223,7 +215,7 @@ describe("what a crowd is shown", () => {
   });
 
   it("[GW35] [GW51] who is sent fewer frames has in each what moved since the last", () => {
-    const crowd = new Crowd(places(20, 30, 4));
+    const crowd = new Crowd(placesOf(20, 30, 4));
     const [watcher, mover] = crowd.people as [Person, Person];
     crowd.frame(watcher, 1);
     mover.x += 1;

@@ -211,7 +211,7 @@ describe("who does not decode", () => {
       expect(isRun(bytes[0]), title).toBe(true);
       expect(concernsMembership(bytes, 0), title).toBe(acted.includes(type));
     }
-    expect(seen.size).toBe(18);
+    expect(seen.size).toBe(19);
     expect(isRun(0x03)).toBe(false);
     expect(concernsMembership(Uint8Array.of(0x92), 0)).toBe(false);
   });
@@ -250,14 +250,31 @@ describe("who decodes", () => {
   });
 
   it("[LD18] waits as long as turns take among as many as there are", () => {
-    const at = (members: number, tickHz: number) => allowedIn(PROMISE, members, tickHz);
-    // 57 rows at 10 Hz, 25 of them in turn: 32 are left for who walks near.
+    const at = (members: number, tickHz: number, performers = 0) =>
+      allowedIn(PROMISE, { members, performers, tickHz });
+    // 57 rows at 10 Hz, 8 for who is in the light, 25 in turn: 24 are left for who walks near.
     expect(at(500, 10).far).toBe(24);
-    expect(at(500, 10).focus(32)).toBe(6);
-    expect(at(500, 10).focus(320)).toBe(15);
-    // 27 at 20 Hz, of which turns take no more than 24.
-    expect(at(1_000, 20).far).toBe(42 + 4);
-    expect(at(1_000, 20).focus(3)).toBe(2 + 1 + 1 + 3);
+    expect(at(500, 10).focus(24)).toBe(6);
+    expect(at(500, 10).focus(240)).toBe(15);
+    // With performers it may be a third of them.
+    expect(at(500, 10, 4).focus(20)).toBe(6);
+    expect(at(500, 10, 40).focus(13)).toBe(6);
+    expect(at(500, 10, 40).focus(14)).toBe(7);
+    // 27 at 20 Hz, of which turns take no more than 17 of the 19 that are left.
+    expect(at(1_000, 20).far).toBe(59 + 4);
+    expect(at(1_000, 20).focus(3)).toBe(2 + 1 + 2 + 3);
+  });
+
+  it("[LD18] takes rows for one client alone like others", () => {
+    const seen = new Seen();
+    seen.snapshot([{ slot: 1, beacon: true }], rowOf(1, 3, WALKING));
+    for (let i = 1; i < 60; i++) {
+      const rows = new Uint8Array(rowOf(1, 3, WALKING, i * 10).buffer);
+      seen.frame(NO_ROWS, 5, [{ type: "rows", rows }]);
+    }
+    expect(seen.late).toEqual([]);
+    expect(seen.breaches).toEqual([]);
+    expect(seen.ages).toHaveLength(59);
   });
 
   it("[LD18] forgets whom a record lets go, and waits for whom it brings", () => {

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { InLinks } from "../../src/bus/link.ts";
-import type { Epoch } from "../../src/kernel/epoch.ts";
+import { EPOCH_NONE, type Epoch } from "../../src/kernel/epoch.ts";
+import { gatewayToClient } from "../../src/protocol/client-messages.ts";
 import { decodeControl } from "../../src/protocol/control-messages.ts";
 import { decodeFrame, decodePose, encodeFrame, encodePose } from "../../src/protocol/frame.ts";
 import {
@@ -154,9 +155,11 @@ describe("round trips", () => {
   });
 
   it("[PR24] [PR26] frames", () => {
-    const messages = fc.array(fc.oneof(...messagesOf(FAMILIES.gatewayToClient, bounds)), {
-      maxLength: 4,
-    });
+    // Rows among them are the frame's own; they have a property of their own below.
+    const message = fc
+      .oneof(...messagesOf(FAMILIES.gatewayToClient, bounds))
+      .filter(({ type }) => type !== "rows");
+    const messages = fc.array(message, { maxLength: 4 });
     const head = fc.record({
       channel: fc.nat(255),
       tick: fc.nat(0xffffffff),
@@ -177,6 +180,26 @@ describe("round trips", () => {
         });
       }),
       { numRuns: 200 },
+    );
+  });
+
+  it("[PR58] rows that ride a frame are its own, wherever among its messages they are", () => {
+    const words = fc
+      .array(fc.nat(0xffffffff), { maxLength: 32 })
+      .map((all) => Uint32Array.from(all.slice(0, all.length - (all.length % 4))));
+    const head = { channel: 0, tick: 1, at: 0, epoch: EPOCH_NONE, index: 1 };
+    const left = { type: "retryAfter", afterMs: 1 } as const;
+    fc.assert(
+      fc.property(words, words, words, fc.nat(15), (shared, first, second, cut) => {
+        const tail = ({ buffer }: Uint32Array) =>
+          gatewayToClient.encode({ type: "rows", rows: new Uint8Array(buffer) });
+        const run = [tail(first), gatewayToClient.encode(left), tail(second)];
+        const frame = decodeFrame(encodeFrame(head, shared, shared.length / 4, run));
+        const rows = Uint32Array.from([...shared, ...first, ...second]);
+        expect(frame).toEqual({ ok: true, value: { ...head, rows, messages: [left] } });
+        const broken = gatewayToClient.encode({ type: "rows", rows: new Uint8Array(cut) });
+        expect(decodeFrame(encodeFrame(head, shared, 0, [broken])).ok).toBe(cut === 0);
+      }),
     );
   });
 

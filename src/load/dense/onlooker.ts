@@ -4,6 +4,7 @@ import {
   gatewayToClient,
   MESSAGES_PER_PAYLOAD_MAX,
   type Member,
+  PERFORMER,
 } from "../../protocol/client-messages.ts";
 import { decodeFrame, FRAME_KIND } from "../../protocol/frame.ts";
 import { rowsFromBytes } from "../../protocol/pose-row.ts";
@@ -132,6 +133,8 @@ export class Onlooker {
 
   #enter({ slot, generation, person, role }: Member): void {
     // Nobody sees an observer.
-    if (role !== "observer") this.#sightings.enter(slot, generation, this.#names.isBeacon(person));
+    if (role === "observer") return;
+    const who = { beacon: this.#names.isBeacon(person), performer: role === PERFORMER };
+    this.#sightings.enter(slot, generation, who);
   }
 }

@@ -17,6 +17,7 @@ const NEVER = -1;
 interface Sight {
   readonly generation: number;
   readonly beacon: boolean;
+  readonly performer: boolean;
   seenAt: number;
   /** Since when they were found in focus each time; NEVER while they are not. */
   nearSince: number;
@@ -61,9 +62,13 @@ export class Sightings {
     this.#sights.clear();
   }
 
-  enter(slot: number, generation: number, beacon: boolean): void {
+  enter(
+    slot: number,
+    generation: number,
+    who: { readonly beacon: boolean; readonly performer: boolean },
+  ): void {
     const fresh = { seenAt: NEVER, nearSince: NEVER, stamp: NEVER, x: 0, z: 0, distance: 0 };
-    this.#sights.set(slot, { generation, beacon, ...fresh, walking: false, told: false });
+    this.#sights.set(slot, { generation, ...who, ...fresh, walking: false, told: false });
   }
 
   leave(slot: number, generation: number): void {
@@ -105,13 +110,16 @@ export class Sightings {
 
   /** Looks for whom the promise is broken now; called some times a second. */
   sweep(frame: number, own: Place): void {
-    const allowed = allowedIn(this.#promise, this.#sights.size, this.tickHz);
     let movers = 0;
+    let performers = 0;
     for (const sight of this.#sights.values()) {
+      if (sight.performer) performers++;
       if (sight.seenAt === NEVER) continue;
       sight.distance = Math.hypot(sight.x - own.x, sight.z - own.z);
       if (sight.walking && sight.distance <= this.#promise.focusM + SHARED_VIEW_M) movers++;
     }
+    const { tickHz } = this;
+    const allowed = allowedIn(this.#promise, { members: this.#sights.size, performers, tickHz });
     for (const sight of this.#sights.values())
       if (sight.seenAt !== NEVER) this.#judge(sight, frame, allowed, movers);
   }
