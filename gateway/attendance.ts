@@ -369,6 +369,7 @@ export class Attendance {
   #remove(session: Session): boolean {
     if (session.phase === "left") return false;
     session.phase = "left";
+    session.viewer.admitted = false;
     this.#sessions.delete(session.init.connection);
     this.#unsettled.delete(session);
     this.#early.delete(session);

@@ -1,4 +1,5 @@
 import { CHANNELS_MAX } from "../src/protocol/client-messages.ts";
+import { shardOf } from "../src/protocol/event-names.ts";
 import type { HeldRoom } from "./held-room.ts";
 import type { Session } from "./session.ts";
 
@@ -6,6 +7,15 @@ import type { Session } from "./session.ts";
 export type Channel =
   | { readonly kind: "joining" }
   | { readonly kind: "member"; readonly session: Session; readonly room: HeldRoom };
+
+type Membership = Extract<Channel, { kind: "member" }>;
+
+/** Who watches a stage and sits in one of its shards is shown the one with the other. */
+function pair({ room: stage, session }: Membership, seated: Membership): boolean {
+  const isSeated = shardOf(seated.room.id)?.stage === stage.id && session.init.spectator;
+  if (isSeated) seated.session.viewer.ride = { viewer: session.viewer, show: stage.show };
+  return isSeated;
+}
 
 /** The channels of one connection that are in use. */
 export class Channels {
@@ -32,8 +42,10 @@ export class Channels {
     return joining;
   }
 
-  settle(channel: number, member: Channel): void {
+  settle(channel: number, member: Membership): void {
     this.#used.set(channel, member);
+    for (const other of this.#used.values())
+      if (other.kind === "member" && !pair(other, member)) pair(member, other);
   }
 
   free(channel: number): void {

@@ -14,6 +14,7 @@ import { Interest, type PickedRows } from "./interest.ts";
 import type { News } from "./news.ts";
 import { joinBytes, preframe } from "./preframe.ts";
 import type { Replica } from "./replica.ts";
+import type { Ride, Show } from "./show.ts";
 import { frameDue } from "./tiers.ts";
 import { FRESH, type Viewer } from "./viewer.ts";
 
@@ -55,6 +56,8 @@ export class Composer {
   readonly #config: GatewayConfig;
   readonly #snapshots = new Map<number, Uint8Array>();
   #snapshotVersion = -1;
+  /** What two buffers were joined to last. */
+  readonly #joined: { last?: { buffer: Buffer; rider: Buffer; both: Buffer } } = {};
   /** Ticks that made frames. */
   #frames = 0;
 
@@ -67,12 +70,16 @@ export class Composer {
 
   /**
    * One frame for each viewer whose tier is due and that can take one; `touched` are the slots the
-   * tick brought.
+   * tick brought. `show`: of a stage; who is shown it by the frames of a shard is left out.
    */
-  tick(viewers: Iterable<Viewer>, touched: readonly number[]): ComposeCount {
+  tick(
+    viewers: Iterable<Viewer>,
+    touched: readonly number[],
+    show: Show | undefined,
+  ): ComposeCount {
     this.#frames++;
     this.#interest.begin(touched, this.#replica.takeMoved());
-    return this.#compose(viewers, true);
+    return this.#compose(viewers, { ticks: true, show });
   }
 
   /** Whoever has the seat gave a signal, and is shown to everybody for a while. */
@@ -87,10 +94,13 @@ export class Composer {
 
   /** News and tails alone, for viewers of a room that does not tick now. */
   flush(viewers: Iterable<Viewer>): ComposeCount {
-    return this.#compose(viewers, false);
+    return this.#compose(viewers, { ticks: false, show: undefined });
   }
 
-  #compose(viewers: Iterable<Viewer>, ticks: boolean): ComposeCount {
+  #compose(
+    viewers: Iterable<Viewer>,
+    { ticks, show }: { readonly ticks: boolean; readonly show: Show | undefined },
+  ): ComposeCount {
     const count: ComposeCount = { written: 0, shared: 0, conflated: 0, bytes: 0 };
     const groups = new Groups(this.#news);
     const { cellHysteresisM } = this.#config;
@@ -98,7 +108,7 @@ export class Composer {
     for (const viewer of viewers) {
       if (!viewer.admitted) continue;
       const { tier } = viewer;
-      if (ticks && !frameDue(this.#frames, tier.at)) continue;
+      if (ticks && (!frameDue(this.#frames, tier.at) || show?.carries(viewer))) continue;
       if (!viewer.link.writable) {
         count.conflated++;
         if (ticks) tier.missed(this.#config);
@@ -151,10 +161,22 @@ export class Composer {
       const after = rides ? [] : runsOf(tail);
       buffer = preframe(...runsOf(preamble), ...told.runs, ...frame, ...after);
     } else if (buffer) count.shared++;
+    if (viewer.ride && told.frame) buffer = this.#withRide(viewer.ride, buffer);
     if (!buffer) return;
     count.written++;
     count.bytes += buffer.length;
     link.write(buffer);
+  }
+
+  /** One write for both: the next one is likely to be told the same two. */
+  #withRide({ show, viewer }: Ride, buffer: Buffer | undefined): Buffer | undefined {
+    const rider = show.carry(viewer);
+    if (!rider || !buffer) return rider ?? buffer;
+    const { last } = this.#joined;
+    if (last?.buffer === buffer && last.rider === rider) return last.both;
+    const both = Buffer.concat([buffer, rider]);
+    this.#joined.last = { buffer, rider, both };
+    return both;
   }
 
   /** The rows of whom one client follows, where the frame that it shares does not have them. */

@@ -14,6 +14,7 @@ import { asOf, PoseBatch } from "./pose-batch.ts";
 import { Replica } from "./replica.ts";
 import { RoomRoute, type RouteDeps } from "./room-route.ts";
 import type { Session } from "./session.ts";
+import { Show } from "./show.ts";
 import { Silence } from "./silence.ts";
 import { SnapshotParts } from "./snapshot-parts.ts";
 import { Tails } from "./tails.ts";
@@ -35,6 +36,8 @@ export class HeldRoom {
   readonly attendance: Attendance;
   readonly route: RoomRoute;
   readonly replica = new Replica();
+  /** What rides to those who sit in a shard, where this is a stage. */
+  readonly show: Show;
   readonly news: News;
   readonly #composer: Composer;
   readonly #parts: SnapshotParts;
@@ -64,6 +67,7 @@ export class HeldRoom {
     this.#silence = new Silence(config, now);
     this.#idleSince = now;
     this.news = new News({ itemsMax: config.newsMax, bytesMax: config.newsBytesMax });
+    this.show = new Show(this.replica, this.news);
     this.#composer = new Composer(this.replica, this.news, config);
     this.#parts = new SnapshotParts(config.snapshotBytesMax);
     this.#ahead = new Ahead(config);
@@ -293,7 +297,8 @@ export class HeldRoom {
     replica.at = at;
     this.#composedAt = this.#deps.clock.now();
     if (replica.takeAway()) this.attendance.contradict(this.#composedAt);
-    this.#count(this.#composer.tick(this.attendance.viewers(), touched));
+    const show = this.#door && this.show;
+    this.#count(this.#composer.tick(this.attendance.viewers(), touched, show));
   }
 
   /** The owner speaks. Whoever was told otherwise, or of another owner, hears that first. */

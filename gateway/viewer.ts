@@ -6,6 +6,7 @@ import { Following } from "./following.ts";
 import type { Listener } from "./news.ts";
 import { Outbox } from "./outbox.ts";
 import type { Replica } from "./replica.ts";
+import type { Ride } from "./show.ts";
 import { Tier } from "./tiers.ts";
 
 /** The socket as whoever writes to it sees it. */
@@ -46,6 +47,10 @@ export class Viewer implements Listener {
   cell: Cell = NO_CELL;
   /** Undefined for most: who follows nobody is written what others are, byte for byte. */
   following: Following | undefined;
+  /** What rides its frames: the stage of the event in whose shard it sits. */
+  ride: Ride | undefined;
+  /** The tick of the stage that it was last shown by riding; -1 where that is none. */
+  shownTick = -1;
   /** How often it is sent a frame. */
   readonly tier = new Tier();
 

@@ -99,10 +99,10 @@ export class MemoryClient implements ClientSocket {
     this.#handler.receive(clientToGateway.encode(message));
   }
 
-  join(room: string, beside: string | null = null): void {
+  join(room: string, beside: string | null = null, channel = 0): void {
     this.send({
       type: "join",
-      channel: 0,
+      channel,
       room,
       attach: 1,
       session: null,

@@ -129,6 +129,7 @@ export class WatchedRoom {
     this.composer.tick(
       this.watchers.map(({ viewer }) => viewer),
       touched,
+      undefined,
     );
   }
 

@@ -8,6 +8,7 @@ import { roomId } from "../../src/kernel/ids.ts";
 import type { GatewayMessage } from "../../src/protocol/client-messages.ts";
 import { control, decodeControl } from "../../src/protocol/control-messages.ts";
 import { shardOf, shardRoom } from "../../src/protocol/event-names.ts";
+import { decodeFrame, FRAME_KIND } from "../../src/protocol/frame.ts";
 import { encode } from "../../src/protocol/msgpack.ts";
 import { nodeControl, PLACE_REQUEST } from "../../src/protocol/subjects.ts";
 import { messagesOf } from "../support/gateway-rig.ts";
@@ -32,10 +33,18 @@ const worldsOf = (capacity: number): readonly [World, World] =>
 
 class Visitor extends MemoryClient {
   readonly messages: GatewayMessage[] = [];
+  /** Of each write that had frames: their channels. */
+  readonly writes: number[][] = [];
 
-  override write(frame: Buffer): void {
-    super.write(frame);
-    this.messages.push(...unframe(frame).flatMap(messagesOf));
+  override write(bytes: Buffer): void {
+    super.write(bytes);
+    const payloads = unframe(bytes);
+    this.messages.push(...payloads.flatMap(messagesOf));
+    const frames = payloads.flatMap((payload) => {
+      const frame = payload[0] === FRAME_KIND ? decodeFrame(payload) : undefined;
+      return frame?.ok ? [frame.value.channel] : [];
+    });
+    if (frames.length > 0) this.writes.push(frames);
   }
 
   got<T extends GatewayMessage["type"]>(type: T): Extract<GatewayMessage, { type: T }>[] {
@@ -310,5 +319,28 @@ describe("an event's door", () => {
     await gala.harness.run(500);
     expect(eve.got("reply").at(-1)).toMatchObject({ seq: 2, status: "ok" });
     expect(ada.count("signal")).toBe(1);
+  });
+
+  it("[GW64] the stage rides the frames of a shard, in one write, until there are none", async () => {
+    const gala = new Gala(1);
+    await gala.open();
+    const ada = await gala.come("ada");
+    ada.join("stage/gala", null, 1);
+    await gala.harness.run(1_500);
+    ada.writes.length = 0;
+    await gala.harness.run(2_000);
+    const both = ada.writes.filter((frames) => frames.includes(0) && frames.includes(1));
+    // The shard ticks 10 times a second, the stage 20 times.
+    expect(both.length, JSON.stringify(ada.writes)).toBeGreaterThanOrEqual(17);
+    expect(ada.writes.length).toBeLessThanOrEqual(23);
+    await gala.operate("event.announce", "hello");
+    await gala.harness.run(300);
+    expect(JSON.stringify(ada.got("record"))).toContain("hello");
+    // Without a frame of the shard the stage writes by itself.
+    ada.send({ type: "leave", channel: 0, transfer: null });
+    await gala.harness.run(500);
+    ada.writes.length = 0;
+    await gala.harness.run(1_000);
+    expect(ada.writes.filter((frames) => frames.includes(1)).length).toBeGreaterThanOrEqual(17);
   });
 });

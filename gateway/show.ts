@@ -1,0 +1,99 @@
+import { encodeFrame } from "../src/protocol/frame.ts";
+import { ROW_WORDS } from "../src/protocol/pose-row.ts";
+import type { News } from "./news.ts";
+import { preframe } from "./preframe.ts";
+import type { Replica } from "./replica.ts";
+import type { Viewer } from "./viewer.ts";
+
+/** Rows of a frame that rides: all of the stage's members, where they are no more than this. */
+const ROWS_MAX = 57;
+/** More messages than this do not ride. */
+const MESSAGES_MAX = 128;
+/** To whom a shard's frames brought the stage within so many of its ticks, it writes nothing. */
+const CARRIED_TICKS = 6;
+
+/** Where somebody watches a stage who sits in one of its shards. */
+export interface Ride {
+  readonly viewer: Viewer;
+  readonly show: Show;
+}
+
+/**
+ * What a stage shows to those who sit in its shards: it rides the frames of their shard, so that
+ * they are written to once and not twice. Everybody on the stage is in it each time, because a
+ * shard makes frames more rarely than a stage ticks, and rows are absolute; and it is one buffer
+ * for all who have been told as much.
+ */
+export class Show {
+  readonly #replica: Replica;
+  readonly #news: News;
+  readonly #words = new Uint32Array(ROWS_MAX * ROW_WORDS);
+  /** Of one tick and one end of the news, by channel and place. */
+  readonly #buffers = new Map<string, Buffer>();
+  #madeOf = "";
+
+  constructor(replica: Replica, news: News) {
+    this.#replica = replica;
+    this.#news = news;
+  }
+
+  /** What rides to this viewer, who counts as told; undefined where nothing does. */
+  carry(viewer: Viewer): Buffer | undefined {
+    const { tick } = this.#replica;
+    if (!viewer.admitted || !this.#replica.ready) return undefined;
+    if (viewer.shownTick === tick && viewer.place === this.#news.end) return undefined;
+    if (!this.#rides(viewer)) {
+      // The stage writes it at its next tick.
+      viewer.shownTick = -1;
+      return undefined;
+    }
+    const buffer = this.#bufferFor(viewer);
+    viewer.place = this.#news.end;
+    viewer.shownTick = tick;
+    return buffer;
+  }
+
+  /** True where a shard's frames bring it all there is. */
+  carries({ shownTick }: Viewer): boolean {
+    const behind = this.#replica.tick - shownTick;
+    return shownTick >= 0 && behind >= 0 && behind <= CARRIED_TICKS;
+  }
+
+  /** What is one person's alone, or has to come before a frame, does not. */
+  #rides(viewer: Viewer): boolean {
+    const news = this.#news;
+    const { outbox, place, preamble } = viewer;
+    if (preamble.length > 0 || !outbox.empty || !news.reaches(place)) return false;
+    if (news.hasEpochSince(place) || news.end - place > MESSAGES_MAX) return false;
+    return news.variant(place, viewer) === "";
+  }
+
+  #bufferFor(viewer: Viewer): Buffer {
+    const { channel, place } = viewer;
+    const { at, epoch, index, tick } = this.#replica;
+    const madeOf = `${epoch} ${tick} ${this.#news.end}`;
+    if (madeOf !== this.#madeOf) this.#buffers.clear();
+    this.#madeOf = madeOf;
+    const key = `${channel} ${place}`;
+    const made = this.#buffers.get(key);
+    if (made) return made;
+    const messages = this.#news.since(place, channel, viewer);
+    const head = { channel, tick, at, epoch, index };
+    const buffer = preframe(encodeFrame(head, this.#words, this.#gather(), messages));
+    this.#buffers.set(key, buffer);
+    return buffer;
+  }
+
+  /** Everybody's row; answers how many. */
+  #gather(): number {
+    const { rows, slots } = this.#replica;
+    let count = 0;
+    for (const slot of slots) {
+      if (count === ROWS_MAX) break;
+      if (!this.#replica.hasRow(slot)) continue;
+      const from = slot * ROW_WORDS;
+      this.#words.set(rows.subarray(from, from + ROW_WORDS), count++ * ROW_WORDS);
+    }
+    return count;
+  }
+}
