@@ -1,9 +1,15 @@
 import type { ProcessId } from "../../src/kernel/ids.ts";
+import {
+  EVENT_READ,
+  type EventReport,
+  type EventSpec,
+  shardsOf,
+} from "../../src/protocol/event-spec.ts";
 import type { SeatsAnswer, SeatsQuestion } from "../../src/protocol/room-messages.ts";
 import type { Desk, DeskView } from "../room/desk.ts";
 import { Crowd, type Heard } from "./crowd.ts";
 import { Energy } from "./energy.ts";
-import { admits, type EventSpec, type EventState, shardsOf } from "./event-state.ts";
+import { admits, type EventState } from "./event-state.ts";
 import { Ramp } from "./ramp.ts";
 import { type Grant, SEATING_LIMITS, Seating } from "./seating.ts";
 
@@ -96,6 +102,21 @@ export class EventDesk implements Desk {
       now,
     );
     return { reactions: totals, energy: this.#energy.perS };
+  }
+
+  /** For operators. Who waits and sits is what gateways said last, and 0 until they have. */
+  read(name: string, { state }: DeskView): EventReport | undefined {
+    if (name !== EVENT_READ) return undefined;
+    const { event } = state as { readonly event: EventState };
+    const { phase, spec, announcement, bans, mutes } = event;
+    const seated = this.#opened?.seating.seated() ?? [];
+    return {
+      ...{ phase, spec, announcement },
+      bans: Object.keys(bans).length,
+      mutes: Object.keys(mutes).length,
+      waiting: this.#waitingEverywhere,
+      seated: seated.reduce((sum, one) => sum + one, 0),
+    };
   }
 
   /** A new spec, say a larger capacity, begins with what gateways report next. */

@@ -1,38 +1,24 @@
 import { z } from "zod";
 import { type Ban, inForce, PHASES, type Phase } from "../../src/protocol/event-public.ts";
+import { EVENT_LIMITS, type EventSpec, specFault } from "../../src/protocol/event-spec.ts";
 
-/** People in an event, and shards: what a gateway's table and an owner's memory are made for. */
-export const CAPACITY_MAX = 200_000;
-export const SHARDS_MAX = 2_000;
 const BANNED_MAX = 2_048;
 const KICKS_MAX = 64;
 
-const MOMENT = z.number().int().min(0);
+const whole = (min: number, max: number) => z.number().int().min(min).max(max);
+const MOMENT = whole(0, EVENT_LIMITS.momentMax).nullable();
 
-/** What an operator says of an event, once and for all. Moments are ms since 1970. */
-export const EVENT_SPEC = z
+/** Checked as a whole: an operator's word and staff's come here alike. */
+export const EVENT_SPEC: z.ZodType<EventSpec> = z
   .strictObject({
-    capacity: z.number().int().min(1).max(CAPACITY_MAX),
-    shardSize: z.number().int().min(1).max(4_096),
-    /** Newcomers let in a second, over all gateways. */
-    admitPerS: z.number().min(1).max(100_000),
-    /** Null: when an operator says so. */
-    doorsAt: MOMENT.nullable(),
-    startsAt: MOMENT.nullable(),
-    endsAt: MOMENT.nullable(),
+    capacity: whole(1, EVENT_LIMITS.capacityMax),
+    shardSize: whole(1, EVENT_LIMITS.shardSizeMax),
+    admitPerS: z.number().min(1).max(EVENT_LIMITS.admitPerSMax),
+    doorsAt: MOMENT,
+    startsAt: MOMENT,
+    endsAt: MOMENT,
   })
-  .refine((spec) => shardsOf(spec) <= SHARDS_MAX, `an event has at most ${SHARDS_MAX} shards`)
-  .refine(inOrder, "doorsAt, startsAt and endsAt come in this order");
-export type EventSpec = z.infer<typeof EVENT_SPEC>;
-
-export const shardsOf = ({ capacity, shardSize }: { capacity: number; shardSize: number }) =>
-  Math.ceil(capacity / shardSize);
-
-function inOrder({ doorsAt, startsAt, endsAt }: Moments): boolean {
-  const moments = [doorsAt, startsAt, endsAt].filter((moment) => moment !== null);
-  return moments.every((moment, i) => i === 0 || moment >= (moments[i - 1] ?? 0));
-}
-type Moments = Readonly<Record<"doorsAt" | "startsAt" | "endsAt", number | null>>;
+  .refine((spec) => specFault(spec) === undefined);
 
 /** The part of a stage's public state that makes it an event: journaled, on every gateway. */
 export interface EventState {

@@ -9,9 +9,9 @@ import { Commands } from "./commands.ts";
 import { creation } from "./creation.ts";
 import { Decisions } from "./decisions.ts";
 import type { World } from "./define-room.ts";
-import type { Desk } from "./desk.ts";
 import type { Moment, RoomEffect, RoomMessage, RoomParts } from "./effects.ts";
 import type { RoomFold } from "./fold.ts";
+import { FrontDesk } from "./front-desk.ts";
 import { HandOver } from "./hand-over.ts";
 import { LaterWork } from "./later-work.ts";
 import { Ledger } from "./ledger.ts";
@@ -44,7 +44,7 @@ export class RoomCore {
   readonly #snapshots: Snapshots;
   readonly #later: LaterWork;
   readonly #time: RoomTime;
-  readonly #desk: Desk | undefined;
+  readonly #desk: FrontDesk;
   readonly #tickHook: TickHook;
   #effects: RoomEffect[] = [];
   #tick = 0;
@@ -106,7 +106,7 @@ export class RoomCore {
     this.#movement = new Movement(this.#parts);
     this.#handOver = new HandOver(ledger, config.restMsMax);
     this.#later = later;
-    this.#desk = world.desk?.(moment.now);
+    this.#desk = new FrontDesk(this.#parts, moment.now);
     this.#tickHook = new TickHook(this.#parts, this.#desk);
     this.#time = new RoomTime(Math.max(fold.at, options.warm?.at ?? 0), moment);
     this.#ring = new RecordRing({
@@ -200,6 +200,8 @@ export class RoomCore {
         const { request, name, body } = message;
         const answer = (status: string, data: unknown): void =>
           void this.#effects.push({ type: "operated", request, status, data });
+        const seen = this.#desk.read(name, moment.now);
+        if (seen !== undefined) return answer("ok", seen);
         if (this.alone) return answer("busy", null);
         return this.#commands.operate(name, body, this.#at(moment), answer);
       }
@@ -250,12 +252,8 @@ export class RoomCore {
         return this.#membership.leave(message, at);
       case "profile":
         return this.#membership.profile(message);
-      case "askSeats": {
-        const view = { now: moment.now, ...this.#parts.ledger.acked.document };
-        const seats = this.#desk?.seats(from, message, view);
-        if (seats) outlet.send(from, { type: "seats", ...seats });
-        return;
-      }
+      case "askSeats":
+        return this.#desk.seats(from, message, moment.now);
       case "command":
         return this.#commands.command(from, message, at);
       case "signal":

@@ -11,12 +11,15 @@ export interface DeskView {
 }
 
 /**
- * Answers gateways' questions from memory that lasts as long as an ownership: nothing of it is
- * journaled, and questions and answers may be lost. Events seat their people by one.
+ * Answers gateways' and operators' questions from what is durable and from memory that lasts as
+ * long as an ownership: nothing of it is journaled, and questions and answers may be lost. Events
+ * seat their people by one.
  */
 export interface Desk {
   seats(from: ProcessId, question: SeatsQuestion, view: DeskView): SeatsAnswer;
   /** True where it has something to write down: then `write` is called as a hook of the room's. */
   due(now: number): boolean;
   write(room: { readonly state: object; readonly secret: object }, now: number): void;
+  /** Undefined where it is no question of operators that this desk knows: then it is a command. */
+  read(name: string, view: DeskView): unknown;
 }

@@ -1,6 +1,6 @@
 import { assert } from "../../src/kernel/assert.ts";
-import type { Desk } from "./desk.ts";
 import type { RoomParts } from "./effects.ts";
+import type { FrontDesk } from "./front-desk.ts";
 
 /** The author's `onTick` runs at most so often. */
 const EVERY_MS = 100;
@@ -8,10 +8,10 @@ const EVERY_MS = 100;
 /** Runs the author's `onTick`, and what the room's desk has to write down; journals both. */
 export class TickHook {
   readonly #parts: RoomParts;
-  readonly #desk: Desk | undefined;
+  readonly #desk: FrontDesk;
   #ranAt: number | undefined;
 
-  constructor(parts: RoomParts, desk: Desk | undefined) {
+  constructor(parts: RoomParts, desk: FrontDesk) {
     this.#parts = parts;
     this.#desk = desk;
   }
@@ -21,7 +21,7 @@ export class TickHook {
     const { hook, ledger, overgrown, system, world } = this.#parts;
     const { onTick } = world.definition;
     const since = now - (this.#ranAt ?? now);
-    const desk = this.#desk?.due(now) ? this.#desk : undefined;
+    const desk = this.#desk.due(now) ? this.#desk : undefined;
     if (!onTick && !desk) return;
     if (ledger.decided.closed || ledger.full || overgrown()) return;
     if (this.#ranAt !== undefined && since < EVERY_MS) return;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defineRoom, refuse } from "../room/define-room.ts";
+import { type ChatState, newChat, say } from "./chat.ts";
 
 /** How the demo world thinks of things one can pick up. */
 export interface PlazaItem {
@@ -13,27 +14,13 @@ export interface PlazaItem {
   props: { color?: number; on?: boolean };
 }
 
-export interface PlazaChatLine {
-  n: number;
-  person: string;
-  slot: number;
-  text: string;
-  at: number;
-}
-
-export interface PlazaState {
+export interface PlazaState extends ChatState {
   items: Record<string, PlazaItem>;
   props: Record<string, string | number | boolean>;
-  /** The last 100 lines, by their number. */
-  chat: Record<string, PlazaChatLine>;
-  said: number;
   spawned: number;
 }
 
 const KINDS = ["lamp", "cube", "ball", "plant", "speaker"] as const;
-const CHAT_LINES_MAX = 100;
-/** Whoever says something is looked at for so long. */
-const SPEAKER_MS = 5_000;
 const ITEMS_MAX = 200;
 const PROPS_MAX = 64;
 const REACH_M = 3;
@@ -71,8 +58,7 @@ const initial = (): PlazaState => ({
     "speaker-1": thing("speaker", -6, -6, 0x444444),
   },
   props: { title: "The Plaza" },
-  chat: {},
-  said: 0,
+  ...newChat(),
   spawned: 0,
 });
 
@@ -87,18 +73,7 @@ export const plaza = defineRoom({
   capacity: 250,
   state: initial,
   commands: {
-    say: {
-      body: z.object({ text: z.string().trim().min(1).max(300) }),
-      run(room, { text }, who) {
-        if (!who) return refuse("nobody");
-        const n = ++room.state.said;
-        const { person, slot } = who;
-        room.state.chat[n] = { n, person, slot, text, at: room.now };
-        delete room.state.chat[n - CHAT_LINES_MAX];
-        room.spotlight(slot, SPEAKER_MS);
-        return { n };
-      },
-    },
+    say,
     spawn: {
       body: z.object({ kind: z.enum(KINDS), x: metres, y: metres, z: metres }),
       run(room, { kind, x, y, z: depth }) {

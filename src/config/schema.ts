@@ -64,8 +64,8 @@ export const nodeSchema = z
      */
     pricePerHour: z.number().min(0).max(10_000).default(0),
     /**
-     * Modules whose default export is a list of worlds made by `defineRoom`; relative to the
-     * working directory. Left out: the world of the demo.
+     * Modules whose default export is a list of worlds made by `defineRoom` and `defineEvent`;
+     * relative to the working directory. Left out: the worlds of the demo.
      */
     worlds: z.array(z.string().min(1).max(4096)).max(64).optional(),
     /**

@@ -1,7 +1,6 @@
-import type { z } from "zod";
 import type { IndexEntry } from "../journal/index-store.ts";
 import { parseProcessId, parseRoomId, type RoomId } from "../kernel/ids.ts";
-import { err, ok, type Result } from "../kernel/result.ts";
+import { ok, type Result } from "../kernel/result.ts";
 import {
   failure,
   type HttpAnswer,
@@ -13,8 +12,11 @@ import {
 } from "../observe/http-answers.ts";
 import { costOf } from "../placement/cost.ts";
 import { type AccessPolicy, authorize } from "./authorize.ts";
+import { eventRoutes } from "./events-api.ts";
 import type { ControlPort, NodeView, RoomView, StoreFailure } from "./port.ts";
-import { createRoomBody, drainBody, markRoomBody, parseRoomsQuery, parseWith } from "./schema.ts";
+import { bodyOf } from "./request-body.ts";
+import { dispatch, pageOf, type Route, unavailable } from "./route.ts";
+import { createRoomBody, drainBody, markRoomBody } from "./schema.ts";
 import { type StaticFiles, serveStatic } from "./static-files.ts";
 
 /** What a kill did. `not_here`: another host, this very process, or gone already. */
@@ -38,16 +40,6 @@ export interface ControlOptions {
   readonly devTools: DevTools | undefined;
 }
 
-/** Also with its one charset; not what only begins so, as application/json-seq. */
-const JSON_TYPE = /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i;
-
-type Handler = (request: HttpRequest, segments: readonly string[]) => Promise<HttpAnswer>;
-
-interface Route {
-  readonly path: RegExp;
-  readonly methods: Readonly<Record<string, Handler>>;
-}
-
 /** The operator API: the rules are in SPEC.md. */
 export function controlHandler(options: ControlOptions): HttpHandler {
   const routes = routesOf(options);
@@ -59,18 +51,6 @@ export function controlHandler(options: ControlOptions): HttpHandler {
     }
     return (options.devTools && demo(options.port, options.devTools, request)) ?? notFound();
   };
-}
-
-async function dispatch(routes: readonly Route[], request: HttpRequest): Promise<HttpAnswer> {
-  for (const { path, methods } of routes) {
-    const match = path.exec(request.path);
-    if (match === null) continue;
-    const method = request.method === "HEAD" ? "GET" : request.method;
-    const handler = Object.hasOwn(methods, method) ? methods[method] : undefined;
-    if (handler === undefined) return methodNotAllowed(Object.keys(methods));
-    return handler(request, match.slice(1));
-  }
-  return notFound();
 }
 
 // Ids are made of characters that need no percent-encoding, so an encoded segment names nothing.
@@ -103,7 +83,7 @@ function routesOf({ port, devTools }: ControlOptions): Route[] {
       },
     },
   ];
-  routes.push({
+  routes.push(...eventRoutes(port), {
     path: DRAIN_PATH,
     methods: {
       POST: async (request, [kinds, id = ""]) =>
@@ -126,16 +106,10 @@ function listProcesses(port: ControlPort): HttpAnswer {
 }
 
 function listRooms(port: ControlPort, request: HttpRequest): HttpAnswer {
-  const query = parseRoomsQuery(request.query);
-  if (!query.ok) return failure(400, "invalid_query", query.error);
-  const { limit, after } = query.value;
-  const sorted = port
-    .rooms()
-    .filter(({ room }) => after === undefined || room > after)
-    .sort((a, b) => (a.room < b.room ? -1 : 1));
-  const page = sorted.slice(0, limit);
-  const next = sorted.length > limit ? (page.at(-1)?.room ?? null) : null;
-  return json(200, { rooms: page.map(viewOfRoom), next });
+  const page = pageOf(request, port.rooms(), ({ room }) => room);
+  if (!page.ok) return page.error;
+  const { lines, next } = page.value;
+  return json(200, { rooms: lines.map(viewOfRoom), next });
 }
 
 async function createRoom(port: ControlPort, request: HttpRequest): Promise<HttpAnswer> {
@@ -163,18 +137,6 @@ async function markRoom(
   if (!marked.ok) return unavailable(marked.error);
   if (marked.value === undefined) return roomUnknown();
   return marked.value.status === "closed" ? roomClosed(room) : json(200, viewOfRoom(marked.value));
-}
-
-/** What was sent, or the answer that says what is wrong with it. */
-function bodyOf<T>(request: HttpRequest, schema: z.ZodType<T>): Result<T, HttpAnswer> {
-  const { "content-type": type = "", "content-encoding": encoding = "identity" } = request.headers;
-  if (!JSON_TYPE.test(type) || encoding !== "identity") {
-    return err(failure(415, "unsupported_media_type", "Send application/json in UTF-8, as it is."));
-  }
-  const value = parseJson(request.body);
-  if (value === undefined) return err(failure(400, "invalid_body", "The body is no JSON."));
-  const body = parseWith(schema, value);
-  return body.ok ? body : err(failure(400, "invalid_body", body.error));
 }
 
 async function withRoom(
@@ -250,22 +212,9 @@ const LOOPBACK_SOURCES = ["127.0.0.1:*", "localhost:*"].flatMap((host) => [
   `http://${host}`,
 ]);
 
-function parseJson(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
-  } catch {
-    return undefined;
-  }
-}
-
 const viewOfRoom = (room: RoomView) => ({ ...room, owner: room.owner ?? null });
 
 const roomClosed = (room: RoomId): HttpAnswer =>
   failure(409, "room_closed", `${room} was closed for good.`);
 
 const roomUnknown = (): HttpAnswer => failure(404, "room_unknown", "There is no such room.");
-
-const unavailable = (error: StoreFailure): HttpAnswer =>
-  failure(503, error, "The store did not settle this in time; nothing is known. Ask again.", {
-    "retry-after": "1",
-  });

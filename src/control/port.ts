@@ -3,6 +3,9 @@ import type { StoreError } from "../journal/journal.ts";
 import type { RoomId, WorldName } from "../kernel/ids.ts";
 import type { Result } from "../kernel/result.ts";
 import type { DrainRequest } from "../placement/drain-requests.ts";
+import type { ClosedEvent } from "../placement/event-closing.ts";
+import type { Events } from "../placement/events.ts";
+import type { OrderError, Ordered } from "../placement/orders.ts";
 
 /** A node as its last heartbeat describes it. */
 export interface NodeView {
@@ -83,4 +86,10 @@ export interface ControlPort {
   drain(request: DrainRequest): readonly RoomId[] | undefined;
   /** Answers undefined where the room was never created. */
   closeRoom(room: RoomId): Promise<Result<IndexEntry | undefined, StoreFailure>>;
+  /** From memory, as `rooms`. */
+  readonly events: Pick<Events, "hosts" | "list" | "shards">;
+  /** An operator's command, to the room's owner; answered when it is durable. */
+  operate(room: RoomId, name: string, body: unknown): Promise<Result<Ordered, OrderError>>;
+  /** Closes an event's shards and its stage. Answers undefined where there is neither. */
+  closeEvent(stage: RoomId): Promise<Result<ClosedEvent | undefined, StoreFailure>>;
 }

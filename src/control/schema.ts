@@ -1,18 +1,23 @@
 import { z } from "zod";
 import { parseRoomId, parseWorldName, type RoomId, type WorldName } from "../kernel/ids.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
+import { shardOf } from "../protocol/event-names.ts";
 
 const room = z.custom<RoomId>((value) => parseRoomId(value) !== undefined, {
   error: "must be tenant/name, each of letters, digits, - and _",
 });
-const world = z.custom<WorldName>((value) => parseWorldName(value) !== undefined, {
+/** One that an operator may make. */
+const madeRoom = room.refine((made) => shardOf(made) === undefined, {
+  error: "must not end in -- and a number: such rooms are shards, which their event makes",
+});
+export const world = z.custom<WorldName>((value) => parseWorldName(value) !== undefined, {
   error: "must be 1 to 64 letters, digits, - and _",
 });
 
 const KEY_SHOWN_MAX = 40;
 
 /** An object of these keys and no others; `form` is the sentence where it is no object. */
-const only = <S extends z.ZodRawShape>(shape: S, form: string) =>
+export const only = <S extends z.ZodRawShape>(shape: S, form: string) =>
   z.strictObject(shape, {
     error: (issue) => {
       if (issue.code !== "unrecognized_keys") return form;
@@ -23,7 +28,7 @@ const only = <S extends z.ZodRawShape>(shape: S, form: string) =>
   });
 
 export const createRoomBody = only(
-  { room, world, immovable: z.boolean().default(false) },
+  { room: madeRoom, world, immovable: z.boolean().default(false) },
   "must be an object of room, world and immovable",
 );
 

@@ -81,11 +81,15 @@ export type PlannerMessage =
   | { readonly type: "index"; readonly entries: readonly IndexEntry[]; readonly readAt: number }
   | { readonly type: "tail"; readonly room: RoomId; readonly tail: TailOwner | undefined }
   | { readonly type: "locate"; readonly ask: AskId; readonly room: RoomId }
-  /** `entry` undefined: there is none. `failed`: the index did not answer. */
+  /**
+   * `entry` undefined: there is none. `stage`: of a shard that there is not. `failed`: the index
+   * did not answer.
+   */
   | {
       readonly type: "lookedUp";
       readonly room: RoomId;
       readonly entry: IndexEntry | undefined;
+      readonly stage?: IndexEntry | undefined;
       readonly failed: boolean;
     }
   | { readonly type: "tick"; readonly wallNow: number }

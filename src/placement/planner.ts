@@ -5,15 +5,13 @@ import type { ClusterView } from "../membership/view.ts";
 import type { ControlOf, Proposal } from "../protocol/control-messages.ts";
 import { crashedTooOften, needOf, type Reason } from "./need.ts";
 import {
-  type AskId,
-  type Located,
-  nowhere,
   type PlannerConfig,
   type PlannerEffect,
   type PlannerMessage,
   plannerDefaults,
   type TailOwner,
 } from "./planner-types.ts";
+import { Questions } from "./questions.ts";
 import type { RoomLine, RoomTable } from "./room-table.ts";
 import { hostedVersion, roomLoad } from "./score.ts";
 import { Targets } from "./targets.ts";
@@ -27,8 +25,6 @@ interface Pending {
   readonly attempts: number;
   readonly retryAt: number;
 }
-
-type LookedUp = Extract<PlannerMessage, { type: "lookedUp" }>;
 
 export interface PlannerParts {
   readonly self: ProcessId;
@@ -48,8 +44,7 @@ export class Planner {
   readonly #pending = new Map<RoomId, Pending>();
   /** When rooms in need are to be proposed: rank and warm-up hold them back. */
   readonly #due = new Map<RoomId, number>();
-  /** Questions about rooms that are being looked up. */
-  readonly #lookUps = new Map<RoomId, AskId[]>();
+  readonly #questions: Questions;
   #listeningSince: number;
   #scannedAt: number;
   #effects: PlannerEffect[] = [];
@@ -60,6 +55,21 @@ export class Planner {
     this.#targets = new Targets(parts.view, parts.rooms, this.#config);
     this.#listeningSince = now;
     this.#scannedAt = now;
+    this.#questions = new Questions({
+      ...parts,
+      config: this.#config,
+      planner: {
+        needsOwner: (line, at) => this.#need(line, at) !== undefined,
+        isStuck: (room) => this.#pending.has(room) && !this.#pending.get(room)?.target,
+        hasSpace: (at) => this.#hasSpace({ status: "wanted" }, at, undefined),
+        place: (room, at) => {
+          this.#consider(room, at, 0);
+          this.#proposeDue(at);
+        },
+        learn: (entry, at) => this.#onEntries([entry], at, undefined),
+      },
+      act: (effect) => void this.#effects.push(effect),
+    });
   }
 
   /** Rooms that wait for an owner. */
@@ -93,10 +103,10 @@ export class Planner {
         this.#onTail(message.room, message.tail, now);
         break;
       case "locate":
-        this.#onLocate(message.ask, message.room, now);
+        this.#questions.locate(message.ask, message.room, now);
         break;
       case "lookedUp":
-        this.#onLookedUp(message, now);
+        this.#questions.lookedUp(message, now);
         break;
       case "tick":
         this.#onTick(now, message.wallNow);
@@ -143,7 +153,7 @@ export class Planner {
     const { rooms, view } = this.#parts;
     for (const { room, epoch, sessions } of routes) {
       const known = rooms.applyOwner(room, epoch, owner, now);
-      if (known === "unknown") this.#lookUp(room, undefined);
+      if (known === "unknown") this.#questions.lookUp(room, undefined);
       if (known === "unknown" || known === "older") continue;
       const line = rooms.get(room) as RoomLine;
       if (line.owner !== owner) continue;
@@ -199,45 +209,6 @@ export class Planner {
     if (!line) return;
     line.stateVersionMin = Math.max(line.stateVersionMin, tail.stateVersion);
     if (known === "advanced") this.#consider(room, now);
-  }
-
-  #onLocate(ask: AskId, room: RoomId, now: number): void {
-    const { rooms, autoCreate } = this.#parts;
-    const { askAgainMs, asksPerRoomMax } = this.#config;
-    const line = rooms.get(room);
-    if (line) {
-      if (this.#need(line, now)) {
-        line.asked++;
-        this.#consider(room, now, 0);
-        this.#proposeDue(now);
-      }
-      this.#answer(ask, this.#locate(line, now));
-      return;
-    }
-    const world = autoCreate(room);
-    if (world && this.#hasSpace({ status: "wanted" }, now, undefined)) {
-      this.#lookUp(room, world);
-      this.#answer(ask, nowhere("placing", askAgainMs));
-      return;
-    }
-    this.#lookUp(room, undefined);
-    const asks = this.#lookUps.get(room);
-    if (asks && asks.length < asksPerRoomMax) asks.push(ask);
-    else this.#answer(ask, nowhere("placing", askAgainMs));
-  }
-
-  #onLookedUp(message: LookedUp, now: number): void {
-    const asks = this.#lookUps.get(message.room) ?? [];
-    this.#lookUps.delete(message.room);
-    if (message.entry) {
-      this.#onEntries([message.entry], now, undefined);
-      // Somebody wants to go there, or somebody serves it: no rank waits.
-      this.#consider(message.room, now, 0);
-      this.#proposeDue(now);
-    }
-    const line = this.#parts.rooms.get(message.room);
-    const located = line ? this.#locate(line, now) : this.#locateAbsent(message);
-    for (const ask of asks) this.#answer(ask, located);
   }
 
   #onTick(now: number, wallNow: number): void {
@@ -364,37 +335,5 @@ export class Planner {
     if (open?.type === "propose" && open.proposals.length < proposalsPerMessageMax)
       (open.proposals as Proposal[]).push(proposal);
     else this.#effects.push({ type: "propose", node, proposals: [proposal] });
-  }
-
-  #lookUp(room: RoomId, create: WorldName | undefined): void {
-    if (this.#lookUps.has(room) || this.#lookUps.size >= this.#config.lookUpsMax) return;
-    this.#lookUps.set(room, []);
-    this.#effects.push({ type: "lookUp", room, create });
-  }
-
-  #answer(ask: AskId, located: Located): void {
-    this.#effects.push({ type: "answer", ask, located });
-  }
-
-  /** Of a room that has no line, because there is no such room or no place for it. */
-  #locateAbsent({ room, entry, failed }: LookedUp): Located {
-    const { askAgainMs } = this.#config;
-    if (failed) return nowhere("placing", askAgainMs);
-    if (entry && entry.status !== "wanted")
-      return { ...nowhere(entry.status, 0), epoch: entry.epoch };
-    if (entry || this.#parts.autoCreate(room)) return nowhere("no_capacity", askAgainMs);
-    return nowhere("unknown", 0);
-  }
-
-  #locate(line: RoomLine, now: number): Located {
-    const { askAgainMs, noCapacityRetryMs } = this.#config;
-    const { status, epoch, owner } = line;
-    if (status !== "wanted") return { ...nowhere(status, 0), epoch };
-    const pending = this.#pending.get(line.room);
-    if (pending && !pending.target) return { ...nowhere("no_capacity", noCapacityRetryMs), epoch };
-    const served =
-      owner !== undefined && !this.#need(line, now) && this.#parts.view.nodes.has(owner);
-    if (served) return { status: "placed", epoch, owner, retryAfterMs: 0 };
-    return { ...nowhere("placing", askAgainMs), epoch };
   }
 }

@@ -1,6 +1,7 @@
 import type { IndexEntry, RoomStatus } from "../journal/index-store.ts";
 import { type Epoch, epochCompare } from "../kernel/epoch.ts";
 import { type ProcessId, type RoomId, roomParts, type WorldName } from "../kernel/ids.ts";
+import { shardOf } from "../protocol/event-names.ts";
 
 /** One room as this replica believes it to be. */
 export interface RoomLine {
@@ -220,8 +221,10 @@ export class RoomTable {
   }
 }
 
-/** Rooms that differ only in a number at the end are one event: `show-1`, `show-s12`. */
+/** An event's shards, and rooms that differ only in a number at the end: `show-1`, `show-s12`. */
 export function eventOfName(room: RoomId): string | undefined {
+  const of = shardOf(room);
+  if (of) return of.stage;
   const { tenant, name } = roomParts(room);
   const event = /^(.+)-[a-z]?\d+$/.exec(name)?.[1];
   return event === undefined ? undefined : `${tenant}/${event}`;

@@ -4,8 +4,8 @@ import type { Journal } from "../journal/journal.ts";
 import type { Clock, Timer } from "../kernel/clock.ts";
 import type { ProcessId, RoomId, WorldName } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
+import type { Result } from "../kernel/result.ts";
 import { disconnectOf } from "../membership/advisory.ts";
-import { Detector, type DetectorEffect, type ProbeEffect } from "../membership/detector.ts";
 import { ClusterView } from "../membership/view.ts";
 import type { Observer } from "../observe/observer.ts";
 import { type ControlMessage, control, decodeControl } from "../protocol/control-messages.ts";
@@ -13,12 +13,21 @@ import * as subjects from "../protocol/subjects.ts";
 import { autoCreateBy } from "./auto-create.ts";
 import { CLOSED_LIMITS, type ClosedLimits } from "./closed-entries.ts";
 import { CostGauges } from "./cost.ts";
-import { DeathNotices } from "./death-notices.ts";
 import { type DrainRequest, requestDrain } from "./drain-requests.ts";
-import { type Changed, type Created, OperatorChanges } from "./operator-changes.ts";
+import { type ClosedEvent, closeEvent } from "./event-closing.ts";
+import { Events } from "./events.ts";
+import { NodeWatch } from "./node-watch.ts";
+import {
+  type Changed,
+  type ChangeError,
+  type Created,
+  OperatorChanges,
+} from "./operator-changes.ts";
+import { type OrderError, type Ordered, Orders } from "./orders.ts";
 import { PlannedMoves } from "./planned-moves.ts";
 import { Planner } from "./planner.ts";
 import {
+  type Located,
   type PlannerConfig,
   type PlannerEffect,
   type PlannerMessage,
@@ -76,6 +85,7 @@ export interface PlacementParts {
 }
 
 export interface Placement {
+  readonly events: Events;
   /** What this replica believes now. */
   snapshot(): PlacementSnapshot;
   /** `created` is false where the room was there, perhaps of another world. */
@@ -84,6 +94,10 @@ export interface Placement {
   closeRoom(room: RoomId): Promise<Changed>;
   /** Whether it may be moved for load. A closed room is left as it is. */
   markRoom(room: RoomId, immovable: boolean): Promise<Changed>;
+  /** Gives the room's owner an operator's command, and waits until it is durable. */
+  operate(room: RoomId, name: string, body: unknown): Promise<Result<Ordered, OrderError>>;
+  /** Closes shards and stage. */
+  closeEvent(stage: RoomId): Promise<Result<ClosedEvent | undefined, ChangeError>>;
   /** Answers which immovable rooms will move; undefined where that incarnation is not there. */
   drain(request: DrainRequest): readonly RoomId[] | undefined;
   /** Takes no question any more, and resolves when all that were asked are answered. */
@@ -95,21 +109,22 @@ export const startPlacement = (parts: PlacementParts): Placement => new Placemen
 
 /** Runs what membership and the planner decide: buses, stores and timers in, effects out. */
 class PlacementService implements Placement {
+  readonly events: Events;
   readonly #parts: PlacementParts;
   readonly #config: PlacementConfig;
   readonly #view = new ClusterView();
   readonly #rooms = new RoomTable();
-  readonly #detector = new Detector();
+  readonly #watch: NodeWatch;
   readonly #planner: Planner;
   readonly #moves: PlannedMoves;
   readonly #stores: StoreWork;
+  readonly #orders: Orders;
   readonly #changes: OperatorChanges;
-  readonly #notices = new DeathNotices();
   readonly #cost: CostGauges;
   readonly #subscriptions: Subscription[];
   readonly #questions: Subscription;
   readonly #timers: Timer[];
-  readonly #asks = new Map<number, (data: Uint8Array) => void>();
+  readonly #asks = new Map<number, (located: Located) => void>();
   #lastAsk = 0;
   #allAnswered = (): void => undefined;
   #beats = 0;
@@ -118,17 +133,26 @@ class PlacementService implements Placement {
 
   constructor(parts: PlacementParts) {
     this.#parts = parts;
+    this.events = new Events(this.#rooms, this.#view);
     this.#config = parts.config ?? placementDefaults;
     const { self, control: bus, sys, clock, index, observer } = parts;
     const { tickMs, beatMs, autoCreate } = this.#config;
     this.#tickedAt = clock.now();
     this.#cost = new CostGauges(observer.metrics);
+    this.#watch = new NodeWatch({
+      ...parts,
+      view: this.#view,
+      probeMs: this.#config.probeMs,
+      noticePause: () => this.#noticePause(),
+      cutOff: (since) => this.#pause("cut_off", since),
+      tell: (message) => this.#decide(message),
+    });
     this.#planner = new Planner(
       {
         self,
         view: this.#view,
         rooms: this.#rooms,
-        stateOf: (process) => this.#detector.state(process),
+        stateOf: this.#watch.state,
         autoCreate: autoCreateBy(autoCreate),
         config: this.#config.planner,
       },
@@ -144,6 +168,11 @@ class PlacementService implements Placement {
       (message) => this.#decide(message),
       this.#config,
     );
+    this.#orders = new Orders({
+      ...parts,
+      locate: (room) => new Promise((told) => this.#ask(room, told)),
+      readTail: (room) => this.#stores.readTail(room),
+    });
     this.#changes = new OperatorChanges(parts, (entry) => this.#decide({ type: "entry", entry }));
     const hear = (message: BusMessage): void => this.#hear(message);
     this.#questions = bus.subscribe(subjects.PLACE_REQUEST, hear, { queue: subjects.PLACE_QUEUE });
@@ -188,6 +217,14 @@ class PlacementService implements Placement {
     return this.#changes.change({ kind: "mark", room, immovable });
   }
 
+  operate(room: RoomId, name: string, body: unknown): Promise<Result<Ordered, OrderError>> {
+    return this.#orders.give(room, name, body);
+  }
+
+  closeEvent(stage: RoomId): Promise<Result<ClosedEvent | undefined, ChangeError>> {
+    return closeEvent(stage, this.#parts.index, (room) => this.closeRoom(room));
+  }
+
   drain(request: DrainRequest): readonly RoomId[] | undefined {
     const { control: bus } = this.#parts;
     return requestDrain(request, { view: this.#view, rooms: this.#rooms, control: bus });
@@ -199,7 +236,7 @@ class PlacementService implements Placement {
       this.#allAnswered = resolve;
     });
     if (this.#asks.size === 0) this.#allAnswered();
-    await Promise.all([this.#changes.settled(), answered]);
+    await Promise.all([this.#changes.settled(), this.#orders.settled(), answered]);
   }
 
   close(): void {
@@ -208,6 +245,7 @@ class PlacementService implements Placement {
     for (const timer of this.#timers) timer.cancel();
     this.#stores.close();
     this.#moves.close();
+    this.#watch.close();
   }
 
   #hear({ data, respond }: BusMessage): void {
@@ -222,7 +260,7 @@ class PlacementService implements Placement {
     const now = this.#parts.clock.now();
     switch (message.type) {
       case "nodeBeat":
-        return this.#onNodeBeat(message, now);
+        return this.#watch.beat(message, now);
       case "gatewayBeat":
         return this.#view.observeGateway(message, now) !== "full";
       case "placementBeat":
@@ -234,9 +272,9 @@ class PlacementService implements Placement {
         this.#decide({ type: "route", route: message });
         return true;
       case "locate": {
-        const ask = ++this.#lastAsk;
-        this.#asks.set(ask, respond);
-        this.#decide({ type: "locate", ask, room: message.room });
+        const told = (located: Located): void =>
+          respond(control.encode({ type: "located", ...located }));
+        this.#ask(message.room, told);
         return true;
       }
       default:
@@ -244,35 +282,16 @@ class PlacementService implements Placement {
     }
   }
 
-  #onNodeBeat(beat: Extract<ControlMessage, { type: "nodeBeat" }>, now: number): boolean {
-    const { process } = beat;
-    if (this.#detector.state(process) === "dead") {
-      this.#tellDead(process, now);
-      return true;
-    }
-    if (this.#detector.endsCutOff(process, now))
-      this.#pause("cut_off", this.#view.nodes.get(process)?.heardAt);
-    const observed = this.#view.observeNode(beat, now);
-    if (observed.kind === "superseded") this.#run(this.#detector.superseded(process));
-    if (observed.kind !== "accepted") return observed.kind !== "full";
-    if (observed.older !== undefined) this.#run(this.#detector.superseded(observed.older));
-    this.#run(this.#detector.beat(process, beat, now));
-    return true;
-  }
-
-  #tellDead(process: ProcessId, now: number): void {
-    if (!this.#notices.due(process, now)) return;
-    const { control: bus, observer } = this.#parts;
-    bus.publish(subjects.nodeControl(process), control.encode({ type: "declaredDead", process }));
-    observer.metrics.add("roomcluster_placement_declared_dead_total");
-    observer.log.warn({ node: process }, "a node that is held dead still beats: told so");
+  #ask(room: RoomId, told: (located: Located) => void): void {
+    const ask = ++this.#lastAsk;
+    this.#asks.set(ask, told);
+    this.#decide({ type: "locate", ask, room });
   }
 
   #onAdvisory({ data }: BusMessage): void {
     this.#noticePause();
     const process = disconnectOf(data);
-    if (process !== undefined)
-      this.#run(this.#detector.disconnected(process, this.#parts.clock.now()));
+    if (process !== undefined) this.#watch.disconnected(process, this.#parts.clock.now());
   }
 
   #onConnection(connected: boolean): void {
@@ -287,7 +306,7 @@ class PlacementService implements Placement {
     // Who hears nothing judges nobody; on reconnection everything starts anew.
     if (!this.#parts.control.connected) return;
     this.#view.tick(now);
-    this.#run(this.#detector.tick(now));
+    this.#watch.tick(now);
     this.#decide({ type: "tick", wallNow: clock.wallNow() });
     this.#moves.tick(now, this.#planner.underWay);
     observer.metrics.set("roomcluster_placement_unsettled", this.#planner.unsettled);
@@ -307,7 +326,7 @@ class PlacementService implements Placement {
     observer.metrics.add("roomcluster_placement_pauses_total", 1, { cause });
     observer.log.warn({ cause, pausedMs }, "paused: forgetting samples and decisions");
     this.#view.observerPaused(now);
-    this.#run(this.#detector.observerPaused(now));
+    this.#watch.observerPaused(now);
     this.#moves.paused(now);
     this.#decide({ type: "paused" });
   }
@@ -323,32 +342,6 @@ class PlacementService implements Placement {
       this.#parts.observer.metrics.set("roomcluster_nodes", count, { state });
     this.#moves.report();
     this.#cost.set([...this.#view.nodes.values()].map((node) => node.beat));
-  }
-
-  /** Nothing is awaited from a verdict to the proposals that follow from it. */
-  #run(effects: readonly DetectorEffect[]): void {
-    const { metrics, log } = this.#parts.observer;
-    for (const effect of effects) {
-      if (effect.type === "probe") {
-        void this.#probe(effect);
-        continue;
-      }
-      const { process, from, to, reason } = effect;
-      this.#view.setState(process, to);
-      this.#decide(effect);
-      metrics.add("roomcluster_node_transitions_total", 1, { to, reason });
-      log[to === "alive" ? "info" : "warn"]({ node: process, from, to, reason }, "node verdict");
-    }
-  }
-
-  async #probe({ process, attempt }: ProbeEffect): Promise<void> {
-    const { self: from, control: bus } = this.#parts;
-    const probe = control.encode({ type: "probe", from });
-    const answer = await bus.request(subjects.nodePing(process), probe, this.#config.probeMs);
-    if (this.#closed) return;
-    this.#noticePause();
-    const outcome = answer.ok ? "alive" : answer.error;
-    this.#run(this.#detector.probeResult(process, attempt, outcome));
   }
 
   #decide(message: PlannerMessage): void {
@@ -369,7 +362,7 @@ class PlacementService implements Placement {
       }
       case "answer": {
         const { status } = effect.located;
-        this.#asks.get(effect.ask)?.(control.encode({ type: "located", ...effect.located }));
+        this.#asks.get(effect.ask)?.(effect.located);
         this.#asks.delete(effect.ask);
         if (this.#asks.size === 0) this.#allAnswered();
         observer.metrics.add("roomcluster_placement_answers_total", 1, { status });

@@ -8,6 +8,7 @@ import type { Random } from "../kernel/random.ts";
 import type { Observer } from "../observe/observer.ts";
 import { decodeRecord } from "../protocol/journal-record.ts";
 import { ClosedEntries, type ClosedLimits, makeEntry } from "./closed-entries.ts";
+import { stageOf } from "./events.ts";
 import { changeEntry, type IndexChange } from "./index-changes.ts";
 import type { PlannerMessage, TailOwner } from "./planner-types.ts";
 
@@ -102,9 +103,18 @@ export class StoreWork {
       create === undefined
         ? await this.#stores.index.read(room)
         : await makeEntry(this.#stores, { kind: "create", room, world: create, immovable: false });
-    if (this.#closed) return;
     const entry = found.ok ? found.value : undefined;
-    this.#tell({ type: "lookedUp", room, entry, failed: !found.ok });
+    const stageRoom = found.ok && !entry ? stageOf(room) : undefined;
+    const stage = stageRoom && (await this.#stores.index.read(stageRoom));
+    if (this.#closed) return;
+    const failed = !found.ok || stage?.ok === false;
+    this.#tell({
+      type: "lookedUp",
+      room,
+      entry,
+      stage: stage?.ok ? stage.value : undefined,
+      failed,
+    });
   }
 
   async #readTail(room: RoomId): Promise<void> {

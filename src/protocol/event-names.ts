@@ -7,6 +7,8 @@ import { type RoomId, roomId, roomParts } from "../kernel/ids.ts";
  */
 const SHARD = /^(.+)--(0|[1-9][0-9]{0,3})$/;
 const ADDRESS = /^(event|stage)\/(.*)$/;
+/** An event has no more, so no shard has this number. */
+export const SHARDS_MAX = 2_000;
 
 export const shardWorld = (world: string): string => `${world}--shard`;
 

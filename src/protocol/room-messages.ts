@@ -7,6 +7,7 @@ import {
   SEAT,
 } from "./client-messages.ts";
 import { MEMBERSHIP_CODES } from "./close-codes.ts";
+import { SHARDS_MAX } from "./event-names.ts";
 import { REACTIONS_MAX } from "./event-public.ts";
 import { PATCH } from "./patches.ts";
 import { ROW_BYTES } from "./pose-row.ts";
@@ -70,7 +71,6 @@ const FENCE = { room: ROOM, epoch: EPOCH };
 const MEMBERSHIP = { ...FENCE, session: SESSION, attach: U32, connection: CONNECTION };
 
 /** Shards of an event, and grants of one answer. */
-const EVENT_SHARDS_MAX = 2000;
 const GRANTS_MAX = 64;
 
 const SEATS_QUESTION = {
@@ -87,7 +87,7 @@ const SEATS_QUESTION = {
    * By shard: who sits there by this gateway, seats that it may still give away, and all members
    * that its replica shows, of other gateways and who are just away included.
    */
-  shards: list(tuple({ shard: U16, seated: U16, held: U16, members: U16 }), EVENT_SHARDS_MAX),
+  shards: list(tuple({ shard: U16, seated: U16, held: U16, members: U16 }), SHARDS_MAX),
   /** Numbers the doors of one gateway process: what is counted begins anew with each. */
   door: U32,
   /** How often each reaction was heard here since that door opened, in the event's order. */

@@ -119,6 +119,9 @@ export function controlPort(placement: Placement, index: Pick<IndexStore, "read"
     markRoom: (room, immovable) => placement.markRoom(room, immovable),
     drain: (request) => placement.drain(request),
     closeRoom: (room) => placement.closeRoom(room),
+    events: placement.events,
+    operate: (room, name, body) => placement.operate(room, name, body),
+    closeEvent: (stage) => placement.closeEvent(stage),
   };
 }
 

@@ -24,11 +24,9 @@ let registered = false;
 function speakOfThisPackage(): void {
   if (registered) return;
   registered = true;
-  const own = new URL(`../../actors/room/define-room.${ENDING}`, import.meta.url).href;
+  const own = new URL(`../../actors/author-api.${ENDING}`, import.meta.url).href;
   const hook = `export const resolve = (specifier, context, next) =>
-    specifier === "roomcluster"
-      ? { url: ${JSON.stringify(own)}, shortCircuit: true }
-      : next(specifier, context);`;
+    next(specifier === "roomcluster" ? ${JSON.stringify(own)} : specifier, context);`;
   register(`data:text/javascript,${encodeURIComponent(hook)}`);
 }
 
@@ -48,7 +46,9 @@ export async function loadWorlds(
     }
     const listed = loaded.default;
     if (!Array.isArray(listed) || !listed.every(isWorld)) {
-      return err(`${file} has no default export that is a list of worlds made by defineRoom.`);
+      return err(
+        `${file} has no default export that is a list of worlds made by defineRoom or defineEvent.`,
+      );
     }
     worlds.push(...listed);
   }

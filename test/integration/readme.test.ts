@@ -29,6 +29,22 @@ function worldSteps(): { readonly start: readonly string[]; readonly room: strin
   return { start, room };
 }
 
+interface Curl {
+  readonly method: string;
+  /** Below `/v1/events`. */
+  readonly path: string;
+  readonly body: string | undefined;
+}
+
+/** The curl lines about an event. */
+const eventSteps = (): readonly Curl[] =>
+  [
+    ...block("sh", "$api").matchAll(/^curl (-X DELETE )?\$api(\S*)(?: -H "\$json" -d '(.+)')?/gm),
+  ].map(([, deleting, path = "", body]) => {
+    const method = deleting ? "DELETE" : body === undefined ? "GET" : "POST";
+    return { method, path, body };
+  });
+
 describe.skipIf(withoutNats)("README", () => {
   const command = { ready: undefined as Ready | undefined };
   const cluster = (): Ready => {
@@ -39,7 +55,11 @@ describe.skipIf(withoutNats)("README", () => {
     mkdirSync(scratch, { recursive: true });
     const built = run("npm", ["run", "--silent", "build"], { cwd: root });
     writeFileSync(`${scratch}/garden.ts`, block("ts"));
-    const given = worldSteps().start.map((word) => word.replace(/^garden/, `${scratch}/garden`));
+    writeFileSync(`${scratch}/talk.ts`, block("ts", "defineEvent"));
+    expect(block("sh", "$api")).toMatch(/^npm start -- --world talk.ts$/m);
+    const given = [...worldSteps().start, "--world", "talk.ts"].map((word) =>
+      word.replace(/^(garden|talk)\./, `${scratch}/$1.`),
+    );
     const started = new Command(["cluster", "--port", "0", "--bots", "4", ...given]);
     [command.ready] = await Promise.all([started.ready(), built]);
   }, 120_000);
@@ -82,7 +102,24 @@ describe.skipIf(withoutNats)("README", () => {
     }
   });
 
-  it("the world in it compiles", async () => {
+  it("the event in it lives from its first curl line to its last", async () => {
+    const said: unknown[] = [];
+    for (const { method, path, body } of eventSteps()) {
+      const headers = { "content-type": "application/json" };
+      const init = body === undefined ? { method } : { method, headers, body };
+      const answer = await fetch(`${cluster().control}/v1/events${path}`, init);
+      said.push([answer.status, await answer.json()]);
+    }
+    expect(said).toMatchObject([
+      [201, { event: "demo/keynote", spec: { capacity: 1000, shardSize: 100 } }],
+      [200, { phase: "doors_open" }],
+      [200, { n: 1 }],
+      [200, { phase: "doors_open", announcement: { text: "Welcome" }, shards: [] }],
+      [200, { status: "closed" }],
+    ]);
+  });
+
+  it("the worlds in it compile", async () => {
     const flags = [
       "--noEmit",
       "--strict",
@@ -92,6 +129,7 @@ describe.skipIf(withoutNats)("README", () => {
       "es2023",
       "--skipLibCheck",
     ];
-    await run("npx", ["tsc", ...flags, "--ignoreConfig", `${scratch}/garden.ts`], { cwd: root });
+    const files = ["garden", "talk"].map((name) => `${scratch}/${name}.ts`);
+    await run("npx", ["tsc", ...flags, "--ignoreConfig", ...files], { cwd: root });
   });
 });

@@ -65,7 +65,7 @@ export const BUGS_AROUND: readonly PlantedBug[] = [
     says: "a node that was given up for good is welcomed again",
     edits: [
       {
-        file: "src/placement/service.ts",
+        file: "src/placement/node-watch.ts",
         find: 'if (this.#detector.state(process) === "dead") {',
         replace: "if (beat.sequence < 0) {",
       },

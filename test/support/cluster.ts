@@ -115,9 +115,10 @@ export class Cluster {
   }
 
   /** Dev mode's open tokens, as a page gets them. */
-  async token(url: string, person: string): Promise<string> {
+  async token(url: string, person: string, role = "audience"): Promise<string> {
     const http = url.replace("ws:", "http:");
-    const response = await fetch(`${http}/dev/token?person=${person}&name=${person}&tenant=demo`);
+    const query = `person=${person}&name=${person}&tenant=demo&role=${role}`;
+    const response = await fetch(`${http}/dev/token?${query}`);
     return ((await response.json()) as { token: string }).token;
   }
 

@@ -95,6 +95,9 @@ function memoryCluster(nodes: readonly NodeView[] = [NODE]) {
       if (known !== undefined) rooms.set(room, { ...known, status: "closed" });
       return ok(rooms.get(room));
     },
+    events: { hosts: (world) => world === "concert", list: () => [], shards: () => [] },
+    operate: async () => err("unplaced"),
+    closeEvent: async () => ok(undefined),
   };
   return { port, rooms, state, drains };
 }

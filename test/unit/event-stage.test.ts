@@ -189,6 +189,44 @@ describe("an event's stage", () => {
     expect(kicks).toMatchObject({ p36: 36, p99: 99 });
   });
 
+  it("[EV5] tells how it stands, and journals nothing", async () => {
+    const served = await serve(stage);
+    const { harness } = served;
+    const before = { phase: "scheduled", spec: null, bans: 0, mutes: 0, waiting: 0, seated: 0 };
+    expect((await operate(served, "event.read", null))?.data).toEqual({
+      ...{ ...before, announcement: null },
+    });
+    await operate(served, "event.configure", SPEC);
+    await operate(served, "event.announce", "hello");
+    await operate(served, "event.ban", { person: "eve", until: null, why: "" });
+    await ask(served, { waiting: 7, shards: [{ shard: 0, seated: 3, held: 0, members: 4 }] });
+    const records = harness.journal().length;
+    const told = await operate(served, "event.read", null);
+    expect(told?.data).toEqual({
+      ...{ phase: "scheduled", spec: SPEC, announcement: { n: 1, text: "hello" } },
+      ...{ bans: 1, mutes: 0, waiting: 7, seated: 4 },
+    });
+    expect(harness.journal()).toHaveLength(records);
+    await harness.run(2_000);
+    expect(harness.journal()).toHaveLength(records);
+  });
+
+  it("[EV5] what is not durable yet is not told", async () => {
+    const served = await serve(stage);
+    const { harness, node } = served;
+    const epoch = currentEpoch(harness);
+    const order = (name: string, body: unknown) =>
+      control.encode({ type: "operate", room: ROOM, epoch, name, body: encode(body) });
+    const { placement } = harness;
+    const opening = placement.request(nodeControl(node.id), order("event.phase", "live"), 1_000);
+    const reading = placement.request(nodeControl(node.id), order("event.read", null), 1_000);
+    await harness.run(60);
+    const [opened, read] = await Promise.all([opening, reading]);
+    expect(opened.ok && decodeControl(opened.value)).toMatchObject({ status: "ok" });
+    const told = read.ok ? decodeControl(read.value) : undefined;
+    expect(told).toMatchObject({ data: { phase: "scheduled" } });
+  });
+
   it("[PR59] [PR60] [ST1] [ST5] gives seats away once it has listened, and the doors are open", async () => {
     const served = await serve(stage);
     await operate(served, "event.configure", SPEC);
@@ -212,7 +250,7 @@ describe("an event's stage", () => {
     });
   });
 
-  it("[EV5] counts what gateways counted, once, and goes on under the next owner", async () => {
+  it("[EV6] counts what gateways counted, once, and goes on under the next owner", async () => {
     const served = await serve(stage);
     await served.harness.run(100);
     const heard = (door: number, ...reactions: number[]) =>
@@ -228,7 +266,7 @@ describe("an event's stage", () => {
     expect((await heard(2, 3))?.energy).toBeGreaterThanOrEqual(0);
   });
 
-  it("[EV5] of doors that are gone it keeps the sum", () => {
+  it("[EV6] of doors that are gone it keeps the sum", () => {
     const crowd = new Crowd();
     const heard = newHeard();
     for (let door = 0; door < 400; door++) crowd.report(`gw#${door}`, [1, door]);
@@ -239,7 +277,7 @@ describe("an event's stage", () => {
     expect(crowd.unwritten).toBe(false);
   });
 
-  it("[EV5] energy is reactions a second, and dies away", () => {
+  it("[EV6] energy is reactions a second, and dies away", () => {
     const energy = new Energy();
     for (let second = 0; second <= 30; second++) energy.hear(second * 100, second * 1_000);
     expect(energy.perS).toBeCloseTo(100, 0);

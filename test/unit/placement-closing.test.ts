@@ -1,42 +1,13 @@
 import { expect, test } from "vitest";
-import { Node } from "../../actors/node.ts";
 import { processName } from "../../src/kernel/ids.ts";
-import { startInlineLiveness } from "../../src/membership/liveness.ts";
 import { silentObserver } from "../../src/observe/observer.ts";
 import { CLOSED_LIMITS } from "../../src/placement/closed-entries.ts";
 import { placementDefaults, startPlacement } from "../../src/placement/service.ts";
 import { counter } from "../support/counter-world.ts";
 import { ROOM, RoomHarness } from "../support/room-harness.ts";
+import { speakingNode } from "../support/speaking-node.ts";
 
 const KEEP_MS = 60_000;
-
-/** A node that beats, with its own way to die without a word. */
-function speakingNode(harness: RoomHarness, name: string) {
-  const self = harness.process(name);
-  const controlBus = harness.control.open(self);
-  const dataBus = harness.data.open(self);
-  const { clock, random } = harness;
-  const ports = { self, controlBus, dataBus, ...harness.stores.open(), clock, random };
-  const node = new Node({ ...ports, observer: silentObserver, turn: () => {} }, [counter]);
-  const facts = { process: self, capacity: 1, arch: "x64", zone: "z1", version: "1" };
-  const worlds = [{ world: counter.name, stateVersion: counter.version }];
-  const liveness = startInlineLiveness({
-    facts: { ...facts, pricePerHour: 0, host: "h", pid: 1, worlds },
-    clock,
-    control: controlBus,
-    data: dataBus,
-    measure: () => ({ ...node.stats(), egressBytesPerS: 0 }),
-    // That of a busy machine would leave no place for the room.
-    utilisation: () => 0.1,
-  });
-  const die = (): void => {
-    void controlBus.close();
-    void dataBus.close();
-    node.close();
-    void liveness.close();
-  };
-  return { node, die };
-}
 
 test("[PL56] [PL57] [PL58] [SV8] a room that was closed stays so, by its journal alone", async () => {
   const harness = new RoomHarness();
@@ -68,7 +39,7 @@ test("[PL56] [PL57] [PL58] [SV8] a room that was closed stays so, by its journal
       return record.type === "batch" && record.entries.some(({ type }) => type === "close");
     }).length;
 
-  const first = speakingNode(harness, "node-a");
+  const first = speakingNode(harness, "node-a", [counter]);
   await harness.run(1_000);
   await placement.createRoom(ROOM, counter.name);
   await harness.run(2_000);
@@ -76,7 +47,7 @@ test("[PL56] [PL57] [PL58] [SV8] a room that was closed stays so, by its journal
   const stale = harness.stores.entries.get(ROOM)?.data as Uint8Array;
   first.die();
   await placement.closeRoom(ROOM);
-  const second = speakingNode(harness, "node-b");
+  const second = speakingNode(harness, "node-b", [counter]);
   expect([await entry(), closes()]).toEqual([["closed", "node-a"], 0]);
   await harness.run(5_000);
   expect([await entry(), closes(), second.node.stats().rooms]).toEqual([

@@ -1,0 +1,54 @@
+import { SHARDS_MAX } from "./event-names.ts";
+import type { Phase } from "./event-public.ts";
+
+/** What an operator says of an event, once and for all. Moments are ms since 1970. */
+export interface EventSpec {
+  /** People at once. */
+  readonly capacity: number;
+  /** People in a shard; at most what the shards' world has room for. */
+  readonly shardSize: number;
+  /** Newcomers let in a second, over all gateways. */
+  readonly admitPerS: number;
+  /** Null: when an operator says so. */
+  readonly doorsAt: number | null;
+  readonly startsAt: number | null;
+  readonly endsAt: number | null;
+}
+
+/** What a gateway's table and an owner's memory are made for. */
+export const EVENT_LIMITS = {
+  capacityMax: 200_000,
+  shardSizeMax: 4_096,
+  admitPerSMax: 100_000,
+  /** The end of the year 9999: later moments have no usual form. */
+  momentMax: 253_402_300_799_999,
+};
+
+export const shardsOf = ({ capacity, shardSize }: Pick<EventSpec, "capacity" | "shardSize">) =>
+  Math.ceil(capacity / shardSize);
+
+/** What is wrong with a spec whose fields are right one by one. */
+export function specFault(spec: EventSpec): string | undefined {
+  if (shardsOf(spec) > SHARDS_MAX) return `an event has at most ${SHARDS_MAX} shards`;
+  const { doorsAt, startsAt, endsAt } = spec;
+  const moments = [doorsAt, startsAt, endsAt].filter((moment) => moment !== null);
+  const inOrder = moments.every((moment, i) => i === 0 || moment >= (moments[i - 1] ?? 0));
+  return inOrder ? undefined : "doorsAt, startsAt and endsAt come in this order";
+}
+
+/** By this name an operator asks a stage's owner how its event stands; nothing is journaled. */
+export const EVENT_READ = "event.read";
+
+/** The answer. */
+export interface EventReport {
+  readonly phase: Phase;
+  /** Null until an operator has said what it is to be. */
+  readonly spec: EventSpec | null;
+  readonly announcement: { readonly n: number; readonly text: string } | null;
+  /** How many. */
+  readonly bans: number;
+  readonly mutes: number;
+  /** People at all gateways, as far as these have told this owner. */
+  readonly waiting: number;
+  readonly seated: number;
+}
