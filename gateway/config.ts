@@ -1,3 +1,5 @@
+import { OVERLOAD_DEFAULTS, type OverloadLimits } from "../src/kernel/overload.ts";
+
 /** What a gateway is told about itself and its limits. Durations in ms, sizes in bytes. */
 export interface GatewayConfig {
   /** Where the server listens; port 0 lets the system choose. */
@@ -94,6 +96,10 @@ export interface GatewayConfig {
   /** What is for one session only waits so long for a frame: less is faster, more is cheaper. */
   readonly tailMs: number;
   readonly tailBytesMax: number;
+  /** A gateway that is behind makes frames no more rarely than this, unless the room ticks so. */
+  readonly frameMsMax: number;
+  /** When it is. */
+  readonly overload: OverloadLimits;
   /** A room without a tick for this long has its news flushed. */
   readonly silentMs: number;
   /** Bytes of earlier writes that may still be pending when the next frame is written. */
@@ -177,6 +183,8 @@ export const GATEWAY_DEFAULTS: GatewayConfig = {
   fetchTriesMax: 12,
   tailMs: 5,
   tailBytesMax: 64 * 1024,
+  frameMsMax: 500,
+  overload: OVERLOAD_DEFAULTS,
   silentMs: 150,
   pendingBytesMax: 4 * 1024,
   linkMs: 5,

@@ -3,6 +3,8 @@ import { InLinks } from "../src/bus/link.ts";
 import type { Journal } from "../src/journal/journal.ts";
 import type { Clock } from "../src/kernel/clock.ts";
 import type { ProcessId, RoomId } from "../src/kernel/ids.ts";
+import { type LoopLoad, OverloadWatch } from "../src/kernel/overload.ts";
+import { Phases } from "../src/kernel/phase.ts";
 import type { Random } from "../src/kernel/random.ts";
 import type { Observer } from "../src/observe/observer.ts";
 import { control, decodeControl } from "../src/protocol/control-messages.ts";
@@ -27,6 +29,8 @@ export interface CoreDeps {
   readonly observer: Observer;
   readonly config: GatewayConfig;
   readonly auth: Auth;
+  /** Share of the last second or so that this process's loop spent running. */
+  readonly utilisation: () => number;
   /** An operator asked for a drain, and it is over. Left out: the gateway goes on, empty. */
   readonly drained?: () => void;
 }
@@ -39,6 +43,8 @@ export interface GatewayStats {
   /** Node incarnations with a link. */
   readonly links: number;
   readonly draining: boolean;
+  /** How much longer than their rooms' ticks frames are apart; 1: not at all. */
+  readonly stretch: number;
   /** How many ticks behind clients said they are, over those that said so. */
   readonly echoAgeTicksMax: number;
 }
@@ -62,6 +68,8 @@ export class GatewayCore {
   readonly #rooms = new Map<RoomId, HeldRoom>();
   readonly #uplinks: Uplinks;
   readonly #links = new InLinks();
+  readonly #overload: OverloadWatch;
+  readonly #phases: Phases;
   readonly #ends: (() => void)[] = [];
   readonly #deps: CoreDeps;
 
@@ -70,6 +78,11 @@ export class GatewayCore {
     this.#deps = deps;
     this.#uplinks = new Uplinks(dataBus, clock, { self, flushMs: config.linkMs });
     this.#linksSweptAt = clock.now();
+    const stretched = (stretch: number, load: LoopLoad): void => this.#stretched(stretch, load);
+    this.#overload = new OverloadWatch(clock, deps.utilisation, stretched, config.overload);
+    this.#ends.push(() => this.#overload.close());
+    this.#phases = new Phases(deps.random.next());
+    deps.observer.metrics.set("roomcluster_stretch", this.#overload.stretch);
   }
 
   /** Beats and serves from here on. `url` is what clients dial. */
@@ -112,6 +125,7 @@ export class GatewayCore {
       rooms: this.#rooms.size,
       links: this.#uplinks.size,
       draining: this.draining,
+      stretch: this.#overload.stretch,
       echoAgeTicksMax,
     };
   }
@@ -174,9 +188,20 @@ export class GatewayCore {
     const held = this.#rooms.get(id);
     if (held) return held;
     if (this.#rooms.size >= this.#deps.config.roomsMax) return undefined;
-    const room = new HeldRoom(id, { ...this.#deps, uplink: (node) => this.#uplinks.to(node) });
+    const room = new HeldRoom(id, {
+      ...this.#deps,
+      pace: { stretch: () => this.#overload.stretch, phase: () => this.#phases.take() },
+      uplink: (node) => this.#uplinks.to(node),
+    });
     this.#rooms.set(id, room);
     return room;
+  }
+
+  #stretched(stretch: number, load: LoopLoad): void {
+    const { log, metrics } = this.#deps.observer;
+    metrics.set("roomcluster_stretch", stretch);
+    if (stretch === 1) log.info(load, "This gateway has time again: every tick makes frames.");
+    else log.warn({ ...load, stretch }, "This gateway is behind: it makes fewer frames.");
   }
 
   #batch(message: BusMessage): void {
@@ -235,7 +260,7 @@ export class GatewayCore {
 
   #beat(): void {
     const { config, controlBus, self } = this.#deps;
-    const { sessions, socketsMax, draining } = this.stats();
+    const { sessions, socketsMax, draining, stretch } = this.stats();
     const { hostName: host, version, zone } = config;
     const beat = control.encode({
       type: "gatewayBeat",
@@ -249,6 +274,7 @@ export class GatewayCore {
       version,
       host,
       pid: process.pid,
+      stretch,
     });
     controlBus.publish(gatewayBeat(self), beat);
   }

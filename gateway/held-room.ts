@@ -7,6 +7,8 @@ import type { FromRoom, ToRoom } from "../src/protocol/room-messages.ts";
 import { Ahead, type AheadMessage } from "./ahead.ts";
 import { Attendance } from "./attendance.ts";
 import { type ComposeCount, Composer, countFrames } from "./composer.ts";
+import { FramePace, type GatewayPace } from "./frame-pace.ts";
+import { LateTails } from "./late-tails.ts";
 import { News } from "./news.ts";
 import { asOf, PoseBatch } from "./pose-batch.ts";
 import { Replica } from "./replica.ts";
@@ -18,6 +20,7 @@ import type { Uplink } from "./uplink.ts";
 import type { Viewer } from "./viewer.ts";
 
 export interface RoomDeps extends RouteDeps {
+  readonly pace: GatewayPace;
   readonly uplink: (node: ProcessId) => Uplink;
 }
 
@@ -42,10 +45,9 @@ export class HeldRoom {
   #behind = false;
   /** Of the current owner's ticks. */
   #lastTick = -1;
-  #composedAt = Number.NEGATIVE_INFINITY;
-  #tails: Timer | undefined;
-  /** Who has been told something alone since the last time tails were flushed. */
-  readonly #told = new Set<Viewer>();
+  #tickedAt = Number.NEGATIVE_INFINITY;
+  readonly #tails: LateTails;
+  readonly #framePace: FramePace;
   readonly #ahead: Ahead;
   readonly #poses: PoseBatch;
   /** Whoever the owner does not confirm by itself is attached when this fires. */
@@ -63,6 +65,10 @@ export class HeldRoom {
     this.#composer = new Composer(this.replica, this.#news, config);
     this.#parts = new SnapshotParts(config.snapshotBytesMax);
     this.#ahead = new Ahead(config);
+    this.#tails = new LateTails(clock, config.tailMs, (due) => {
+      if (this.replica.ready) this.#count(this.#composer.flush(due));
+    });
+    this.#framePace = new FramePace(deps.pace.phase(), config.frameMsMax);
     this.#poses = new PoseBatch(clock, (rows) => {
       this.#send({ type: "poses", room: id, epoch: this.route.floor, rows });
     });
@@ -81,8 +87,8 @@ export class HeldRoom {
       news: this.#news,
       send: (message) => this.#send(message),
       show: (viewer) => this.#count(this.#composer.flush([viewer])),
-      told: (viewer) => this.#tailDue(viewer),
-      gone: (viewer) => void this.#told.delete(viewer),
+      told: (viewer) => this.#tails.told(viewer),
+      gone: (viewer) => this.#tails.gone(viewer),
       standing: (session) => this.#standing(session),
     });
   }
@@ -190,7 +196,7 @@ export class HeldRoom {
   }
 
   release(): void {
-    this.#tails?.cancel();
+    this.#tails.cancel();
     this.#attaching?.cancel();
     this.#poses.clear();
     this.route.release();
@@ -278,9 +284,13 @@ export class HeldRoom {
     const touched = words ? replica.applyRows(words) : [];
     replica.tick = tick;
     replica.at = at;
-    this.#composedAt = this.#deps.clock.now();
-    if (replica.takeAway()) this.attendance.contradict(this.#composedAt);
-    this.#count(this.#composer.tick(this.attendance.viewers(), touched));
+    const now = this.#deps.clock.now();
+    this.#tickedAt = now;
+    if (replica.takeAway()) this.attendance.contradict(now);
+    const rate = { tickMs: 1000 / replica.tickHz, stretch: this.#deps.pace.stretch() };
+    const shown = this.#framePace.tick(touched, now, rate);
+    if (!shown) return;
+    this.#count(this.#composer.tick(this.attendance.viewers(), shown));
   }
 
   /** The owner speaks. Whoever was told otherwise, or of another owner, hears that first. */
@@ -353,21 +363,6 @@ export class HeldRoom {
     if (this.replica.ready) this.#count(this.#composer.flush(this.attendance.viewers()));
   }
 
-  /** Whoever acted waits for the answer: it goes alone where the next frame is too far off. */
-  #tailDue(viewer: Viewer): void {
-    const { clock, config } = this.#deps;
-    this.#told.add(viewer);
-    this.#tails ??= clock.after(config.tailMs, () => this.#flushTails());
-  }
-
-  #flushTails(): void {
-    this.#tails = undefined;
-    const due = [...this.#told].filter(({ admitted, outbox }) => admitted && !outbox.empty);
-    if (due.length > 0 && this.replica.ready) this.#count(this.#composer.flush(due));
-    // Whoever could not be written to is looked at again.
-    for (const viewer of this.#told) if (viewer.outbox.empty) this.#told.delete(viewer);
-  }
-
   /**
    * News of a room that does not tick, and tails that no frame took along in time. While it ticks,
    * frames bring everything else.
@@ -375,10 +370,7 @@ export class HeldRoom {
   #flush(now: number): void {
     if (!this.replica.ready) return;
     const { tailMs, silentMs } = this.#deps.config;
-    if (now - this.#composedAt < silentMs) {
-      if (this.#told.size > 0 && !this.#tails) this.#flushTails();
-      return;
-    }
+    if (now - this.#tickedAt < silentMs) return this.#tails.sweep();
     const due: Viewer[] = [];
     for (const { viewer } of this.attendance.sessions) {
       if (!viewer.admitted) continue;

@@ -33,6 +33,10 @@ export const METRICS = {
     labels: ["status"],
   },
   roomcluster_rooms: { kind: "gauge", help: "Rooms this node owns." },
+  roomcluster_stretch: {
+    kind: "gauge",
+    help: "How much longer than asked for ticks (of a node's rooms) or frames (of a gateway) are apart, because it is behind; 1: not at all.",
+  },
   roomcluster_mailbox_full_total: {
     kind: "counter",
     help: "Messages a room's mailbox had no place for, by lane.",

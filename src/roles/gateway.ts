@@ -4,6 +4,7 @@ import { type Gateway, startGateway } from "../../gateway/gateway.ts";
 import { NatsBus } from "../bus/nats-bus.ts";
 import type { GatewayConfig } from "../config/role-config.ts";
 import { openNatsJournal } from "../journal/nats-journal.ts";
+import { loopUtilisation } from "../kernel/loop-utilisation.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
 import { openConnection } from "./connections.ts";
 import { EXIT, endWhen, type StartRole } from "./process.ts";
@@ -40,6 +41,7 @@ export const startGatewayRole: StartRole<"gateway"> = async (config, runtime) =>
       journal: journal.value,
       config: gatewayLimits(config, runtime.host),
       keys: gatewayKeys(config),
+      utilisation: loopUtilisation(),
     }),
     config,
   );

@@ -49,6 +49,8 @@ export class GatewayRig {
   locates = 0;
   /** While set, tokens take as long to verify. */
   verifying: Promise<void> | undefined;
+  /** Of the gateway's loop. */
+  utilisation = 0;
   /** How often it said that a drain by message is over. */
   drained = 0;
 
@@ -83,6 +85,7 @@ export class GatewayRig {
       observer: this.#observer(),
       config: this.config,
       auth: this.#auth(),
+      utilisation: () => this.utilisation,
     });
     this.core.start({ url: "ws://gw1", socketsMax: 100 });
   }

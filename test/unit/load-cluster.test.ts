@@ -61,6 +61,7 @@ class Stack {
       observer: silentObserver,
       config: GATEWAY_DEFAULTS,
       auth,
+      utilisation: () => 0,
     });
     core.start({ url, socketsMax: 1_000 });
     this.#gateways.set(url, core);

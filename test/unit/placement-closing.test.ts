@@ -17,7 +17,8 @@ function speakingNode(harness: RoomHarness, name: string) {
   const dataBus = harness.data.open(self);
   const { clock, random } = harness;
   const ports = { self, controlBus, dataBus, ...harness.stores.open(), clock, random };
-  const node = new Node({ ...ports, observer: silentObserver, turn: () => {} }, [counter]);
+  const own = { observer: silentObserver, utilisation: () => 0, turn: () => {} };
+  const node = new Node({ ...ports, ...own }, [counter]);
   const facts = { process: self, capacity: 1, arch: "x64", zone: "z1", version: "1" };
   const worlds = [{ world: counter.name, stateVersion: counter.version }];
   const liveness = startInlineLiveness({
