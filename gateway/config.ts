@@ -30,6 +30,11 @@ export interface GatewayConfig {
   readonly helloMsMax: number;
   /** A client sends something at least this often; three misses close it. */
   readonly pingMs: number;
+  /**
+   * One that sends poses does so every 2 s at the least (PR27). Silent for longer than this it is
+   * stuck, and is sent the fewest frames until it is heard.
+   */
+  readonly quietMs: number;
   /** How long a closing handshake may take before the socket is destroyed. */
   readonly closeMsMax: number;
 
@@ -137,6 +142,7 @@ export const GATEWAY_DEFAULTS: GatewayConfig = {
   payloadsWaitingMax: 16,
   helloMsMax: 5_000,
   pingMs: 5_000,
+  quietMs: 3_000,
   closeMsMax: 3_000,
   messagesPerSecond: 60,
   bytesPerSecond: 64 * 1024,

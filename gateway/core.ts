@@ -241,9 +241,14 @@ export class GatewayCore {
     for (const connection of this.#dirty) if (connection.flush()) this.#dirty.delete(connection);
     if (now - this.#sweptAt < CONNECTION_SWEEP_MS) return;
     this.#sweptAt = now;
-    for (const connection of [...this.#connections]) connection.sweep(now);
+    let queuedBytes = 0;
+    for (const connection of [...this.#connections]) {
+      connection.sweep(now);
+      queuedBytes += connection.queuedBytes;
+    }
     if (now - this.#linksSweptAt >= config.linkIdleMs) this.#sweepLinks(now);
     const { sockets, sessions, rooms, links } = this.stats();
+    observer.metrics.set("roomcluster_gateway_queued_bytes", queuedBytes);
     observer.metrics.set("roomcluster_gateway_sockets", sockets);
     observer.metrics.set("roomcluster_gateway_sessions", sessions);
     observer.metrics.set("roomcluster_gateway_rooms", rooms);

@@ -143,6 +143,10 @@ export const METRICS = {
     kind: "gauge",
     help: "Node incarnations that this gateway keeps a numbered link to.",
   },
+  roomcluster_gateway_queued_bytes: {
+    kind: "gauge",
+    help: "Bytes that wait in this gateway until clients read: written and not taken by the kernel, or for one session only.",
+  },
   roomcluster_gateway_rooms: { kind: "gauge", help: "Rooms this gateway keeps a replica of." },
   roomcluster_gateway_closes_total: {
     kind: "counter",

@@ -39,6 +39,7 @@ export class GatewayRig {
   readonly network = new MemoryNetwork(this.clock, seededRandom(7));
   readonly journal = new FakeJournal();
   readonly counts = new Map<string, number>();
+  readonly gauges = new Map<MetricName, number>();
   readonly config: GatewayConfig;
   readonly core: GatewayCore;
   readonly control: Bus;
@@ -170,10 +171,11 @@ export class GatewayRig {
       const key = `${name}${JSON.stringify(labels)}`;
       this.counts.set(key, (this.counts.get(key) ?? 0) + by);
     };
+    const set = (name: MetricName, value: number): void => void this.gauges.set(name, value);
     const quiet = (): void => undefined;
     return {
       log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
-      metrics: { add, set: quiet, observe: quiet },
+      metrics: { add, set, observe: quiet },
     };
   }
 }

@@ -292,6 +292,33 @@ describe("tiers", () => {
     expect(tier.at).toBe(0);
   });
 
+  it("[GW51] rise after as many frames of the room, however few of them they are sent", () => {
+    const tier = new Tier();
+    for (let at = 0; at < 30; at++) tier.missed(limits);
+    const sent: number[] = [];
+    for (let last = tier.at; tier.at > 0; last = tier.at) {
+      let frames = 0;
+      for (; tier.at === last; frames++) tier.written(limits);
+      sent.push(frames);
+    }
+    // It fell twice more than once, so its patience is four times the usual.
+    expect(sent).toEqual([4, 8, 20]);
+  });
+
+  it("[GW62] are the slowest while a client is silent, and what they were when it is heard", () => {
+    const tier = new Tier();
+    tier.silent = true;
+    expect(tier.at).toBe(TIER_SLOWEST);
+    for (let at = 0; at < 30; at++) tier.missed(limits);
+    tier.silent = false;
+    expect(tier.at).toBe(0);
+    tier.echoed(21, limits);
+    tier.silent = true;
+    for (let at = 0; at < 30; at++) tier.written(limits);
+    tier.silent = false;
+    expect(tier.at, "silence is no calm").toBe(1);
+  });
+
   it("[GW51] rise more slowly where they fell again, so that a slow client does not swing", () => {
     const tier = new Tier();
     const frames: number[] = [];
