@@ -21,8 +21,8 @@ export interface TierLimits {
 /**
  * The tier of one client. It falls by one where frames can not be written because earlier ones are
  * still pending, or where what the client says it has shown is too old; it rises by one after a
- * while without either, and waits twice as long each time it had to fall again at once. One that is
- * not heard is sent the fewest frames until it is, and then as many as before.
+ * while without either, and waits twice as long each time it had to fall again soon after that. One
+ * that is not heard is sent the fewest frames until it is, and then as many as before.
  */
 export class Tier {
   /** The client is not heard. */
@@ -31,6 +31,8 @@ export class Tier {
   #misses = 0;
   #calm = 0;
   #patience = 1;
+  /** The last change was to a faster one. */
+  #rose = false;
 
   get at(): number {
     return this.silent ? TIER_SLOWEST : this.#at;
@@ -38,7 +40,7 @@ export class Tier {
 
   /** True where `written` has something to count. */
   get troubled(): boolean {
-    return this.#at > 0 || this.#misses > 0;
+    return this.#at > 0 || this.#misses > 0 || this.#rose;
   }
 
   /** A frame went out. */
@@ -48,6 +50,7 @@ export class Tier {
     if (this.#calm < calmFrames * this.#patience) return;
     this.#calm = 0;
     this.#misses = 0;
+    this.#rose = this.#at > 0;
     if (this.#at > 0) this.#at--;
     else this.#patience = 1;
   }
@@ -68,7 +71,8 @@ export class Tier {
     this.#misses = 0;
     this.#calm = 0;
     if (this.#at === TIER_SLOWEST) return;
-    if (this.#at > 0) this.#patience = Math.min(8, this.#patience * 2);
+    if (this.#rose) this.#patience = Math.min(8, this.#patience * 2);
+    this.#rose = false;
     this.#at++;
   }
 }

@@ -34,6 +34,7 @@ export class SlowCrowd {
   readonly slow: Slowpoke[] = [];
   /** Of every walker: the ticks of its frames since it was last asked. */
   #ticks: Set<number>[] = [];
+  #countedFrom = 0;
   /** By tick: the row of each slot. */
   readonly #truth = new Map<number, Map<number, string>>();
   readonly #cluster: Cluster;
@@ -78,6 +79,7 @@ export class SlowCrowd {
       client.onRows = (tick, rows) => this.#compare(client, tick, rows);
       const how = n % 2 === 0 ? "stuck" : "deaf";
       this.slow.push({ client, how, stale: 0, firstAgeMs: undefined });
+      client.pose(n * 0.1, 60);
     });
   }
 
@@ -109,13 +111,15 @@ export class SlowCrowd {
 
   startCounting(): void {
     this.#ticks = this.walkers.map(() => new Set());
+    this.#countedFrom = this.tick;
   }
 
   /** Of each walker: how many frames it was not sent that another one was. */
   missed(): number[] {
     const ticks = this.#ticks;
     const newest = Math.min(...ticks.map((seen) => Math.max(0, ...seen)));
-    const told = new Set(ticks.flatMap((seen) => [...seen].filter((tick) => tick <= newest)));
+    const isBetween = (tick: number): boolean => tick > this.#countedFrom && tick <= newest;
+    const told = new Set(ticks.flatMap((seen) => [...seen].filter(isBetween)));
     return ticks.map((seen) => [...told].filter((tick) => !seen.has(tick)).length);
   }
 

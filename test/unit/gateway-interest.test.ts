@@ -301,8 +301,26 @@ describe("tiers", () => {
       for (; tier.at === last; frames++) tier.written(limits);
       sent.push(frames);
     }
-    // It fell twice more than once, so its patience is four times the usual.
-    expect(sent).toEqual([4, 8, 20]);
+    expect(sent).toEqual([1, 2, 5]);
+  });
+
+  it("[GW51] forget that they swung once it has been calm at every frame for a while", () => {
+    const tier = new Tier();
+    const rise = (): number => {
+      let frames = 0;
+      for (; tier.at > 0; frames++) tier.written(limits);
+      return frames;
+    };
+    const fall = (): void => {
+      while (tier.at === 0) tier.missed(limits);
+    };
+    fall();
+    const once = rise();
+    fall();
+    expect(rise(), "at once").toBe(2 * once);
+    for (let at = 0; tier.troubled && at < 1_000; at++) tier.written(limits);
+    fall();
+    expect(rise(), "long after").toBe(once);
   });
 
   it("[GW62] are the slowest while a client is silent, and what they were when it is heard", () => {
