@@ -48,6 +48,8 @@ const unknownTo = ({ room, world }: Held): IndexEntry => ({
 export class IndexNotes {
   readonly #parts: IndexNoteParts;
   readonly #waiting = new Set<Timer>();
+  /** What is being written of rooms that were given up here. */
+  readonly #givenUp = new Map<RoomId, Promise<void>>();
   #closed = false;
 
   constructor(parts: IndexNoteParts) {
@@ -66,10 +68,15 @@ export class IndexNotes {
     const { epoch } = held;
     const timer = clock.after(WAIT_MS + randomBelow(random, WAIT_MS), () => {
       this.#waiting.delete(timer);
-      void this.#write(held.room, stillTrue, (known) => {
-        const entry = known ?? unknownTo(held);
-        return { ...entry, epoch, owner: self, changedAtMs: this.#stampAfter(entry) };
-      });
+      const write = (): void =>
+        void this.#write(held.room, stillTrue, (known) => {
+          const entry = known ?? unknownTo(held);
+          return { ...entry, epoch, owner: self, changedAtMs: this.#stampAfter(entry) };
+        });
+      // Written first, this would leave the word of the earlier ownership without effect.
+      const earlier = this.#givenUp.get(held.room);
+      if (earlier) void earlier.then(write);
+      else write();
     });
     this.#waiting.add(timer);
   }
@@ -88,13 +95,18 @@ export class IndexNotes {
     };
     if (!outcomeOf(unknownTo(held))) return;
     const stillTrue = reason === "gave_up" ? () => true : absent;
-    void this.#write(room, stillTrue, (known) => {
+    const written = this.#write(room, stillTrue, (known) => {
       const entry = known ?? unknownTo(held);
       // Whoever claimed the room since has the word; and what is written already is not repeated.
       if (epochCompare(entry.epoch, epoch) > 0) return undefined;
       if (entry.epoch === epoch && entry.owner === undefined) return undefined;
       const changedAtMs = this.#stampAfter(entry);
       return { ...entry, epoch, owner: undefined, ...outcomeOf(entry), changedAtMs };
+    });
+    if (reason !== "gave_up") return;
+    this.#givenUp.set(room, written);
+    void written.then(() => {
+      if (this.#givenUp.get(room) === written) this.#givenUp.delete(room);
     });
   }
 

@@ -6,6 +6,13 @@ import type { SnapshotStore } from "../src/journal/snapshot-store.ts";
 import type { Clock, Timer } from "../src/kernel/clock.ts";
 import { epochCompare } from "../src/kernel/epoch.ts";
 import type { ProcessId, RoomId, WorldName } from "../src/kernel/ids.ts";
+import {
+  type LoopLoad,
+  OVERLOAD_DEFAULTS,
+  type OverloadLimits,
+  OverloadWatch,
+} from "../src/kernel/overload.ts";
+import { Phases } from "../src/kernel/phase.ts";
 import type { Random } from "../src/kernel/random.ts";
 import type { Observer } from "../src/observe/observer.ts";
 import {
@@ -27,6 +34,7 @@ import type { EndReason } from "./room/lifecycle.ts";
 import { ROOM_DEFAULTS, type RoomConfig } from "./room/room-config.ts";
 import type { HandedOver } from "./room/room-host.ts";
 import { RoomRuntime } from "./room/runtime.ts";
+
 import { RouteAnnouncer } from "./routes.ts";
 import { Takeovers } from "./takeovers.ts";
 
@@ -36,9 +44,16 @@ export interface NodeConfig {
   /** How long a message to a gateway may wait for others: less is faster, more is cheaper. */
   readonly flushMs: number;
   readonly room: RoomConfig;
+  /** When rooms tick more rarely. */
+  readonly overload: OverloadLimits;
 }
 
-export const NODE_DEFAULTS: NodeConfig = { roomsMax: 2_000, flushMs: 5, room: ROOM_DEFAULTS };
+export const NODE_DEFAULTS: NodeConfig = {
+  roomsMax: 2_000,
+  flushMs: 5,
+  room: ROOM_DEFAULTS,
+  overload: OVERLOAD_DEFAULTS,
+};
 
 export interface NodePorts {
   readonly self: ProcessId;
@@ -50,6 +65,8 @@ export interface NodePorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly observer: Observer;
+  /** Share of the last second or so that this process's loop spent running. */
+  readonly utilisation: () => number;
   /** Marks whose turn runs, for the liveness thread. */
   readonly turn: (room: RoomId | undefined) => void;
   /** Placement holds this incarnation dead for good. Left out: the node closes itself. */
@@ -63,6 +80,8 @@ export interface NodeStats {
   readonly sessions: number;
   readonly egressBytes: number;
   readonly draining: boolean;
+  /** How much longer than asked for its rooms' ticks are apart; 1: not at all. */
+  readonly stretch: number;
 }
 
 const GATEWAY_IDLE_MS = 60_000;
@@ -88,6 +107,8 @@ export class Node {
   readonly #handOvers: HandOvers;
   readonly #notes: IndexNotes;
   readonly #pauses: PauseWatch;
+  readonly #overload: OverloadWatch;
+  readonly #phases: Phases;
   readonly #subscriptions: Subscription[];
   readonly #sweep: Timer;
   #egressBytes = 0;
@@ -112,6 +133,11 @@ export class Node {
     });
     this.#notes = new IndexNotes(ports);
     this.#pauses = new PauseWatch(ports.clock);
+    const stretched = (stretch: number, load: LoopLoad): void => this.#stretched(stretch, load);
+    const { clock, utilisation } = ports;
+    this.#overload = new OverloadWatch(clock, utilisation, stretched, config.overload);
+    this.#phases = new Phases(ports.random.next());
+    ports.observer.metrics.set("roomcluster_stretch", this.#overload.stretch);
     const sessionsIn = (room: RoomId): number => this.#rooms.get(room)?.sessions ?? 0;
     this.#announcer = new RouteAnnouncer(ports.controlBus, ports.clock, ports.self, sessionsIn);
     this.#subscriptions = [
@@ -126,7 +152,8 @@ export class Node {
     let sessions = 0;
     for (const room of this.#rooms.values()) sessions += room.sessions;
     const { draining } = this;
-    return { rooms: this.#rooms.size, sessions, egressBytes: this.#egressBytes, draining };
+    const { stretch } = this.#overload;
+    return { rooms: this.#rooms.size, sessions, egressBytes: this.#egressBytes, draining, stretch };
   }
 
   /** How full the fullest lane of any room's mailbox is: 0 is empty, 1 is its limit. */
@@ -176,7 +203,15 @@ export class Node {
     this.#announcer.close();
     this.#handOvers.close();
     this.#pauses.close();
+    this.#overload.close();
     this.#sweep.cancel();
+  }
+
+  #stretched(stretch: number, load: LoopLoad): void {
+    const { log, metrics } = this.#ports.observer;
+    metrics.set("roomcluster_stretch", stretch);
+    if (stretch === 1) log.info(load, "This node has time again: its rooms tick as they should.");
+    else log.warn({ ...load, stretch }, "This node is behind: its rooms tick more rarely.");
   }
 
   #fromGateway({ data }: BusMessage): void {
@@ -290,6 +325,7 @@ export class Node {
       observer,
       turn,
       config: this.#config.room,
+      pace: { stretch: () => this.#overload.stretch, phase: () => this.#phases.take() },
       send: (gateway: ProcessId, data: Uint8Array) => this.#send(gateway, data),
       activated: (room: RoomRuntime) => this.#activated(room),
       crashed: ({ room }: RoomRuntime) => this.#announcer.withdraw(room),

@@ -66,7 +66,9 @@ export async function rehearse(clock: Clock, random: Random): Promise<void> {
     const ports = { self, clock, random, journal, snapshots, index, ...buses };
     return {
       self,
-      node: new Node({ ...ports, observer: silentObserver, turn: () => {} }, [stage]),
+      node: new Node({ ...ports, observer: silentObserver, utilisation: () => 0, turn: () => {} }, [
+        stage,
+      ]),
     };
   });
   const director = lines.open("director");

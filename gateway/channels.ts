@@ -30,6 +30,14 @@ export class Channels {
     return this.#used.get(channel);
   }
 
+  /** What waits in the tails of its memberships. */
+  get tailBytes(): number {
+    let bytes = 0;
+    for (const channel of this.#used.values())
+      if (channel.kind === "member") bytes += channel.session.viewer.outbox.bytes;
+    return bytes;
+  }
+
   values(): Iterable<Channel> {
     return this.#used.values();
   }

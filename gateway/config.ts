@@ -1,3 +1,5 @@
+import { OVERLOAD_DEFAULTS, type OverloadLimits } from "../src/kernel/overload.ts";
+
 /** What a gateway is told about itself and its limits. Durations in ms, sizes in bytes. */
 export interface GatewayConfig {
   /** Where the server listens; port 0 lets the system choose. */
@@ -28,6 +30,11 @@ export interface GatewayConfig {
   readonly helloMsMax: number;
   /** A client sends something at least this often; three misses close it. */
   readonly pingMs: number;
+  /**
+   * One that sends poses does so every 2 s at the least (PR27). Silent for longer than this it is
+   * stuck, and is sent the fewest frames until it is heard.
+   */
+  readonly quietMs: number;
   /** How long a closing handshake may take before the socket is destroyed. */
   readonly closeMsMax: number;
 
@@ -103,6 +110,10 @@ export interface GatewayConfig {
   /** What is for one session only waits so long for a frame: less is faster, more is cheaper. */
   readonly tailMs: number;
   readonly tailBytesMax: number;
+  /** A gateway that is behind makes frames no more rarely than this, unless the room ticks so. */
+  readonly frameMsMax: number;
+  /** When it is. */
+  readonly overload: OverloadLimits;
   /** A room without a tick for this long has its news flushed. */
   readonly silentMs: number;
   /** Bytes of earlier writes that may still be pending when the next frame is written. */
@@ -140,6 +151,7 @@ export const GATEWAY_DEFAULTS: GatewayConfig = {
   payloadsWaitingMax: 16,
   helloMsMax: 5_000,
   pingMs: 5_000,
+  quietMs: 3_000,
   closeMsMax: 3_000,
   messagesPerSecond: 60,
   bytesPerSecond: 64 * 1024,
@@ -191,6 +203,8 @@ export const GATEWAY_DEFAULTS: GatewayConfig = {
   fetchTriesMax: 12,
   tailMs: 5,
   tailBytesMax: 64 * 1024,
+  frameMsMax: 500,
+  overload: OVERLOAD_DEFAULTS,
   silentMs: 150,
   pendingBytesMax: 4 * 1024,
   linkMs: 5,

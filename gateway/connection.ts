@@ -18,6 +18,7 @@ import type { GatewayConfig } from "./config.ts";
 import { ConnectionLimits, type Limited } from "./connection-limits.ts";
 import { Outbox } from "./outbox.ts";
 import { preframe } from "./preframe.ts";
+import { Pulse } from "./pulse.ts";
 import type { SessionLink } from "./session.ts";
 
 const JOIN_RETRY_MS = 1_000;
@@ -67,7 +68,7 @@ export class Connection implements SessionLink {
   readonly #socket: ClientSocket;
   readonly #pendingBytesMax: number;
   #state: State;
-  #heardAt: number;
+  readonly #pulse: Pulse;
 
   constructor(deps: ConnectionDeps) {
     const now = deps.clock.now();
@@ -77,7 +78,7 @@ export class Connection implements SessionLink {
     this.#limits = new ConnectionLimits(deps.config, now);
     this.outbox = new Outbox(deps.config.tailBytesMax);
     this.#state = { kind: "awaiting_hello", since: now };
-    this.#heardAt = now;
+    this.#pulse = new Pulse(this.channels, deps.config, now);
   }
 
   get open(): boolean {
@@ -91,6 +92,11 @@ export class Connection implements SessionLink {
 
   get writable(): boolean {
     return this.open && this.#socket.pendingBytes <= this.#pendingBytesMax;
+  }
+
+  /** What waits in this process until the client reads. */
+  get queuedBytes(): number {
+    return this.#socket.pendingBytes + this.outbox.bytes + this.channels.tailBytes;
   }
 
   write(frame: Buffer): void {
@@ -138,7 +144,7 @@ export class Connection implements SessionLink {
   /** A payload of the socket. */
   receive(data: Uint8Array): void {
     const now = this.#deps.clock.now();
-    this.#heardAt = now;
+    this.#pulse.heard(now);
     const state = this.#state;
     if (state.kind === "open" && data[0] === POSE_KIND) return this.#pose(data, now);
     if (this.closing) return;
@@ -220,7 +226,7 @@ export class Connection implements SessionLink {
       if (now - state.since >= config.closeMsMax) socket.terminate();
     } else if (state.kind === "awaiting_hello") {
       if (now - state.since >= config.helloMsMax) this.close("handshakeTimeout");
-    } else if (now - this.#heardAt > 3 * config.pingMs) this.close("idle");
+    } else if (!this.#pulse.sweep(now)) this.close("idle");
   }
 
   /** Closes with one of our codes, after what is waiting. Its sessions are away from here on. */
@@ -329,14 +335,7 @@ export class Connection implements SessionLink {
   }
 
   #ping(message: Extract<ClientMessage, { type: "ping" }>): void {
-    for (const { channel, tick } of message.echoes) {
-      const held = this.channels.get(channel);
-      if (held?.kind !== "member") continue;
-      // Ticks wrap at 2^32; an echo of a tick not yet sent is age 0.
-      const ageTicks = Math.max(0, (held.room.replica.tick - tick) | 0);
-      held.session.echo = { tick, ageTicks };
-      held.session.viewer.tier.echoed(ageTicks, this.#deps.config);
-    }
+    this.#pulse.echoed(message.echoes);
     const serverTime = this.#deps.clock.wallNow();
     this.tell({ type: "pong", clientTime: message.clientTime, serverTime });
   }
@@ -347,6 +346,7 @@ export class Connection implements SessionLink {
     if (channel === undefined) return this.close("malformed");
     const outcome = this.#limits.takePose(now, data.length);
     if (outcome !== "ok") return this.#refusePose(outcome);
+    this.#pulse.posed();
     const held = this.channels.get(channel);
     if (held?.kind === "member") held.room.pose(held.session, data);
   }

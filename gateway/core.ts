@@ -3,6 +3,8 @@ import { InLinks } from "../src/bus/link.ts";
 import type { Journal } from "../src/journal/journal.ts";
 import type { Clock } from "../src/kernel/clock.ts";
 import type { ProcessId, RoomId } from "../src/kernel/ids.ts";
+import { type LoopLoad, OverloadWatch } from "../src/kernel/overload.ts";
+import { Phases } from "../src/kernel/phase.ts";
 import type { Random } from "../src/kernel/random.ts";
 import type { Observer } from "../src/observe/observer.ts";
 import { control, decodeControl } from "../src/protocol/control-messages.ts";
@@ -17,7 +19,6 @@ import { EventDoor } from "./event-door.ts";
 import { HeldRoom } from "./held-room.ts";
 import { join } from "./join.ts";
 import type { SocketHandler } from "./server.ts";
-import type { Uplink } from "./uplink.ts";
 import { Uplinks } from "./uplinks.ts";
 
 export interface CoreDeps {
@@ -30,6 +31,8 @@ export interface CoreDeps {
   readonly observer: Observer;
   readonly config: GatewayConfig;
   readonly auth: Auth;
+  /** Share of the last second or so that this process's loop spent running. */
+  readonly utilisation: () => number;
   /** An operator asked for a drain, and it is over. Left out: the gateway goes on, empty. */
   readonly drained?: () => void;
 }
@@ -42,6 +45,8 @@ export interface GatewayStats {
   /** Node incarnations with a link. */
   readonly links: number;
   readonly draining: boolean;
+  /** How much longer than their rooms' ticks frames are apart; 1: not at all. */
+  readonly stretch: number;
   /** How many ticks behind clients said they are, over those that said so. */
   readonly echoAgeTicksMax: number;
 }
@@ -68,6 +73,8 @@ export class GatewayCore {
   #doorNumber = 0;
   readonly #uplinks: Uplinks;
   readonly #links = new InLinks();
+  readonly #overload: OverloadWatch;
+  readonly #phases: Phases;
   readonly #ends: (() => void)[] = [];
   readonly #deps: CoreDeps;
 
@@ -76,6 +83,11 @@ export class GatewayCore {
     this.#deps = deps;
     this.#uplinks = new Uplinks(dataBus, clock, { self, flushMs: config.linkMs });
     this.#linksSweptAt = clock.now();
+    const stretched = (stretch: number, load: LoopLoad): void => this.#stretched(stretch, load);
+    this.#overload = new OverloadWatch(clock, deps.utilisation, stretched, config.overload);
+    this.#ends.push(() => this.#overload.close());
+    this.#phases = new Phases(deps.random.next());
+    deps.observer.metrics.set("roomcluster_stretch", this.#overload.stretch);
   }
 
   /** Beats and serves from here on. `url` is what clients dial. */
@@ -118,6 +130,7 @@ export class GatewayCore {
       rooms: this.#rooms.size,
       links: this.#uplinks.size,
       draining: this.draining,
+      stretch: this.#overload.stretch,
       echoAgeTicksMax,
     };
   }
@@ -184,9 +197,12 @@ export class GatewayCore {
     if (held) return held;
     if (this.#rooms.size >= this.#deps.config.roomsMax) return undefined;
     const stage = shardOf(id)?.stage ?? id;
-    const reacted = (name: string): void => this.#doors.get(stage)?.react(name);
-    const uplink = (node: ProcessId): Uplink => this.#uplinks.to(node);
-    const room = new HeldRoom(id, { ...this.#deps, reacted, uplink });
+    const room = new HeldRoom(id, {
+      ...this.#deps,
+      pace: { stretch: () => this.#overload.stretch, phase: () => this.#phases.take() },
+      reacted: (name) => this.#doors.get(stage)?.react(name),
+      uplink: (node) => this.#uplinks.to(node),
+    });
     this.#rooms.set(id, room);
     return room;
   }
@@ -200,6 +216,13 @@ export class GatewayCore {
     const door = new EventDoor({ clock, config, stage, shard, number: ++this.#doorNumber });
     this.#doors.set(id, door);
     return door;
+  }
+
+  #stretched(stretch: number, load: LoopLoad): void {
+    const { log, metrics } = this.#deps.observer;
+    metrics.set("roomcluster_stretch", stretch);
+    if (stretch === 1) log.info(load, "This gateway has time again: every tick makes frames.");
+    else log.warn({ ...load, stretch }, "This gateway is behind: it makes fewer frames.");
   }
 
   #batch(message: BusMessage): void {
@@ -244,9 +267,14 @@ export class GatewayCore {
     for (const connection of this.#dirty) if (connection.flush()) this.#dirty.delete(connection);
     if (now - this.#sweptAt < CONNECTION_SWEEP_MS) return;
     this.#sweptAt = now;
-    for (const connection of [...this.#connections]) connection.sweep(now);
+    let queuedBytes = 0;
+    for (const connection of [...this.#connections]) {
+      connection.sweep(now);
+      queuedBytes += connection.queuedBytes;
+    }
     if (now - this.#linksSweptAt >= config.linkIdleMs) this.#sweepLinks(now);
     const { sockets, sessions, rooms, links } = this.stats();
+    observer.metrics.set("roomcluster_gateway_queued_bytes", queuedBytes);
     observer.metrics.set("roomcluster_gateway_sockets", sockets);
     observer.metrics.set("roomcluster_gateway_sessions", sessions);
     observer.metrics.set("roomcluster_gateway_rooms", rooms);
@@ -263,7 +291,7 @@ export class GatewayCore {
 
   #beat(): void {
     const { config, controlBus, self } = this.#deps;
-    const { sessions, socketsMax, draining } = this.stats();
+    const { sessions, socketsMax, draining, stretch } = this.stats();
     const { hostName: host, version, zone } = config;
     const beat = control.encode({
       type: "gatewayBeat",
@@ -277,6 +305,7 @@ export class GatewayCore {
       version,
       host,
       pid: process.pid,
+      stretch,
     });
     controlBus.publish(gatewayBeat(self), beat);
   }

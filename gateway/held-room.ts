@@ -8,7 +8,9 @@ import { Ahead, type AheadMessage } from "./ahead.ts";
 import { Attendance } from "./attendance.ts";
 import { type ComposeCount, Composer, countFrames } from "./composer.ts";
 import type { EventDoor } from "./event-door.ts";
+import { FramePace, type GatewayPace } from "./frame-pace.ts";
 import { passOn } from "./in-passing.ts";
+import { LateTails } from "./late-tails.ts";
 import { News } from "./news.ts";
 import { asOf, PoseBatch } from "./pose-batch.ts";
 import { Replica } from "./replica.ts";
@@ -17,12 +19,12 @@ import type { Session } from "./session.ts";
 import { Show } from "./show.ts";
 import { Silence } from "./silence.ts";
 import { SnapshotParts } from "./snapshot-parts.ts";
-import { Tails } from "./tails.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import type { Uplink } from "./uplink.ts";
 import type { Viewer } from "./viewer.ts";
 
 export interface RoomDeps extends RouteDeps {
+  readonly pace: GatewayPace;
   readonly uplink: (node: ProcessId) => Uplink;
   /** Somebody here sent a signal that an event may count. */
   readonly reacted: (name: string) => void;
@@ -36,7 +38,6 @@ export class HeldRoom {
   readonly attendance: Attendance;
   readonly route: RoomRoute;
   readonly replica = new Replica();
-  /** What rides to those who sit in a shard, where this is a stage. */
   readonly show: Show;
   readonly news: News;
   readonly #composer: Composer;
@@ -49,14 +50,15 @@ export class HeldRoom {
   #behind = false;
   /** Of the current owner's ticks. */
   #lastTick = -1;
-  #composedAt = Number.NEGATIVE_INFINITY;
-  readonly #tails: Tails;
+  #tickedAt = Number.NEGATIVE_INFINITY;
+  readonly #tails: LateTails;
+  readonly #framePace: FramePace;
   readonly #ahead: Ahead;
   readonly #poses: PoseBatch;
   /** Whoever the owner does not confirm by itself is attached when this fires. */
   #attaching: Timer | undefined;
   #idleSince: number;
-  /** Of an event whose stage this is: it is held as long as somebody sits in one of its shards. */
+  /** Where this is a stage, which is held as long as somebody sits in one of its shards. */
   #door: EventDoor | undefined;
 
   constructor(id: RoomId, deps: RoomDeps) {
@@ -71,16 +73,17 @@ export class HeldRoom {
     this.#composer = new Composer(this.replica, this.news, config);
     this.#parts = new SnapshotParts(config.snapshotBytesMax);
     this.#ahead = new Ahead(config);
+    this.#tails = new LateTails(clock, config.tailMs, (due) => {
+      if (this.replica.ready) this.#count(this.#composer.flush(due));
+    });
+    this.#framePace = new FramePace(deps.pace.phase(), config.frameMsMax);
     this.#poses = new PoseBatch(clock, (rows) => {
       this.#send({ type: "poses", room: id, epoch: this.route.floor, rows });
     });
-    const perSecond = config.watchesPerSecondMax;
+    const { watchesPerSecondMax: perSecond } = config;
     const rate = { perSecond, burst: Math.max(1, perSecond >> 1) };
     this.#watches = new TokenBucket(rate, now);
     this.#corrections = new TokenBucket(rate, now);
-    this.#tails = new Tails(clock, config.tailMs, (due) => {
-      if (this.replica.ready) this.#count(this.#composer.flush(due));
-    });
     this.route = new RoomRoute(id, deps, {
       moved: (epoch) => this.#moved(epoch),
       gone: (code) => {
@@ -95,7 +98,7 @@ export class HeldRoom {
       news: this.news,
       send: (message) => this.#send(message),
       show: (viewer) => this.#count(this.#composer.flush([viewer])),
-      told: (viewer) => this.#tails.due(viewer),
+      told: (viewer) => this.#tails.told(viewer),
       gone: (viewer) => this.#tails.gone(viewer),
       standing: (session) => this.#standing(session),
     });
@@ -295,10 +298,13 @@ export class HeldRoom {
     const touched = words ? replica.applyRows(words) : [];
     replica.tick = tick;
     replica.at = at;
-    this.#composedAt = this.#deps.clock.now();
-    if (replica.takeAway()) this.attendance.contradict(this.#composedAt);
-    const show = this.#door && this.show;
-    this.#count(this.#composer.tick(this.attendance.viewers(), touched, show));
+    const now = this.#deps.clock.now();
+    this.#tickedAt = now;
+    if (replica.takeAway()) this.attendance.contradict(now);
+    const rate = { tickMs: 1000 / replica.tickHz, stretch: this.#deps.pace.stretch() };
+    const shown = this.#framePace.tick(touched, now, rate);
+    if (!shown) return;
+    this.#count(this.#composer.tick(this.attendance.viewers(), shown, this.#door && this.show));
   }
 
   /** The owner speaks. Whoever was told otherwise, or of another owner, hears that first. */
@@ -372,10 +378,7 @@ export class HeldRoom {
   #flush(now: number): void {
     if (!this.replica.ready) return;
     const { tailMs, silentMs } = this.#deps.config;
-    if (now - this.#composedAt < silentMs) {
-      this.#tails.again();
-      return;
-    }
+    if (now - this.#tickedAt < silentMs) return this.#tails.sweep();
     const due: Viewer[] = [];
     for (const { viewer } of this.attendance.sessions) {
       if (!viewer.admitted) continue;

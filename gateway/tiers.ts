@@ -14,42 +14,50 @@ export interface TierLimits {
   readonly missesMax: number;
   /** An echo this many ticks behind says that the client does not keep up. */
   readonly echoTicksMax: number;
-  /** Frames without a miss before it is sent more again. */
+  /** Frames of the room without a miss before it is sent more again. */
   readonly calmFrames: number;
 }
 
 /**
  * The tier of one client. It falls by one where frames can not be written because earlier ones are
  * still pending, or where what the client says it has shown is too old; it rises by one after a
- * while without either, and waits twice as long each time it had to fall again at once.
+ * while without either, and waits twice as long each time it had to fall again soon after that. One
+ * that is not heard is sent the fewest frames until it is, and then as many as before.
  */
 export class Tier {
+  /** The client is not heard. */
+  silent = false;
   #at = 0;
   #misses = 0;
   #calm = 0;
   #patience = 1;
+  /** The last change was to a faster one. */
+  #rose = false;
 
   get at(): number {
-    return this.#at;
+    return this.silent ? TIER_SLOWEST : this.#at;
   }
 
   /** True where `written` has something to count. */
   get troubled(): boolean {
-    return this.#at > 0 || this.#misses > 0;
+    return this.#at > 0 || this.#misses > 0 || this.#rose;
   }
 
   /** A frame went out. */
   written({ calmFrames }: TierLimits): void {
-    if (!this.troubled) return;
-    if (++this.#calm < calmFrames * this.#patience) return;
+    if (!this.troubled || this.silent) return;
+    this.#calm += DIVIDERS[this.#at] as number;
+    if (this.#calm < calmFrames * this.#patience) return;
     this.#calm = 0;
     this.#misses = 0;
+    this.#rose = this.#at > 0;
     if (this.#at > 0) this.#at--;
     else this.#patience = 1;
   }
 
   /** A frame was left out, because the last one is not through. */
   missed(limits: TierLimits): void {
+    if (this.silent) return;
     this.#misses++;
     if (this.#misses >= limits.missesMax) this.#fall();
   }
@@ -63,7 +71,8 @@ export class Tier {
     this.#misses = 0;
     this.#calm = 0;
     if (this.#at === TIER_SLOWEST) return;
-    if (this.#at > 0) this.#patience = Math.min(8, this.#patience * 2);
+    if (this.#rose) this.#patience = Math.min(8, this.#patience * 2);
+    this.#rose = false;
     this.#at++;
   }
 }

@@ -190,7 +190,7 @@ export class RoomCore {
       case "readAfter":
         return this.#register(this.#parts.ledger.after(message.nonce, message.stored), moment);
       case "tick":
-        return this.#onTick(moment);
+        return this.#onTick(moment, message.tickHz);
       case "laterFailed":
         return this.#later.ended();
       case "later":
@@ -268,8 +268,8 @@ export class RoomCore {
     }
   }
 
-  #onTick(moment: Moment): void {
-    const { world, config, outlet, presence } = this.#parts;
+  #onTick(moment: Moment, tickHz: number): void {
+    const { config, outlet, presence } = this.#parts;
     this.#movement.ticked();
     this.#handOver.expire(moment.now);
     this.#tick = (this.#tick + 1) >>> 0;
@@ -279,7 +279,7 @@ export class RoomCore {
       if (this.#snapshots.overgrown) this.#snapshots.takeIfDue(moment.now);
     }
     if (!outlet.watched) return;
-    outlet.broadcast(this.#tickMessage(moment, presence.tickRows(world.tickHz)));
+    outlet.broadcast(this.#tickMessage(moment, presence.tickRows(tickHz)));
   }
 
   #tickMessage(moment: Moment, rows: Uint8Array): Extract<Outgoing, { type: "tick" }> {

@@ -29,8 +29,8 @@ export type RoomMessage =
       readonly nonce: string;
       readonly stored: StoredRecord | undefined;
     }
-  /** The room's tick: rows, hooks and expiries. */
-  | { readonly type: "tick" }
+  /** The room's tick, of so many a second now: rows, hooks and expiries. */
+  | { readonly type: "tick"; readonly tickHz: number }
   /** Slow work came back. */
   | { readonly type: "later"; readonly command: string; readonly body: unknown }
   /** It failed, and comes back no more. */

@@ -126,13 +126,13 @@ export class Presence {
   }
 
   /**
-   * The rows of one tick: everyone who moved, and in rotation as many of the others as it takes to
-   * repeat everyone within `refreshTicks`.
+   * The rows of one tick, of so many a second now: everyone who moved, and in rotation as many of
+   * the others as it takes to repeat everyone within a second.
    */
-  tickRows(refreshTicks: number): Uint8Array {
+  tickRows(tickHz: number): Uint8Array {
     const slots = this.#marks.length;
     const told: number[] = [];
-    const share = Math.ceil(slots / refreshTicks);
+    const share = Math.ceil(slots / Math.max(1, Math.floor(tickHz)));
     const from = this.#refresh;
     this.#refresh = (from + share) % slots;
     for (let slot = 0; slot < slots; slot++) {

@@ -60,6 +60,11 @@ export interface RoomConfig {
   readonly busyRetryMs: number;
   /** Signals passed on in one tick; more are dropped. */
   readonly signalsPerTickMax: number;
+  /**
+   * A busy node lets a room tick no more rarely than this, unless its world does. Above half a
+   * second clients have nothing to draw between, and gateways soon take the owner for silent.
+   */
+  readonly tickMsMax: number;
 }
 
 export const ROOM_DEFAULTS: RoomConfig = {
@@ -89,4 +94,5 @@ export const ROOM_DEFAULTS: RoomConfig = {
   gatewaySilentMs: 5_000,
   busyRetryMs: 250,
   signalsPerTickMax: 256,
+  tickMsMax: 500,
 };

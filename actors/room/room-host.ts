@@ -12,6 +12,7 @@ import type { RoomEffect } from "./effects.ts";
 import type { EndReason } from "./lifecycle.ts";
 import type { RoomConfig } from "./room-config.ts";
 import type { RoomRuntime } from "./runtime.ts";
+import type { Pace } from "./ticker.ts";
 
 export type HandedOver = Extract<RoomEffect, { type: "handedOver" }> & {
   /** What gateways said and was not decided any more. */
@@ -28,6 +29,7 @@ export interface RoomHost {
   readonly random: Random;
   readonly observer: Observer;
   readonly config: RoomConfig;
+  readonly pace: Pace;
   send(gateway: ProcessId, data: Uint8Array): void;
   /** Marks whose turn runs, for the liveness thread: what a stalled loop is stuck in. */
   turn(room: RoomId | undefined): void;

@@ -25,6 +25,7 @@ import { type Operated, Orders } from "./orders.ts";
 import type { Recovered } from "./recovery.ts";
 import { inTurn, LANES, type RoomHost } from "./room-host.ts";
 import { tally } from "./tally.ts";
+import { Ticker } from "./ticker.ts";
 import { Verification } from "./verification.ts";
 
 const TURN_MESSAGES_MAX = 64;
@@ -340,11 +341,9 @@ export class RoomRuntime {
     this.#core = inTurn(this.#host, room, () => new RoomCore(options));
     const asker = this.#asker(claimed.epoch, "verify");
     this.#verification = new Verification(journal, this.room, claimed.epoch, asker);
-    const periodMs = 1000 / this.world.tickHz;
-    const tick = clock.every(
-      periodMs,
-      () => this.#decide({ type: "tick" }),
-      random.next() * periodMs,
+    const periods = { periodMs: 1000 / this.world.tickHz, periodMsMax: config.tickMsMax };
+    const tick = new Ticker(clock, this.#host.pace, periods, (tickHz) =>
+      this.#decide({ type: "tick", tickHz }),
     );
     const firstMs = VERIFY_MS - randomBelow(random, 1_000);
     const verify = clock.every(VERIFY_MS, () => this.#verify(), firstMs);

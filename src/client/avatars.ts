@@ -4,6 +4,11 @@ import { RoomTimeline } from "./clock-sync.ts";
 import type { ClientLimits } from "./limits.ts";
 import { PoseBuffer } from "./pose-buffer.ts";
 
+/** While the delay changes, time is drawn so much slower or faster. */
+const DELAY_SLEW = 0.2;
+/** Nothing was drawn for so long: nobody sees a jump. */
+const UNSEEN_MS = 1_000;
+
 export interface PoseOfMember {
   readonly member: Member;
   readonly pose: Pose;
@@ -18,6 +23,9 @@ export class Avatars {
   /** Half of the shortest round trip: how late even the fastest frame is. */
   readonly #wayMs: () => number;
   #tickMs = 100;
+  /** How far in the past it was drawn last, and when. */
+  #delayMs: number | undefined;
+  #drawnAtMs = 0;
 
   constructor(limits: ClientLimits, wayMs: () => number) {
     this.#buffer = new PoseBuffer(limits);
@@ -54,9 +62,25 @@ export class Avatars {
     this.#buffer.remove(slot, generation);
   }
 
+  /**
+   * What is wanted may change with one frame, when a room begins to tick more rarely. Were it taken
+   * at once everybody would be drawn where they stood before.
+   */
+  #delay(atMs: number): number {
+    const wantedMs = this.#buffer.delayMs(this.#tickMs, this.#timeline.jitterMs);
+    // Somebody asks for the newest there is, or for a moment of long ago.
+    if (!Number.isFinite(atMs)) return wantedMs;
+    const elapsedMs = atMs - this.#drawnAtMs;
+    const unseen = this.#delayMs === undefined || Math.abs(elapsedMs) > UNSEEN_MS;
+    const stepMs = unseen ? Number.POSITIVE_INFINITY : Math.max(0, elapsedMs) * DELAY_SLEW;
+    const delayMs = this.#delayMs ?? wantedMs;
+    this.#delayMs = delayMs + Math.max(-stepMs, Math.min(stepMs, wantedMs - delayMs));
+    this.#drawnAtMs = Math.max(this.#drawnAtMs, atMs);
+    return this.#delayMs;
+  }
+
   *poses(members: Iterable<Member>, atMs: number): Iterable<PoseOfMember> {
-    const delayMs = this.#buffer.delayMs(this.#tickMs, this.#timeline.jitterMs);
-    const drawnMs = atMs - this.#wayMs() - delayMs;
+    const drawnMs = atMs - this.#wayMs() - this.#delay(atMs);
     for (const member of members) {
       const shown = this.#buffer.show(member.slot, member.generation, drawnMs);
       if (shown) yield { member, ...shown };

@@ -2,17 +2,27 @@ import { AWAY_FLAG, type Pose, ROW_WORDS, unpackRow } from "../protocol/pose-row
 import type { ClientLimits } from "./limits.ts";
 
 const SAMPLES_MAX = 16;
-/** Rows further apart than this are of somebody who stood still in between. */
+/** Somebody stood still between rows that are this far apart, or further than frames are. */
 const STILL_MS = 600;
-/** Weight of one interval in the running mean. */
+/** Weight of one interval in the running mean: of rows, of which a frame may have many. */
 const INTERVAL_WEIGHT = 1 / 32;
+const FRAME_WEIGHT = 1 / 4;
+/** Of the slowest tier. Whatever is further apart than that was a silence. */
+const FRAME_MS_MAX = 1_000;
 
 export interface ShownPose {
   readonly pose: Pose;
   readonly away: boolean;
 }
 
-type ShowLimits = Pick<ClientLimits, "extrapolateMsMax" | "snapMetres">;
+type BufferLimits = Pick<
+  ClientLimits,
+  "extrapolateMsMax" | "snapMetres" | "bufferIntervals" | "bufferMsMax"
+>;
+interface ShowLimits extends BufferLimits {
+  /** Rows further apart than this are of somebody who stood still in between. */
+  stillMs: number;
+}
 
 /** The last rows of one member, kept as words: they are unpacked only when drawn. */
 class Track {
@@ -71,7 +81,7 @@ class Track {
     if (this.#count < 2 || this.#rested) return shown(newest, newest, 0);
     const before = this.#unpack(1);
     const intervalMs = this.#time(0) - this.#time(1);
-    const still = movingUntilMs < atMs || intervalMs <= 0 || intervalMs > STILL_MS;
+    const still = movingUntilMs < atMs || intervalMs <= 0 || intervalMs > limits.stillMs;
     if (still || apart(before, newest) > limits.snapMetres) return shown(newest, newest, 0);
     const aheadMs = Math.min(atMs - this.#time(0), limits.extrapolateMsMax);
     const share = aheadMs / intervalMs;
@@ -101,23 +111,29 @@ class Track {
  * rhythm that it sees.
  */
 export class PoseBuffer {
-  readonly #limits: ShowLimits & Pick<ClientLimits, "bufferIntervals" | "bufferMsMax">;
+  readonly #limits: ShowLimits;
   readonly #tracks = new Map<number, Track>();
   #intervalMs = 0;
+  /** Between two frames: how often the room ticks now, and how many of its ticks are sent here. */
+  #frameMs = 0;
   #newestFrameMs = Number.NEGATIVE_INFINITY;
 
-  constructor(limits: ShowLimits & Pick<ClientLimits, "bufferIntervals" | "bufferMsMax">) {
-    this.#limits = limits;
+  constructor(limits: BufferLimits) {
+    this.#limits = { ...limits, stillMs: STILL_MS };
   }
 
   /** How far in the past to draw, so that there mostly is a row on either side. */
   delayMs(tickMs: number, jitterMs: number): number {
-    const intervalMs = Math.max(tickMs, this.#intervalMs);
+    const intervalMs = Math.max(tickMs, this.#intervalMs, this.#frameMs);
     const wantedMs = intervalMs * this.#limits.bufferIntervals + jitterMs;
     return Math.min(wantedMs, this.#limits.bufferMsMax);
   }
 
   frame(atMs: number): void {
+    const gapMs = Math.min(atMs - this.#newestFrameMs, FRAME_MS_MAX);
+    const first = this.#newestFrameMs === Number.NEGATIVE_INFINITY;
+    if (!first && gapMs > 0) this.#frameMs += (gapMs - this.#frameMs) * FRAME_WEIGHT;
+    this.#limits.stillMs = Math.max(STILL_MS, 1.5 * this.#frameMs);
     this.#newestFrameMs = Math.max(this.#newestFrameMs, atMs);
   }
 
@@ -129,7 +145,7 @@ export class PoseBuffer {
     }
     const gapMs = atMs - track.newestMs;
     if (gapMs <= 0) return;
-    if (gapMs <= STILL_MS) {
+    if (gapMs <= this.#limits.stillMs) {
       const first = this.#intervalMs === 0;
       this.#intervalMs += (gapMs - this.#intervalMs) * (first ? 1 : INTERVAL_WEIGHT);
     } else if (gapMs < Number.POSITIVE_INFINITY) {
@@ -148,7 +164,8 @@ export class PoseBuffer {
     const track = this.#tracks.get(slot);
     if (track === undefined || track.generation !== generation) return undefined;
     // Two intervals without a row, while frames go on, mean that they stopped.
-    const silent = this.#newestFrameMs - track.newestMs > 2.5 * this.#intervalMs;
+    const intervalMs = Math.max(this.#intervalMs, this.#frameMs);
+    const silent = this.#newestFrameMs - track.newestMs > 2.5 * intervalMs;
     const movingUntilMs = silent ? track.newestMs : Number.POSITIVE_INFINITY;
     return track.show(atMs, movingUntilMs, this.#limits);
   }

@@ -26,6 +26,8 @@ export interface NodeView {
   readonly pid: number;
   readonly host: string;
   readonly draining: boolean;
+  /** How much longer than asked for its rooms' ticks are apart, because it is behind; 1: not. */
+  readonly stretch: number | null;
 }
 
 export interface GatewayView {
@@ -40,6 +42,8 @@ export interface GatewayView {
   readonly version: string;
   readonly host: string;
   readonly pid: number;
+  /** How much longer than ticks its frames are apart, because it is behind; 1: not at all. */
+  readonly stretch: number | null;
 }
 
 export interface PlacementView {

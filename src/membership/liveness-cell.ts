@@ -7,6 +7,8 @@ export interface NodeLoad {
   readonly sessions: number;
   readonly egressBytesPerS: number;
   readonly draining: boolean;
+  /** How much longer than asked for ticks are apart; 1: not at all. */
+  readonly stretch: number;
 }
 
 /** Where each number lives, as 32-bit words. All are written by the main loop alone. */
@@ -24,8 +26,10 @@ const WORD = {
   roomVersion: 8,
   /** 0: no room's turn runs. */
   roomLength: 9,
+  /** In thousandths. */
+  stretch: 10,
 } as const;
-const WORDS = 10;
+const WORDS = 11;
 const ROOM_BYTES = 128;
 const U32_MAX = 0xffff_ffff;
 
@@ -61,6 +65,7 @@ export class LivenessCell {
     this.#set(WORD.sessions, load.sessions);
     this.#set(WORD.egressBytesPerS, load.egressBytesPerS);
     this.#set(WORD.draining, load.draining ? 1 : 0);
+    this.#set(WORD.stretch, load.stretch * 1e3);
     this.#set(WORD.load, Math.min(1, Math.max(0, utilisation)) * 1e6);
   }
 
@@ -107,6 +112,7 @@ export class LivenessCell {
       sessions: this.#get(WORD.sessions),
       egressBytesPerS: this.#get(WORD.egressBytesPerS),
       draining: this.#get(WORD.draining) === 1,
+      stretch: this.#get(WORD.stretch) / 1e3,
       load: this.#get(WORD.load) / 1e6,
     };
   }

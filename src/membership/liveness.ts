@@ -1,10 +1,10 @@
-import { performance } from "node:perf_hooks";
 import { Worker } from "node:worker_threads";
 import type { Bus } from "../bus/bus.ts";
 import type { NatsOpenError, NatsTarget } from "../bus/nats-options.ts";
 import { InvariantViolation } from "../kernel/assert.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { RoomId } from "../kernel/ids.ts";
+import { loopUtilisation } from "../kernel/loop-utilisation.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
 import { control } from "../protocol/control-messages.ts";
 import { dataEcho, nodeEcho } from "../protocol/subjects.ts";
@@ -202,22 +202,6 @@ function watchEcho(
       echoes.close();
       changes.close();
     },
-  };
-}
-
-/** Share of the last second or so that the loop spent running; each call weighs by its length. */
-function loopUtilisation(): () => number {
-  const windowMs = 1_000;
-  let last = performance.eventLoopUtilization();
-  let smoothed = 0;
-  return () => {
-    const now = performance.eventLoopUtilization();
-    const since = performance.eventLoopUtilization(now, last);
-    last = now;
-    const spanMs = since.active + since.idle;
-    const weight = 1 - Math.exp(-spanMs / windowMs);
-    if (spanMs > 0) smoothed += weight * (since.utilization - smoothed);
-    return smoothed;
   };
 }
 

@@ -33,6 +33,10 @@ export const METRICS = {
     labels: ["status"],
   },
   roomcluster_rooms: { kind: "gauge", help: "Rooms this node owns." },
+  roomcluster_stretch: {
+    kind: "gauge",
+    help: "How much longer than asked for ticks (of a node's rooms) or frames (of a gateway) are apart, because it is behind; 1: not at all.",
+  },
   roomcluster_mailbox_full_total: {
     kind: "counter",
     help: "Messages a room's mailbox had no place for, by lane.",
@@ -138,6 +142,10 @@ export const METRICS = {
   roomcluster_gateway_links: {
     kind: "gauge",
     help: "Node incarnations that this gateway keeps a numbered link to.",
+  },
+  roomcluster_gateway_queued_bytes: {
+    kind: "gauge",
+    help: "Bytes that wait in this gateway until clients read: written and not taken by the kernel, or for one session only.",
   },
   roomcluster_gateway_rooms: { kind: "gauge", help: "Rooms this gateway keeps a replica of." },
   roomcluster_gateway_closes_total: {

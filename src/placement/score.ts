@@ -117,10 +117,13 @@ export function chooseNode(
   return best ? ok(best.process) : err({ code: "no_capacity", refused });
 }
 
-/** Share of its capacity that a node uses by its own account. */
+/**
+ * Share of its capacity that a node uses by its own account. One whose ticks are stretched has time
+ * only because of that.
+ */
 export function utilisation({ beat }: NodeLine, config: ScoreConfig): number {
   return Math.max(
-    beat.load,
+    beat.load * (beat.stretch ?? 1),
     beat.sessions / (config.sessionsMax * beat.capacity),
     beat.egressBytesPerS / (config.egressBytesPerSMax * beat.capacity),
   );

@@ -75,6 +75,8 @@ export const control = family({
       worlds: list(HOSTED_WORLD, 256),
       /** The room whose turn runs now: what a stalled loop is stuck in. */
       running: nullable(ROOM),
+      /** How much longer than asked for its rooms' ticks are apart; null: an older node. */
+      stretch: nullable(NUMBER),
     },
   ],
   gatewayBeat: [
@@ -90,6 +92,8 @@ export const control = family({
       version: ID,
       host: text(128),
       pid: U32,
+      /** How much longer than its rooms' ticks its frames are apart; null: an older gateway. */
+      stretch: nullable(NUMBER),
     },
   ],
   placementBeat: [

@@ -1,15 +1,22 @@
 import type { GatewayKeys } from "../../gateway/auth.ts";
 import { GATEWAY_DEFAULTS, type GatewayConfig as GatewayLimits } from "../../gateway/config.ts";
+import { socketCap } from "../../gateway/file-limit.ts";
 import { type Gateway, startGateway } from "../../gateway/gateway.ts";
 import { NatsBus } from "../bus/nats-bus.ts";
 import type { GatewayConfig } from "../config/role-config.ts";
 import { openNatsJournal } from "../journal/nats-journal.ts";
+import { loopUtilisation } from "../kernel/loop-utilisation.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
+import { openFilesMax } from "../observe/open-files.ts";
 import { openConnection } from "./connections.ts";
 import { EXIT, endWhen, type StartRole } from "./process.ts";
 
 /** Holds client sockets. */
 export const startGatewayRole: StartRole<"gateway"> = async (config, runtime) => {
+  const limits = gatewayLimits(config, runtime.host);
+  const cap = socketCap(limits.socketsMax, limits.descriptorsReserved, openFilesMax());
+  // It would turn everybody away, and placement would send them here all the same.
+  if (cap.sockets === 0 && cap.why) return err(cap.why);
   const control = await openConnection(config, config.control, "control", runtime);
   if (!control.ok) return control;
   const data = await openConnection(config, config.data, "data", runtime);
@@ -38,8 +45,9 @@ export const startGatewayRole: StartRole<"gateway"> = async (config, runtime) =>
       controlBus,
       dataBus,
       journal: journal.value,
-      config: gatewayLimits(config, runtime.host),
+      config: limits,
       keys: gatewayKeys(config),
+      utilisation: loopUtilisation(),
     }),
     config,
   );

@@ -13,6 +13,7 @@ import { MemoryStores } from "../journal/memory-stores.ts";
 import { assert } from "../kernel/assert.ts";
 import { holdingClock } from "../kernel/clock.ts";
 import { processId } from "../kernel/ids.ts";
+import { loopUtilisation } from "../kernel/loop-utilisation.ts";
 import { randomHex, systemRandom } from "../kernel/random.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
 import { type Liveness, startInlineLiveness } from "../membership/liveness.ts";
@@ -203,6 +204,7 @@ class MemoryCluster {
         ...seat,
         ...seat.stores,
         turn: (room) => (room === undefined ? liveness?.leave() : liveness?.enter(room)),
+        utilisation: loopUtilisation(),
         // The others in this process did nothing wrong.
         declaredDead: () => void close(),
       },
@@ -225,6 +227,7 @@ class MemoryCluster {
     const gateway = await startGateway({
       ...seat,
       journal: seat.stores.journal,
+      utilisation: loopUtilisation(),
       config: {
         ...gatewayLimits({ ...this.#file, version: this.#version, dev: true }, seat.host),
         port,

@@ -8,6 +8,7 @@ import { openNatsJournal } from "../journal/nats-journal.ts";
 import { NatsSnapshotStore } from "../journal/nats-snapshot-store.ts";
 import { waitForStreams } from "../journal/nats-streams.ts";
 import type { Clock } from "../kernel/clock.ts";
+import { loopUtilisation } from "../kernel/loop-utilisation.ts";
 import { err, ok } from "../kernel/result.ts";
 import { type Liveness, startLiveness } from "../membership/liveness.ts";
 import type { NodeFacts } from "../membership/liveness-beats.ts";
@@ -41,6 +42,7 @@ export const startNodeRole: StartRole<"node"> = async (config, runtime) => {
       journal: journal.value,
       snapshots: new NatsSnapshotStore(control.value),
       index: new NatsIndexStore(control.value),
+      utilisation: loopUtilisation(),
       turn: (room) => (room === undefined ? liveness?.leave() : liveness?.enter(room)),
       declaredDead: () => process.exit(EXIT.declaredDead),
       drained: () => endWhen(close(), ending, config.stopMsMax, EXIT.stopped),
@@ -109,12 +111,12 @@ export function nodeLoad(node: Pick<Node, "stats">, clock: Pick<Clock, "now">): 
   let since = { at: clock.now(), bytes: 0 };
   let egressBytesPerS = 0;
   return () => {
-    const { rooms, sessions, egressBytes, draining } = node.stats();
+    const { rooms, sessions, egressBytes, draining, stretch } = node.stats();
     const spanMs = clock.now() - since.at;
     if (spanMs >= EGRESS_WINDOW_MS) {
       egressBytesPerS = Math.round(((egressBytes - since.bytes) * 1000) / spanMs);
       since = { at: clock.now(), bytes: egressBytes };
     }
-    return { rooms, sessions, egressBytesPerS, draining };
+    return { rooms, sessions, egressBytesPerS, draining, stretch };
   };
 }

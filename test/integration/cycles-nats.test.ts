@@ -80,7 +80,15 @@ describe.skipIf(withoutNats)("a nats-server", () => {
     const self = newProcess("node");
     const { bus: controlBus, ...rest } = await portsOf("node");
     const dataBus = new NatsBus(await stores.connect("node-data"));
-    const ports = { self, controlBus, dataBus, ...rest, ...COMMON, turn: () => {} };
+    const ports = {
+      self,
+      controlBus,
+      dataBus,
+      ...rest,
+      ...COMMON,
+      utilisation: () => 0,
+      turn: () => {},
+    };
     const node = new Node(ports, [ledger]);
     const worlds = [{ world: ledger.name, stateVersion: ledger.version }];
     const liveness = startInlineLiveness({
@@ -129,6 +137,7 @@ describe.skipIf(withoutNats)("a nats-server", () => {
       ...{ self, controlBus, dataBus, journal, config },
       ...COMMON,
       auth: TRUSTING,
+      utilisation: () => 0,
     });
     core.start({ url: "ws://gw", socketsMax: 100 });
 

@@ -92,7 +92,7 @@ describe.skipIf(withoutNats)("an event", () => {
     return { stage, seat };
   }
 
-  it("[CO37] [CO39] [EV4] [PL70] keeps all that was said of it when its stage's owner dies", async () => {
+  it("[CO37] [CO39] [EV4] [PL76] keeps all that was said of it when its stage's owner dies", async () => {
     const { stage, seat } = await opened();
     await settled("placement has heard who sits where", async () => (await view()).sessions === 2);
     const before = await view();

@@ -9,6 +9,8 @@ const CONFIG = {
   ...GATEWAY_DEFAULTS,
   drainMs: 3_000,
   newsMax: 16,
+  // Rooms tick twice a second at most.
+  frameMsMax: 1_000,
   // Slower than in earnest: sweeps and frames are most of what a seed costs.
   flushMs: 100,
   // The gateway's own counters are not what is tested here.
@@ -36,6 +38,7 @@ export class SimGateway {
       observer,
       config: CONFIG,
       auth,
+      utilisation: () => this.process.utilisation(),
     });
     this.core.start({ url: this.url, socketsMax: 1_000 });
   }

@@ -20,6 +20,8 @@ const ROOM = {
   sessionKeepMs: 120_000,
   mailbox: MAILBOX,
   pendingEntriesMax: PENDING_ENTRIES_MAX,
+  // Twice the period of its ticks.
+  tickMsMax: 1_000,
 };
 /** The loop shows that it turns a little less often: nothing of it takes less than a second. */
 const LIVENESS = { ...livenessDefaults, tickMs: 250 };
@@ -63,6 +65,7 @@ export class SimNode {
         clock,
         random,
         observer,
+        utilisation: () => process.utilisation(),
         turn: (room) => {
           if (room !== undefined) speaking?.enter(room);
           else if (!hung) speaking?.leave();

@@ -8,6 +8,10 @@ import type { VirtualTime } from "./virtual-time.ts";
 
 export type SimRole = "node" | "placement" | "gateway";
 
+/** So long, of each so long, a process is behind. */
+const BUSY_MS = 4_000;
+const BUSY_EVERY_MS = 18_000;
+
 /** What every simulated process lives in. */
 export interface Surroundings {
   readonly time: VirtualTime;
@@ -34,6 +38,7 @@ export class SimProcess {
   readonly observer: Observer;
   readonly connections: Connections;
   readonly surroundings: Surroundings;
+  readonly #busyFromMs: number;
   #live: Bus | undefined;
   #up = true;
   readonly #onGone: (() => void)[] = [];
@@ -48,12 +53,19 @@ export class SimProcess {
     this.main = new Strand(time, startedAt);
     this.liveness = new Strand(time, startedAt);
     this.random = seededRandom(random.next() * 2 ** 32);
+    this.#busyFromMs = this.random.next() * BUSY_EVERY_MS;
     this.observer = this.#observe();
     this.connections = nats.connect(this.self, this.main);
   }
 
   get up(): boolean {
     return this.#up;
+  }
+
+  /** Of its main loop. Time and again it has none left for a while, as in earnest under load. */
+  utilisation(): number {
+    const sinceMs = this.surroundings.time.now + this.#busyFromMs;
+    return sinceMs % BUSY_EVERY_MS < BUSY_MS ? 1 : 0.1;
   }
 
   get frozen(): boolean {

@@ -28,6 +28,7 @@ export const NODE: NodeView = {
   pid: 999_999_999,
   host: "elsewhere",
   draining: false,
+  stretch: 1.5,
 };
 
 export const GATEWAY = "gw-1.0123456789abcdef";
@@ -63,6 +64,7 @@ function memoryCluster(nodes: readonly NodeView[] = [NODE]) {
           version: "0.1.0",
           host: "h",
           pid: 2,
+          stretch: 1,
         },
       ],
       placements: [{ id: PLACEMENT, name: "pl-1", url: "http://pl-1:7080", host: "h", pid: 3 }],

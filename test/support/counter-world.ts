@@ -92,9 +92,9 @@ export const counter = defineRoom({
 });
 
 /** The epoch that the latest owner record opened. */
-export function currentEpoch(harness: RoomHarness): Epoch {
-  const log = harness.stores.logs.get(ROOM)?.records ?? [];
-  const at = harness.journal().findLastIndex(({ type }) => type === "owner");
+export function currentEpoch(harness: RoomHarness, room = ROOM): Epoch {
+  const log = harness.stores.logs.get(room)?.records ?? [];
+  const at = harness.journal(room).findLastIndex(({ type }) => type === "owner");
   return epochAt(harness.stores.generation, log[at]?.sequence ?? 0);
 }
 

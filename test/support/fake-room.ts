@@ -140,6 +140,11 @@ export class FakeRoom {
     });
   }
 
+  /** How often it has ticked. */
+  get ticks(): number {
+    return this.#tick;
+  }
+
   get index(): number {
     return this.records.at(-1)?.index ?? 0;
   }

@@ -39,6 +39,7 @@ export class GatewayRig {
   readonly network = new MemoryNetwork(this.clock, seededRandom(7));
   readonly journal = new FakeJournal();
   readonly counts = new Map<string, number>();
+  readonly gauges = new Map<MetricName, number>();
   readonly config: GatewayConfig;
   readonly core: GatewayCore;
   readonly control: Bus;
@@ -49,6 +50,8 @@ export class GatewayRig {
   locates = 0;
   /** While set, tokens take as long to verify. */
   verifying: Promise<void> | undefined;
+  /** Of the gateway's loop. */
+  utilisation = 0;
   /** How often it said that a drain by message is over. */
   drained = 0;
 
@@ -83,6 +86,7 @@ export class GatewayRig {
       observer: this.#observer(),
       config: this.config,
       auth: this.#auth(),
+      utilisation: () => this.utilisation,
     });
     this.core.start({ url: "ws://gw1", socketsMax: 100 });
   }
@@ -167,10 +171,11 @@ export class GatewayRig {
       const key = `${name}${JSON.stringify(labels)}`;
       this.counts.set(key, (this.counts.get(key) ?? 0) + by);
     };
+    const set = (name: MetricName, value: number): void => void this.gauges.set(name, value);
     const quiet = (): void => undefined;
     return {
       log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
-      metrics: { add, set: quiet, observe: quiet },
+      metrics: { add, set, observe: quiet },
     };
   }
 }

@@ -15,7 +15,7 @@ export const ledger = defineRoom({
   name: "ledger",
   version: 1,
   tickHz: 10,
-  capacity: 1_000,
+  capacity: 1_200,
   state: (): LedgerState => ({ tokens: {}, chat: {}, said: 0 }),
   commands: {
     put: {

@@ -44,6 +44,7 @@ export function gatewayOn(harness: RoomHarness, over: Partial<GatewayConfig> = {
     observer: silentObserver,
     config: { ...GATEWAY_DEFAULTS, ...over },
     auth: TRUSTING,
+    utilisation: () => 0,
   });
   core.start({ url: "ws://gw", socketsMax: 100 });
   return core;

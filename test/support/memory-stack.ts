@@ -62,6 +62,7 @@ export class MemoryStack {
       observer: silentObserver,
       config: { ...GATEWAY_DEFAULTS, ...over },
       auth,
+      utilisation: () => 0,
     });
     core.start({ url, socketsMax: 1_000 });
     this.#gateways.set(url, core);

@@ -55,6 +55,7 @@ export const beatOf = (process: ProcessId, sequence: number): NodeBeat => ({
   pid: 1,
   worlds: [{ world: PLAZA, stateVersion: 1 }],
   running: null,
+  stretch: 1,
 });
 
 /** A planner on its own, past its warm-up, with nodes that beat. */

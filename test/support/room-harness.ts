@@ -56,6 +56,8 @@ export class RoomHarness {
   readonly placement: Bus;
   /** Nodes that said that a drain is over. */
   readonly drained: ProcessId[] = [];
+  /** Of the loops of all nodes. */
+  utilisation = 0;
   #processes = 0;
 
   constructor(seed = 1) {
@@ -89,6 +91,7 @@ export class RoomHarness {
       journal: stores.journal,
       snapshots: stores.snapshots,
       index: stores.index,
+      utilisation: () => this.utilisation,
       turn: () => {},
       drained: () => void this.drained.push(id),
     };

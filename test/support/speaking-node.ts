@@ -24,7 +24,8 @@ export function speakingNode(
   const dataBus = harness.data.open(self);
   const { clock, random } = harness;
   const ports = { self, controlBus, dataBus, ...harness.stores.open(), clock, random };
-  const node = new Node({ ...ports, observer: silentObserver, turn: () => {} }, worlds);
+  const own = { observer: silentObserver, utilisation: () => 0, turn: () => {} };
+  const node = new Node({ ...ports, ...own }, worlds);
   const hosted = worlds.map(({ name: world, version }) => ({ world, stateVersion: version }));
   const facts = { process: self, capacity: 1, arch: "x64", zone, version: "1", worlds: hosted };
   const liveness = startInlineLiveness({

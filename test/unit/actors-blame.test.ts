@@ -125,7 +125,9 @@ describe("a loop that hangs", () => {
         turn = room;
       };
       const ports = { self: id, clock, random, observer: silentObserver, turn: mark };
-      const node = new Node({ ...ports, ...buses, ...stores }, [world(version)]);
+      const node = new Node({ ...ports, ...buses, ...stores, utilisation: () => 0 }, [
+        world(version),
+      ]);
       return { id, node, stores, counts: new Map<string, number>() };
     };
     const first = host("node-a", 1);

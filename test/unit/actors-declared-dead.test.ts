@@ -29,6 +29,7 @@ function serve(ends: (node: Node, liveness: Liveness) => void, harness = new Roo
       controlBus,
       dataBus,
       ...stores,
+      utilisation: () => 0,
       turn: () => {},
       declaredDead: () => ends(node, liveness as Liveness),
     },

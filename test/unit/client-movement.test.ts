@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { Avatars } from "../../src/client/avatars.ts";
 import { PingFilter, RoomTimeline } from "../../src/client/clock-sync.ts";
 import { clientDefaults } from "../../src/client/limits.ts";
 import { PoseBuffer } from "../../src/client/pose-buffer.ts";
@@ -187,6 +188,45 @@ test("[CL37] a walk through jittery frames is drawn without jerks", () => {
   }
   // A frame at 60 Hz moves 23 mm at 1.4 m/s; no frame is off by more than half of that.
   expect(worst).toBeLessThan(0.012);
+});
+
+test.each([
+  [20, [50, 75, 100, 200, 100, 75, 50]],
+  [10, [100, 150, 200, 400, 200, 150, 100]],
+  [5, [200, 300, 400, 500, 400, 300, 200]],
+])("[CL37] a walk in a room of %i Hz is drawn on while its ticks are stretched", (hz, periods) => {
+  for (const walkers of [1, 30]) {
+    const avatars = new Avatars(clientDefaults, () => 15);
+    avatars.joined(hz);
+    const random = seededRandom(walkers);
+    const members = Array.from({ length: walkers }, (_, slot) => member(slot));
+    const [begins, speed] = [1e12, 1.4];
+    let [tickAt, arrives, before] = [0, 30, undefined as number | undefined];
+    let [least, most] = [speed, speed];
+    const tick = (now: number): void => {
+      avatars.frame(begins + tickAt, now);
+      for (const { slot } of members) {
+        const words = new Uint32Array(ROW_WORDS);
+        packRow(words, 0, slot, 0, at((tickAt / 1_000) * speed));
+        avatars.rows(words, begins + tickAt, () => true);
+      }
+      tickAt += periods[Math.min(6, Math.floor(tickAt / 5_000))] as number;
+      arrives = tickAt + 30 + random.next() * 20;
+    };
+    for (let now = 0; now < 40_000; now += 1000 / 60) {
+      if (arrives <= now) tick(now);
+      const [first] = avatars.poses(members, avatars.roomTime(now));
+      const x = first?.pose.x;
+      if (now > 2_000 && x !== undefined && before !== undefined) {
+        least = Math.min(least, (x - before) * 60);
+        most = Math.max(most, (x - before) * 60);
+      }
+      before = x;
+    }
+    // Standing still would be 0, and going back less; rows are exact to a millimetre.
+    expect(least).toBeGreaterThan(0.35 * speed);
+    expect(most).toBeLessThan(1.65 * speed);
+  }
 });
 
 test("[CL22] [CL23] [CL38] older frames and unknown rows move nobody; oneself is left out", async () => {

@@ -65,7 +65,7 @@ describe("cost of 1,000 users", () => {
     expect((await shown())[1]).toMatch(/\{arch="arm64"\} NaN$/i);
   });
 
-  test("[CO22] what nodes' beats say is what operators and Prometheus are told", async () => {
+  test("[CO8] [CO22] what nodes' beats say is what operators and Prometheus are told", async () => {
     const clock = new ManualClock();
     const random = seededRandom(3);
     const network = new MemoryNetwork(clock, random);
@@ -86,7 +86,7 @@ describe("cost of 1,000 users", () => {
     });
     const nodes = network.open("nodes");
     for (let sequence = 1; sequence <= 8; sequence++) {
-      const beat = { ...beatOf(node(1), sequence), ...arm };
+      const beat = { ...beatOf(node(1), sequence), ...arm, stretch: 2 };
       nodes.publish(nodeBeat(node(1)), control.encode(beat));
       await clock.run(250);
     }
@@ -104,7 +104,7 @@ describe("cost of 1,000 users", () => {
       body: new Uint8Array(),
     });
     const { nodes: shown, cost } = JSON.parse(String(answer.body));
-    expect(shown[0]).toMatchObject({ name: "n1", pricePerHour: 0.04 });
+    expect(shown[0]).toMatchObject({ name: "n1", pricePerHour: 0.04, stretch: 2 });
     expect(cost).toMatchObject({ pricePerHour: 0.04, sessions: 800, pricePerHourPer1000: 0.05 });
     expect(await metrics.text()).toContain(`${GAUGE}{arch="arm64"} 0.05`);
     placement.close();

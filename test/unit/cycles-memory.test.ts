@@ -47,7 +47,8 @@ function beatsOf(number: number): [subject: string, data: Uint8Array][] {
   const [gateway, replica] = [id("gw", number + 1), id("p2", number + 1)];
   const common = { sequence: 1, host: "h", pid: 1 };
   const [url, sessions, sessionsMax, draining] = ["ws://gw", 1, 10, false] as const;
-  const gatewayFacts = { url, sessions, sessionsMax, draining, zone: "z", version: "1" };
+  const place = { zone: "z", version: "1", stretch: null };
+  const gatewayFacts = { url, sessions, sessionsMax, draining, ...place };
   return [
     [
       gatewayBeat(gateway),

@@ -207,7 +207,7 @@ describe("an event's door", () => {
     expect(again[0]?.got("refused")).toMatchObject([{ code: "kicked" }]);
   });
 
-  it("[GW61] friends sit together", async () => {
+  it("[GW65] friends sit together", async () => {
     const gala = new Gala(2, 4);
     await gala.open({ capacity: 16, shardSize: 4 });
     for (let n = 0; n < 5; n++) await gala.come(`p${n}`, n % 2);
@@ -236,7 +236,7 @@ describe("an event's door", () => {
     expect(gala.sitting(0)).toEqual(["ada", "bo"]);
   });
 
-  it("[GW62] the audience watches the stage, and its owner never hears of them", async () => {
+  it("[GW66] the audience watches the stage, and its owner never hears of them", async () => {
     const gala = new Gala(1);
     await gala.open();
     const records = gala.harness.journal(STAGE).length;
@@ -260,7 +260,7 @@ describe("an event's door", () => {
     expect(again.got("refused")).toMatchObject([{ code: "kicked" }]);
   });
 
-  it("[GW62] who watches goes on when the stage has another owner", async () => {
+  it("[GW66] who watches goes on when the stage has another owner", async () => {
     const gala = new Gala(1);
     await gala.open();
     const ada = await gala.join("ada", "stage/gala");

@@ -194,6 +194,89 @@ describe("payloads", () => {
     expect(dumb.closedWith).toEqual(CLOSE.idle);
     expect(alive.closedWith).toBeUndefined();
   });
+
+  /** Of the frames of the next seconds, as many as it is sent; the room makes ten a second. */
+  const framesIn = async (
+    rig: GatewayRig,
+    client: FakeClient,
+    seconds: number,
+    says?: () => void,
+  ) => {
+    const before = client.frames.length;
+    for (let tick = 0; tick < seconds * 10; tick++) {
+      rig.room.tick(GATEWAY, [rowAt(0, tick, 0)]);
+      says?.();
+      await rig.run(100);
+    }
+    return client.frames.length - before;
+  };
+  const pingOf = (tick: number) =>
+    ({ type: "ping", clientTime: 1, echoes: [{ channel: 0, tick }] }) as const;
+
+  it("[GW62] sends the fewest frames to one that moved and is not heard, until it is", async () => {
+    const rig = new GatewayRig();
+    const ann = await rig.joined("ann");
+    const moves = (): void => ann.pose(rowAt(0, 1, 1));
+    expect(await framesIn(rig, ann, 5, moves)).toBe(50);
+    const [during, stuckTick] = [await framesIn(rig, ann, 10), rig.room.ticks - 100];
+    expect(during).toBeGreaterThanOrEqual(30);
+    expect(during).toBeLessThanOrEqual(48);
+    // It tells first what it had shown when it was stuck.
+    ann.send(pingOf(stuckTick));
+    expect(await framesIn(rig, ann, 2, moves)).toBe(20);
+    ann.send(pingOf(stuckTick));
+    expect(await framesIn(rig, ann, 2, moves), "it does not keep up").toBe(10);
+  });
+
+  it("[GW62] gives one that only pings the time of a ping", async () => {
+    const rig = new GatewayRig();
+    const ann = await rig.joined("ann");
+    ann.send(pingOf(0));
+    expect(await framesIn(rig, ann, 5)).toBe(50);
+    ann.send(pingOf(rig.room.ticks));
+    const silent = await framesIn(rig, ann, 10);
+    expect(silent).toBeGreaterThanOrEqual(60);
+    expect(silent).toBeLessThanOrEqual(75);
+    ann.send(pingOf(rig.room.ticks));
+    expect(await framesIn(rig, ann, 1)).toBe(10);
+  });
+});
+
+describe("a client that does not read", () => {
+  it("[GW61] is written nothing more, and what waits for it is bounded and told", async () => {
+    const rig = new GatewayRig({ tailBytesMax: 2_000 });
+    const [ann, bob] = [await rig.joined("ann"), await rig.joined("bob")];
+    const session = ann.got("joined")[0]?.session as never;
+    const answer = (seq: number) =>
+      rig.room.say(GATEWAY, {
+        type: "reply",
+        session,
+        seq,
+        status: "ok",
+        data: "x".repeat(900),
+        index: rig.room.index,
+      });
+    ann.pendingBytes = rig.config.pendingBytesMax + 1;
+    const [written, before] = [ann.writes.length, bob.frames.length];
+    for (let tick = 0; tick < 30; tick++) {
+      rig.room.tick(GATEWAY, [rowAt(0, tick, 0)]);
+      if (tick === 5) answer(1);
+      bob.pose(rowAt(1, tick, 0));
+      await rig.run(100);
+    }
+    expect(ann.writes.length).toBe(written);
+    expect(bob.frames.length - before).toBe(30);
+    const queued = rig.gauges.get("roomcluster_gateway_queued_bytes") ?? 0;
+    expect(queued - ann.pendingBytes).toBeGreaterThan(900);
+    expect(queued - ann.pendingBytes).toBeLessThan(1_000);
+    answer(2);
+    answer(3);
+    await rig.run(1_100);
+    expect(ann.closedWith).toEqual(CLOSE.slowConsumer);
+    ann.pendingBytes = 0;
+    await rig.run(1_100);
+    expect(rig.gauges.get("roomcluster_gateway_queued_bytes")).toBe(0);
+  });
 });
 
 describe("limits", () => {

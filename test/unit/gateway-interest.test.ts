@@ -284,6 +284,51 @@ describe("tiers", () => {
     expect(tier.at).toBe(0);
   });
 
+  it("[GW51] rise after as many frames of the room, however few of them they are sent", () => {
+    const tier = new Tier();
+    for (let at = 0; at < 30; at++) tier.missed(limits);
+    const sent: number[] = [];
+    for (let last = tier.at; tier.at > 0; last = tier.at) {
+      let frames = 0;
+      for (; tier.at === last; frames++) tier.written(limits);
+      sent.push(frames);
+    }
+    expect(sent).toEqual([1, 2, 5]);
+  });
+
+  it("[GW51] forget that they swung once it has been calm at every frame for a while", () => {
+    const tier = new Tier();
+    const rise = (): number => {
+      let frames = 0;
+      for (; tier.at > 0; frames++) tier.written(limits);
+      return frames;
+    };
+    const fall = (): void => {
+      while (tier.at === 0) tier.missed(limits);
+    };
+    fall();
+    const once = rise();
+    fall();
+    expect(rise(), "at once").toBe(2 * once);
+    for (let at = 0; tier.troubled && at < 1_000; at++) tier.written(limits);
+    fall();
+    expect(rise(), "long after").toBe(once);
+  });
+
+  it("[GW62] are the slowest while a client is silent, and what they were when it is heard", () => {
+    const tier = new Tier();
+    tier.silent = true;
+    expect(tier.at).toBe(TIER_SLOWEST);
+    for (let at = 0; at < 30; at++) tier.missed(limits);
+    tier.silent = false;
+    expect(tier.at).toBe(0);
+    tier.echoed(21, limits);
+    tier.silent = true;
+    for (let at = 0; at < 30; at++) tier.written(limits);
+    tier.silent = false;
+    expect(tier.at, "silence is no calm").toBe(1);
+  });
+
   it("[GW51] rise more slowly where they fell again, so that a slow client does not swing", () => {
     const tier = new Tier();
     const frames: number[] = [];

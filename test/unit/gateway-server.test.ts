@@ -63,6 +63,7 @@ async function serve(over: Partial<GatewayConfig> = {}): Promise<Served> {
     observer: silentObserver,
     config: { ...GATEWAY_DEFAULTS, devTokens: true, origins: ["https://good.example"], ...over },
     keys: { person: { kind: "secret", secret: SECRET }, session: randomBytes(32) },
+    utilisation: () => 0,
     http: (request, response) => {
       if (request.url !== "/healthz") return false;
       response.end("fine");

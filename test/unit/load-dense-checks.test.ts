@@ -142,10 +142,14 @@ class Seen {
   readonly late: string[] = [];
   readonly breaches: string[] = [];
   readonly ages: number[] = [];
+  readonly gaps: number[] = [];
   tick = 0;
+  /** Of its last frame; the next one is so much later. */
+  at = 0;
+  tickMs = 1_000 / TICK_HZ;
   readonly onlooker = new Onlooker(PROMISE, names, {
     fresh: (stamp) => this.ages.push(stamp),
-    seen: () => undefined,
+    seen: (afterMs) => this.gaps.push(afterMs),
     late: (how) => this.late.push(how),
     breach: (what) => this.breaches.push(what),
     reply: () => undefined,
@@ -182,7 +186,8 @@ class Seen {
   }
 
   frame(rows: Uint32Array, index = 5, messages: readonly GatewayMessage[] = []): void {
-    const head = { channel: 0, tick: ++this.tick, epoch: EPOCH, index, at: this.tick * 100 };
+    this.at += this.tickMs;
+    const head = { channel: 0, tick: ++this.tick, epoch: EPOCH, index, at: this.at };
     const told = messages.map((message) => gatewayToClient.encode(message));
     this.onlooker.payload(encodeFrame(head, rows, rows.length / 4, told), HERE);
   }
@@ -247,6 +252,19 @@ describe("who decodes", () => {
     // Each is told once, until it was seen again.
     for (let i = 0; i < 40; i++) seen.frame(rowOf(1, 3, STANDING));
     expect(seen.late).toEqual(["stale_far", "stale_far"]);
+  });
+
+  it("[LD18] holds a room that ticks more rarely to as many frames, and tells its real gaps", () => {
+    const seen = new Seen();
+    seen.snapshot([{ slot: 1, beacon: true }], rowOf(1, 3, WALKING));
+    for (let i = 0; i < 5; i++) seen.frame(rowOf(1, 3, WALKING, i * 100));
+    seen.tickMs = 400;
+    for (let i = 0; i < 5; i++) seen.frame(rowOf(1, 3, WALKING, i * 400));
+    expect(seen.gaps).toEqual([...new Array(4).fill(100), ...new Array(5).fill(400)]);
+    for (let i = 0; i < 6; i++) seen.frame(NO_ROWS);
+    expect(seen.late).toEqual([]);
+    for (let i = 0; i < 5; i++) seen.frame(NO_ROWS);
+    expect(seen.late).toEqual(["stale_focus"]);
   });
 
   it("[LD18] waits as long as turns take among as many as there are", () => {

@@ -52,7 +52,7 @@ const liveness = await startLiveness({
   clock: systemClock,
   control: await open(node, "control"),
   data: await open(nodeData, "data"),
-  measure: () => ({ rooms: 1, sessions: 2, egressBytesPerS: 3, draining: false }),
+  measure: () => ({ rooms: 1, sessions: 2, egressBytesPerS: 3, draining: false, stretch: 1 }),
   target: { ...node, servers },
 });
 if (!liveness.ok) throw new Error(liveness.error.detail);

@@ -35,7 +35,10 @@ describe("the shared cell", () => {
     const read = new LivenessCell(written.buffer);
     expect(read.running()).toBeNull();
     const egressBytesPerS = 3_000_000_000;
-    written.report({ rooms: 3, sessions: 200, egressBytesPerS, draining: true }, 0.25);
+    written.report(
+      { rooms: 3, sessions: 200, egressBytesPerS, draining: true, stretch: 1.5 },
+      0.25,
+    );
     written.run(ROOM);
     expect(read.running()).toBe(ROOM);
     expect(read.load).toEqual({
@@ -43,6 +46,7 @@ describe("the shared cell", () => {
       sessions: 200,
       egressBytesPerS,
       draining: true,
+      stretch: 1.5,
       load: 0.25,
     });
     const longest = roomId(`${"t".repeat(48)}/${"r".repeat(64)}`);
@@ -122,20 +126,27 @@ const probe = async (bus: Bus) => {
 };
 
 describe("beats", () => {
-  test("[MS30] [MS35] go out every 250 ms and carry load, room and age", async () => {
+  test("[MS30] [MS35] [RG9] go out every 250 ms and carry load, stretch, room and age", async () => {
     const { clock, controlNet, dataNet, watcher, beats } = cluster();
     const liveness = startInlineLiveness({
       facts,
       clock,
       control: controlNet.open("n1"),
       data: dataNet.open("n1"),
-      measure: () => ({ rooms: 7, sessions: 90, egressBytesPerS: 1_000, draining: false }),
+      measure: () => ({
+        rooms: 7,
+        sessions: 90,
+        egressBytesPerS: 1_000,
+        draining: false,
+        stretch: 2,
+      }),
     });
     liveness.enter(ROOM);
     await clock.run(1_100, 10);
     expect(beats).toHaveLength(5);
     expect(beats.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5]);
     expect(beats.at(-1)).toMatchObject({ ...facts, rooms: 7, sessions: 90, running: ROOM });
+    expect(beats.at(-1)?.stretch).toBe(2);
     expect(beats.at(-1)?.loopAgeMs).toBeLessThanOrEqual(50);
     expect(beats.at(-1)?.echoAgeMs).toBeLessThanOrEqual(500);
     expect(await probe(watcher)).toMatchObject({ type: "alive", process: facts.process });
@@ -154,7 +165,7 @@ describe("beats", () => {
       clock,
       control: controlNet.open("n1"),
       data: dataNet.open("n1"),
-      measure: () => ({ rooms, sessions: 0, egressBytesPerS: 0, draining: true }),
+      measure: () => ({ rooms, sessions: 0, egressBytesPerS: 0, draining: true, stretch: 1 }),
     });
     await clock.run(1_020, 10);
     rooms = 1;
@@ -173,7 +184,7 @@ describe("beats", () => {
       clock,
       control: controlNet.open("n1"),
       data: dataNet.open("n1"),
-      measure: () => ({ rooms: 0, sessions: 0, egressBytesPerS: 0, draining: false }),
+      measure: () => ({ rooms: 0, sessions: 0, egressBytesPerS: 0, draining: false, stretch: 1 }),
     });
     await clock.run(1_000, 10);
     dataNet.faults.disconnect("n1");
@@ -218,7 +229,7 @@ describe("beats", () => {
       clock,
       control: own,
       data,
-      measure: () => ({ rooms: 0, sessions: 0, egressBytesPerS: 0, draining: false }),
+      measure: () => ({ rooms: 0, sessions: 0, egressBytesPerS: 0, draining: false, stretch: 1 }),
     });
     const changes: string[] = [];
     own.onConnection((connected) => changes.push(`control ${connected} at ${clock.now()}`));
@@ -248,7 +259,7 @@ describe("beats", () => {
       clock,
       control: own,
       data,
-      measure: () => ({ rooms: 0, sessions: 0, egressBytesPerS: 0, draining: false }),
+      measure: () => ({ rooms: 0, sessions: 0, egressBytesPerS: 0, draining: false, stretch: 1 }),
     });
     await clock.run(2_100, 10);
     dataNet.faults.link("n1", "n1").cut = true;

@@ -27,6 +27,7 @@ const node = (process: ProcessId, sequence: number, rooms = 0): NodeBeat => ({
   pid: 1,
   worlds: [],
   running: null,
+  stretch: 1,
 });
 const placement = (process: ProcessId, sequence: number): PlacementBeat => ({
   type: "placementBeat",
@@ -44,6 +45,7 @@ const gateway = (process: ProcessId, sequence: number): GatewayBeat => ({
   draining: false,
   zone: "z1",
   version: "1",
+  stretch: 1,
 });
 
 test("[MS20] older and repeated beats are dropped", () => {

@@ -31,7 +31,7 @@ const looked = (over: object = {}) =>
   }) as const;
 
 describe("a shard that somebody asks for", () => {
-  test("[PL70] is looked up with its stage, and made in the world of shards", () => {
+  test("[PL76] is looked up with its stage, and made in the world of shards", () => {
     const bench = eventBench();
     const lookUp = { type: "lookUp", room: SHARD } as const;
     expect(bench.locate("room1--3").effects).toEqual([{ ...lookUp, create: undefined }]);
@@ -55,34 +55,34 @@ describe("a shard that somebody asks for", () => {
       { entry: entry("1--3", { status: "closed" }), stage: undefined },
       "closed",
     ],
-  ] as const)("[PL70] is not made where %s", (_, said, status) => {
+  ] as const)("[PL76] is not made where %s", (_, said, status) => {
     const bench = eventBench();
     bench.locate("room1--3");
     const effects = bench.decide(looked(said));
     expect([answers(effects), effects.length]).toEqual([[status], 1]);
   });
 
-  test("[PL70] a quarantined stage's audience goes on", () => {
+  test("[PL76] a quarantined stage's audience goes on", () => {
     const bench = eventBench();
     bench.locate("room1--3");
     const stage = { ...STAGE, status: "quarantined" };
     expect(answers(bench.decide(looked({ stage })))).toEqual(["placing"]);
   });
 
-  test("[PL43] [PL70] there is no place for is not made", () => {
+  test("[PL43] [PL76] there is no place for is not made", () => {
     const bench = eventBench({ config: { roomsMax: 1 } });
     bench.index(STAGE);
     bench.locate("room1--3");
     expect(answers(bench.decide(looked()))).toEqual(["no_capacity"]);
   });
 
-  test("[PL70] a route of a room that nobody knows makes none", () => {
+  test("[PL76] a route of a room that nobody knows makes none", () => {
     const bench = eventBench();
     bench.route(node(1), ["1--3", 7]);
     expect(bench.decide(looked())).toEqual([]);
   });
 
-  test("[PL41] [PL70] no pattern makes a room of its name", () => {
+  test("[PL41] [PL76] no pattern makes a room of its name", () => {
     const made = autoCreateBy({ "gala*": "plaza", "*": "plaza" });
     expect(made(roomId("demo/gala--3"))).toBeUndefined();
     expect(made(roomId("demo/gala--x"))).toBe("plaza");
@@ -99,7 +99,7 @@ describe("shards in a cluster", () => {
       return rooms.filter(({ room, owner }) => owner === id && room !== GALA).length;
     });
 
-  test("[PL70] are made as people ask, in their world, and only so many", async () => {
+  test("[PL76] are made as people ask, in their world, and only so many", async () => {
     cluster = await EventCluster.start(2);
     const shard = shardRoom(GALA, 0);
     expect(await cluster.locate(shard)).toBe("unknown");

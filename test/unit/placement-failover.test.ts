@@ -91,7 +91,7 @@ describe.skipIf(withoutNats)("placement on NATS", () => {
       clock: systemClock,
       control: heirBus,
       data: heirData,
-      measure: () => ({ rooms: 0, sessions: 0, egressBytesPerS: 0, draining: false }),
+      measure: () => ({ rooms: 0, sessions: 0, egressBytesPerS: 0, draining: false, stretch: 1 }),
     });
     closing.push(() => liveness.close());
     const child = await forkNode(victim);

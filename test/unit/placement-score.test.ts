@@ -45,6 +45,7 @@ function node(n: number, over: Partial<NodeLine["beat"]> & { state?: NodeLine["s
       pid: n,
       worlds: [{ world: PLAZA, stateVersion: 2 }],
       running: null,
+      stretch: 1,
       ...beat,
     },
   };
@@ -85,6 +86,14 @@ describe("filters", () => {
     ["overload", { egressBytesPerS: 91_000_000 }, {}],
   ])("[PL1] [PL7] %s refuses %j", (rule, over, asked) => {
     expect(refusedBy(over, asked)).toEqual({ [rule]: 1 });
+  });
+
+  test("[PL70] a node that has time only because its ticks are stretched is full", () => {
+    expect(refusedBy({ load: 0.6, stretch: 1 })).toBe("chosen");
+    expect(refusedBy({ load: 0.6, stretch: 2 })).toEqual({ overload: 1 });
+    expect(refusedBy({ load: 0.6, stretch: null })).toBe("chosen");
+    const nodes = [node(1, { load: 0.3, stretch: 1.5 }), node(2, { load: 0.4 })];
+    expect(chooseNode(request(), nodes, none, scoreDefaults)).toEqual({ ok: true, value: id(2) });
   });
 
   test("[PL1] a fit node is chosen, and a pinned version is kept", () => {

@@ -77,6 +77,7 @@ export class StubNode {
         sessions: 0,
         egressBytesPerS: 0,
         draining: this.draining,
+        stretch: 1,
       }),
     });
   }

@@ -268,7 +268,6 @@ export class DenseClient implements WsSink {
         case "joined":
           this.#seq = message.seq;
           this.#resume = { session: message.token, attach: message.attach + 1 };
-          if (this.#verdict) this.#verdict.tickHz = message.tickHz;
           if (this.#phase === "joining") this.#entered();
           break;
         case "refused":

@@ -62,13 +62,13 @@ export class Onlooker {
   #frame(payload: Uint8Array, own: Place): readonly GatewayMessage[] {
     const decoded = decodeFrame(payload);
     if (!decoded.ok) return this.#malformed("a frame");
-    const { epoch, index, messages, rows } = decoded.value;
+    const { at, epoch, index, messages, rows } = decoded.value;
     // An older owner's, which its head has told already, counts for nothing (PR25).
     if (epoch < this.#epoch) return [];
     this.#frames++;
     if (epoch > this.#epoch) this.#sightings.excuse(this.#frames);
     this.#epoch = epoch;
-    this.#sightings.rows(rows, this.#frames, own);
+    this.#sightings.rows(rows, this.#frames, at, own);
     this.#sink.rowsSeen(rows.length / 4);
     for (const message of messages) this.#message(message, own);
     if (this.#index !== undefined && index > this.#index) {
@@ -110,7 +110,7 @@ export class Onlooker {
   }
 
   #snapshot(message: Extract<GatewayMessage, { type: "snapshot" }>, own: Place): void {
-    const { epoch, index, members, rows } = message;
+    const { at, epoch, index, members, rows } = message;
     if (this.#index !== undefined && epoch === this.#epoch && index < this.#index)
       return this.#sink.breach("snapshot_old", `a snapshot at ${index}, told up to ${this.#index}`);
     this.#index = index;
@@ -118,7 +118,7 @@ export class Onlooker {
     for (const member of members) this.#enter(member);
     const words = rowsFromBytes(rows);
     if (words === undefined) return this.#sink.breach("payload_malformed", "rows of a snapshot");
-    this.#sightings.rows(words, this.#frames, own);
+    this.#sightings.rows(words, this.#frames, at, own);
   }
 
   #record({ index, joined, left }: ClientRecord): void {

@@ -19,6 +19,8 @@ interface Sight {
   readonly beacon: boolean;
   readonly performer: boolean;
   seenAt: number;
+  /** In room time; NEVER where the time since then tells nothing of the room. */
+  seenAtMs: number;
   /** Since when they were found in focus each time; NEVER while they are not. */
   nearSince: number;
   stamp: number;
@@ -34,8 +36,8 @@ interface Sight {
 export interface SightingSink {
   /** A beacon's pose was seen for the first time. */
   fresh(stamp: number, near: boolean): void;
-  /** A row came so many frames after the one before it: of who walks in focus, or of anybody. */
-  seen(frames: number, near: boolean): void;
+  /** A row came so much room time after the one before: of who walks in focus, or of anybody. */
+  seen(afterMs: number, near: boolean): void;
   /** Somebody was not seen for longer than promised; once for each such time. */
   late(how: "stale_focus" | "stale_far", detail: string): void;
 }
@@ -67,7 +69,15 @@ export class Sightings {
     generation: number,
     who: { readonly beacon: boolean; readonly performer: boolean },
   ): void {
-    const fresh = { seenAt: NEVER, nearSince: NEVER, stamp: NEVER, x: 0, z: 0, distance: 0 };
+    const fresh = {
+      seenAt: NEVER,
+      seenAtMs: NEVER,
+      nearSince: NEVER,
+      stamp: NEVER,
+      x: 0,
+      z: 0,
+      distance: 0,
+    };
     this.#sights.set(slot, { generation, ...who, ...fresh, walking: false, told: false });
   }
 
@@ -79,18 +89,21 @@ export class Sightings {
   excuse(frame: number): void {
     for (const sight of this.#sights.values()) {
       if (sight.seenAt !== NEVER) sight.seenAt = frame;
+      sight.seenAtMs = NEVER;
       sight.nearSince = NEVER;
     }
   }
 
-  rows(words: Uint32Array, frame: number, own: Place): void {
+  /** `atMs`: the room's time of that frame. Ticks may be further apart than `tickHz` says. */
+  rows(words: Uint32Array, frame: number, atMs: number, own: Place): void {
     for (let at = 0; at < words.length; at += ROW_WORDS) {
       const sight = this.#sights.get(rowSlot(words, at));
       // It may overtake the record of its member (PR22).
       if (sight === undefined || sight.generation !== rowGeneration(words, at)) continue;
-      if (sight.seenAt !== NEVER)
-        this.#sink.seen(frame - sight.seenAt, sight.walking && sight.nearSince !== NEVER);
+      if (sight.seenAtMs !== NEVER)
+        this.#sink.seen(atMs - sight.seenAtMs, sight.walking && sight.nearSince !== NEVER);
       sight.seenAt = frame;
+      sight.seenAtMs = atMs;
       sight.told = false;
       sight.x = rowX(words, at);
       sight.z = rowZ(words, at);

@@ -51,7 +51,7 @@ export const DURATIONS = [
   "pose_far",
   /** Between two frames of one client. */
   "frame_gap",
-  /** Between two rows of who walks in focus, and of anybody: frames, at the room's rate. */
+  /** Between two rows of who walks in focus, and of anybody: room time of their frames. */
   "focus_gap",
   "row_gap",
   /** From dialling to being in. */

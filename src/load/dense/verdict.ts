@@ -15,8 +15,6 @@ export class Verdict implements OnlookerSink {
   readonly #court: Court;
   readonly #person: string;
   readonly #sentMs = new Map<number, number>();
-  /** Of the room. */
-  tickHz = 1;
 
   constructor(court: Court, person: string) {
     this.#court = court;
@@ -29,9 +27,9 @@ export class Verdict implements OnlookerSink {
     (near ? pose : pose_far).record(Math.max(0, stampAgeMs(stamp, clock.now())));
   }
 
-  seen(frames: number, near: boolean): void {
+  seen(afterMs: number, near: boolean): void {
     const { focus_gap, row_gap } = this.#court.tally.durations;
-    (near ? focus_gap : row_gap).record((frames * 1_000) / this.tickHz);
+    (near ? focus_gap : row_gap).record(Math.max(0, afterMs));
   }
 
   late(how: "stale_focus" | "stale_far", detail: string): void {

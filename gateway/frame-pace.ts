@@ -1,0 +1,52 @@
+import { nextInPhase } from "../src/kernel/phase.ts";
+
+/** What a gateway says about the frames of its rooms. */
+export interface GatewayPace {
+  /** How much longer than ticks frames are apart, while the gateway is behind. */
+  stretch(): number;
+  /** Of one more room. */
+  phase(): number;
+}
+
+/**
+ * Which ticks of a room make frames: every one, and fewer for everybody while this gateway is
+ * behind. What the others brought goes into the next frame.
+ */
+export class FramePace {
+  readonly #phase: number;
+  readonly #frameMsMax: number;
+  #dueAt = Number.NEGATIVE_INFINITY;
+  #tickedAt = Number.NEGATIVE_INFINITY;
+  #carried = new Set<number>();
+
+  /** `phase`: rooms that leave ticks out do not all leave out the same ones. */
+  constructor(phase: number, frameMsMax: number) {
+    this.#phase = phase;
+    this.#frameMsMax = frameMsMax;
+  }
+
+  /**
+   * A tick brought the rows of `touched`: the slots whose rows the frame has to show that it makes,
+   * or undefined where it makes none.
+   */
+  tick(
+    touched: readonly number[],
+    now: number,
+    { tickMs, stretch }: { readonly tickMs: number; readonly stretch: number },
+  ): readonly number[] | undefined {
+    // The room may tick more rarely itself: then less is left out, or nothing.
+    const sinceMs = Math.max(tickMs, Math.min(now - this.#tickedAt, this.#frameMsMax));
+    this.#tickedAt = now;
+    if (stretch > 1 && now < this.#dueAt - sinceMs / 2) {
+      for (const slot of touched) this.#carried.add(slot);
+      return undefined;
+    }
+    const frameMs = Math.min(tickMs * stretch, Math.max(tickMs, this.#frameMsMax));
+    this.#dueAt = nextInPhase(now, frameMs, this.#phase);
+    if (this.#carried.size === 0) return touched;
+    const all = this.#carried;
+    this.#carried = new Set();
+    for (const slot of touched) all.add(slot);
+    return [...all];
+  }
+}
