@@ -4,43 +4,51 @@ import type { Session } from "./session.ts";
 
 /** A channel in use: a join on its way (told apart by identity), or a membership. */
 export type Channel =
-  | { readonly kind: "joining" }
-  | { readonly kind: "member"; readonly session: Session; readonly room: HeldRoom };
+  | { readonly kind: "joining"; readonly channel: number }
+  | {
+      readonly kind: "member";
+      readonly channel: number;
+      readonly session: Session;
+      readonly room: HeldRoom;
+    };
 
-/** The channels of one connection that are in use. */
+const NONE: readonly Channel[] = [];
+
+/** The channels of one connection that are in use: few, and nearly always one. */
 export class Channels {
-  readonly #used = new Map<number, Channel>();
+  #used = NONE;
 
   get empty(): boolean {
-    return this.#used.size === 0;
+    return this.#used.length === 0;
   }
 
   /** What is there, for who waits on something to see whether it still stands. */
   get(channel: number): Channel | undefined {
-    return this.#used.get(channel);
+    for (const used of this.#used) if (used.channel === channel) return used;
+    return undefined;
   }
 
   values(): Iterable<Channel> {
-    return this.#used.values();
+    return this.#used;
   }
 
   /** Takes a channel for a join, unless it is in use or there are too many. */
   reserve(channel: number): Channel | "channel_taken" {
-    if (this.#used.has(channel) || this.#used.size >= CHANNELS_MAX) return "channel_taken";
-    const joining: Channel = { kind: "joining" };
-    this.#used.set(channel, joining);
+    if (this.get(channel) || this.#used.length >= CHANNELS_MAX) return "channel_taken";
+    const joining: Channel = { kind: "joining", channel };
+    this.#used = [...this.#used, joining];
     return joining;
   }
 
-  settle(channel: number, member: Channel): void {
-    this.#used.set(channel, member);
+  settle(member: Channel): void {
+    this.#used = this.#used.map((used) => (used.channel === member.channel ? member : used));
   }
 
   free(channel: number): void {
-    this.#used.delete(channel);
+    this.#used = this.#used.filter((used) => used.channel !== channel);
   }
 
   clear(): void {
-    this.#used.clear();
+    this.#used = NONE;
   }
 }

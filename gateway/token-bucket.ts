@@ -14,7 +14,7 @@ export class Allowance {
     this.#burstMs = burst * this.#eachMs + ROUNDING_MS;
   }
 
-  /** Takes `count`: answers when all is there again. Undefined, and nothing, where fewer are left. */
+  /** Takes `count`: answers when all is there again. Takes nothing where fewer are left. */
   take(fullAt: number, now: number, count: number): number | undefined {
     const after = (fullAt > now ? fullAt : now) + count * this.#eachMs;
     return after - now > this.#burstMs ? undefined : after;

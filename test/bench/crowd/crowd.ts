@@ -13,7 +13,7 @@ export interface CrowdOptions {
   readonly gateways: readonly string[];
   readonly rooms: readonly string[];
   readonly roomSize: number;
-  /** Of each room, so many decode and check all that they get, and are who latency is measured at. */
+  /** So many of each room decode and check all that they get. Latency is measured at them. */
   readonly onlookersPerRoom: number;
   /** Processes of everybody else. */
   readonly processes: number;
@@ -192,7 +192,9 @@ export class Crowd {
       lagMs: Math.max(people.lagMs, onlookers.lagMs),
     };
     const { counts, durations } = everybody;
-    const { p50, p99 } = (onlookers.inRoom > 0 ? onlookers.tally : everybody).durations.frame.summary();
+    const { p50, p99 } = (
+      onlookers.inRoom > 0 ? onlookers.tally : everybody
+    ).durations.frame.summary();
     sayProgress({
       phase,
       users: this.#users,

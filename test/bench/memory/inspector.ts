@@ -1,5 +1,5 @@
-import { createWriteStream } from "node:fs";
 import { once } from "node:events";
+import { createWriteStream } from "node:fs";
 import { WebSocket } from "ws";
 
 /** Memory of a Node process by V8's own account, in bytes. */
