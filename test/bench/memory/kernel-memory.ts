@@ -1,66 +1,64 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 
 /**
- * What the kernel keeps for one end of a TCP connection of a process, an object each, by the name
- * of its slab cache (slabinfo(5)). Both ends of a connection over loopback have the same, so one of
- * them is half of what came.
+ * What the kernel keeps for one end of a TCP connection of a process that waits with epoll(7): one
+ * object each, by the name of its slab cache.
  */
-const CACHES = [
+const OBJECTS_OF_AN_END = [
   "TCP",
   "sock_inode_cache",
   "filp",
   "dentry",
   "lsm_inode_cache",
+  "lsm_file_cache",
   "eventpoll_epi",
   "eventpoll_pwq",
+  "ep_head",
 ] as const;
-/** Of ends that dial only: each of theirs has a port of its own, an accepted one has none. */
-const DIALLING_ONLY = ["tcp_bind_bucket", "tcp_bind2_bucket"] as const;
-
-export interface Slabs {
-  /** Objects in use, by cache. */
-  readonly objects: Readonly<Record<string, number>>;
-  /** Of one object, its part of what is left over in its pages included. */
-  readonly bytes: Readonly<Record<string, number>>;
-}
-
+/** Nothing but sockets is in it, so it tells whether what came are those of the benchmark. */
+const SOCKETS_ONLY = "TCP";
 const PAGE_BYTES = 4_096;
+const SLABS = "/sys/kernel/slab";
 
-/** Undefined where this is not for us to read; it takes root. */
-export function readSlabs(): Slabs | undefined {
-  let text: string;
+/**
+ * Bytes of one end by cache, each object's part of what is left over in its pages included. A cache
+ * that shares its pages with another is a link to it. Undefined where the kernel does not tell.
+ */
+export function bytesOfAnEnd(folder = SLABS): Readonly<Record<string, number>> | undefined {
+  if (!existsSync(`${folder}/${SOCKETS_ONLY}/objs_per_slab`)) return undefined;
+  const read = (cache: string, file: string): number =>
+    Number(readFileSync(`${folder}/${cache}/${file}`, "utf8"));
+  return Object.fromEntries(
+    OBJECTS_OF_AN_END.filter((cache) => existsSync(`${folder}/${cache}`)).map((cache) => {
+      const slab = PAGE_BYTES * 2 ** read(cache, "order");
+      return [cache, slab / read(cache, "objs_per_slab")];
+    }),
+  );
+}
+
+/** What the kernel has in use on the whole machine. */
+export interface KernelUse {
+  /** Undefined where slabinfo(5) is not for us to read. */
+  readonly sockets: number | undefined;
+  readonly slabBytes: number;
+}
+
+export function kernelUse(): KernelUse {
+  const kib = /^Slab:\s+(\d+) kB/m.exec(readFileSync("/proc/meminfo", "utf8"))?.[1];
+  return { sockets: socketsIn(slabinfo()), slabBytes: Number(kib ?? 0) * 1_024 };
+}
+
+function slabinfo(): string {
   try {
-    text = readFileSync("/proc/slabinfo", "utf8");
+    return readFileSync("/proc/slabinfo", "utf8");
   } catch {
-    return undefined;
+    return "";
   }
-  return slabsOf(text);
 }
 
-export function slabsOf(text: string): Slabs {
-  const objects: Record<string, number> = {};
-  const bytes: Record<string, number> = {};
-  for (const line of text.split("\n")) {
-    const [name = "", active, , , perSlab, pages] = line.split(/\s+/);
-    if (!([...CACHES, ...DIALLING_ONLY] as readonly string[]).includes(name)) continue;
-    objects[name] = Number(active);
-    bytes[name] = (Number(pages) * PAGE_BYTES) / Number(perSlab);
-  }
-  return { objects, bytes };
-}
-
-/** What one end of each of so many more connections costs, by cache, in bytes. */
-export function slabsPerEnd(
-  before: Slabs,
-  after: Slabs,
-  connections: number,
-): Readonly<Record<string, number>> {
-  const costs = CACHES.flatMap((name) => {
-    const objects = (after.objects[name] ?? 0) - (before.objects[name] ?? 0);
-    const each = objects / connections / 2;
-    return name in after.objects ? [[name, each * (after.bytes[name] ?? 0)] as const] : [];
-  });
-  return Object.fromEntries(costs);
+export function socketsIn(text: string): number | undefined {
+  const active = new RegExp(`^${SOCKETS_ONLY} +(\\d+)`, "m").exec(text)?.[1];
+  return active === undefined ? undefined : Number(active);
 }
 
 /** What a process has of the kernel beside its sockets: page tables, and its table of files. */
@@ -75,7 +73,7 @@ export function processTables(pid: number): number {
 /** Bytes in the queues of sockets, as `ss -m` lists them; 0 where nobody says anything. */
 export function queuedBytes(listed: string): number {
   let bytes = 0;
-  for (const [, received, , queued] of listed.matchAll(/skmem:\(r(\d+),rb\d+,t(\d+),\S*?,w(\d+)/g))
+  for (const [, received, queued] of listed.matchAll(/skmem:\(r(\d+),\S*?,w(\d+)/g))
     bytes += Number(received) + Number(queued);
   return bytes;
 }

@@ -4,13 +4,13 @@ import type { Crowd } from "../crowd/crowd.ts";
 import type { Product } from "../crowd/product.ts";
 import { say } from "../crowd/progress.ts";
 import type { HeapFigures, Inspector } from "./inspector.ts";
-import { processTables, queuedBytes, readSlabs, type Slabs } from "./kernel-memory.ts";
+import { type KernelUse, kernelUse, processTables, queuedBytes } from "./kernel-memory.ts";
 
 /** Memory while so many people are connected and in a room. */
 export interface Level {
   readonly users: number;
   readonly heap: HeapFigures;
-  readonly slabs: Slabs | undefined;
+  readonly kernel: KernelUse;
   readonly tables: number;
   readonly queued: number;
   /** Resident bytes of the other processes that serve them. */
@@ -45,7 +45,7 @@ export async function levelOf({ crowd, inspector, product }: Watched): Promise<L
   return {
     users: crowd.users,
     heap,
-    slabs: readSlabs(),
+    kernel: kernelUse(),
     tables: processTables(gateway.pid),
     queued: queuedBytes(sockets),
     others: {
