@@ -51,7 +51,9 @@ const show = await Show.start({
   processes: Number(values.processes),
   joinsPerSecond: Number(values["joins-per-second"]),
   cores,
+  judgesTime: true,
   seed: 1,
+  say,
 });
 const levels: Level[] = [];
 let limit = `${usersMax} people were asked for`;

@@ -151,7 +151,9 @@ async function withPeople<T>(rooms: number, work: (watched: Watched) => Promise<
       joinsPerSecond: Number(values["joins-per-second"]),
       mix: { movingShare: 0, movingMs: 100, standingMs: 5_000 },
       areaM: 8,
+      judgesTime: false,
       seed: 1,
+      say,
     });
     const inspector = await Inspector.open(product.cluster.member("gateway-1").output);
     const answer = await work({ product, crowd, inspector });

@@ -7,7 +7,14 @@ import { sumOf } from "./crowd/product.ts";
 import { say } from "./crowd/progress.ts";
 import { Show } from "./crowd/show.ts";
 import { beNice } from "./density/cores.ts";
-import { flatnessOf, type Size, sizeFigures, totalCost } from "./scale/figures.ts";
+import {
+  type ByRole,
+  flatnessOf,
+  rounded,
+  type Size,
+  sizeFigures,
+  totalCost,
+} from "./scale/figures.ts";
 import { scalePage } from "./scale/page.ts";
 
 /**
@@ -45,16 +52,18 @@ const show = await Show.start({
   processes: Number(values.processes),
   joinsPerSecond: Number(values["joins-per-second"]),
   cores: undefined,
+  judgesTime: true,
   seed: 1,
+  say,
 });
 const sizes: Size[] = [];
 let ended: string | null = null;
-let restCores = 0;
+let rest: ByRole = {};
 try {
   show.cpu.since();
   await show.crowd.settle(REST_S);
-  restCores = sumOf(show.cpu.since());
-  say(`nobody is in: ${restCores.toFixed(3)} cores`);
+  rest = show.cpu.since();
+  say(`nobody is in: ${sumOf(rest).toFixed(3)} cores`);
   for (const users of wanted.toSorted((a, b) => a - b)) {
     await show.grow(users);
     sizes.push(await measure());
@@ -69,7 +78,8 @@ try {
 const report = {
   sizes: sizes.map(sizeFigures),
   ...flatnessOf(sizes),
-  cores_at_rest: Number(restCores.toFixed(3)),
+  cores_at_rest: Number(sumOf(rest).toFixed(3)),
+  rest_by_role: rounded(rest, 3),
   ended,
   gateways,
   nodes,

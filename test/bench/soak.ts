@@ -41,6 +41,8 @@ const result = await soak({
   processes: Number(values.processes),
   joinsPerSecond: Number(values["joins-per-second"]),
   cores,
+  judgesTime: true,
+  say,
   memory: MEMORY_LIMIT,
   p99Ms: P99_LIMIT,
 });

@@ -44,6 +44,7 @@ export class Fleet {
       const worker: Worker = { child: fork(file, args), plan, admitted: 0, last: undefined };
       worker.child.on("message", (word: WorkerWord) => this.#hear(worker, word));
       worker.child.once("exit", (code, signal) => {
+        worker.rated?.([]);
         if (!this.#stopping) this.crash ??= `a process of clients ended (${signal ?? code})`;
       });
       tell(worker, { type: "start", plan });
@@ -98,7 +99,6 @@ export class Fleet {
           new Promise<readonly number[]>((resolve) => {
             const { child } = worker;
             if (!child.connected) return resolve([]);
-            child.once("exit", () => resolve([]));
             worker.rated = resolve;
             tell(worker, { type: "rates" });
           }),

@@ -10,9 +10,12 @@ export interface Progress {
   readonly also: string;
 }
 
-export const say = (text: string): void => console.error(text);
+/** Where a benchmark tells how it is doing. */
+export type Say = (line: string) => void;
 
-export function sayProgress(progress: Progress): void {
+export const say: Say = (line) => console.error(line);
+
+export function lineOf(progress: Progress): string {
   const { also, clientCores, frameMs, frames, inRoom, phase, skipped, users } = progress;
   const parts = [
     `${phase.padEnd(9)} ${inRoom}/${users}`,
@@ -22,5 +25,5 @@ export function sayProgress(progress: Progress): void {
     `clients ${clientCores.toFixed(2)} cores`,
     also,
   ];
-  say(`  ${parts.filter((part) => part !== "").join("  ")}`);
+  return `  ${parts.filter((part) => part !== "").join("  ")}`;
 }

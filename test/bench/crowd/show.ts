@@ -4,7 +4,7 @@ import { type Cores, startedOn } from "../density/cores.ts";
 import { Crowd } from "./crowd.ts";
 import { CROWD, ROOM_SIZE } from "./mix.ts";
 import { Product, type ServerCpu } from "./product.ts";
-import { say } from "./progress.ts";
+import type { Say } from "./progress.ts";
 
 const WORLD = "plain";
 const WORLD_FILE = fileURLToPath(new URL("../density/plain-world.ts", import.meta.url));
@@ -17,7 +17,9 @@ export interface ShowOptions {
   readonly joinsPerSecond: number;
   /** Given: each gateway alone on the server's core, everything else on the other. */
   readonly cores: Cores | undefined;
+  readonly judgesTime: boolean;
   readonly seed: number;
+  readonly say: Say;
 }
 
 /** The built product with a crowd that grows by rooms; ends by `close`, however it went. */
@@ -52,11 +54,13 @@ export class Show {
             rooms: product.rooms,
             processes: options.processes,
             joinsPerSecond: options.joinsPerSecond,
+            judgesTime: options.judgesTime,
             seed: options.seed,
+            say: options.say,
           }),
       );
       if (!crowd.onlookersFirst)
-        say("onlookers do not go before others here: their wait is in what they measure");
+        options.say("onlookers do not go before others here: their wait is in what they measure");
       return new Show(product, crowd);
     } catch (error) {
       await product.close();

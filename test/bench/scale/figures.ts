@@ -34,7 +34,7 @@ export interface Flatness {
   /** How much dearer the dearest size is than the cheapest; null with fewer than two that count. */
   readonly spread: number | null;
   readonly flat: boolean | null;
-  /** From the straight line that fits all sizes best: what a person adds, and what is there anyway. */
+  /** By the straight line that fits best: what a person adds, and what is there anyway. */
   readonly marginal_us: number | null;
   readonly fixed_cores: number | null;
 }
@@ -68,11 +68,15 @@ export function lineThrough(points: readonly (readonly [x: number, y: number])[]
   return { slope, at0: y - slope * x };
 }
 
+/** Without those that are nothing. */
+export function rounded(parts: ByRole, digits: number): ByRole {
+  const all = Object.entries(parts).map(([role, part]) => [role, round(part, digits)] as const);
+  return Object.fromEntries(all.filter(([, part]) => part > 0));
+}
+
 /** A size as a file has it. */
 export function sizeFigures(size: Size) {
   const { clientCores, cores, faults, frameMs, framesPerS, machineBusy, users } = size;
-  const rounded = (parts: ByRole, digits: number): ByRole =>
-    Object.fromEntries(Object.entries(parts).map(([role, part]) => [role, round(part, digits)]));
   return {
     users,
     us_per_user_tick: round(totalCost(size)),

@@ -19,6 +19,14 @@ const KIND: Readonly<Record<string, string>> = {
   "nats-server": "nats",
   placement: "placement",
 };
+/** What other pages have no use for. */
+const OWN_STYLE = `
+svg .value{font-size:13px;font-weight:600;fill:var(--ink)}
+svg rect.part{stroke:none}
+svg .pale{fill-opacity:.35}
+svg rect.shade{fill:var(--good);fill-opacity:.1}
+.legend+.note{margin-top:10px}
+`;
 const WIDTH = 1_120;
 const HEIGHT = 380;
 const LEFT = 58;
@@ -80,8 +88,9 @@ function plotOf(sizes: readonly Size[]): string {
       `<line class="rule" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(us)}" y2="${y(us)}"/>
 <text x="${LEFT - 8}" y="${y(us) + 4}" text-anchor="end">${Number(us.toFixed(1))}</text>`,
   );
+  const high = y(least * (1 + AIM_SPREAD));
   const band = Number.isFinite(least)
-    ? `<rect class="shade" x="${LEFT}" width="${WIDTH - LEFT - RIGHT}" y="${y(least * (1 + AIM_SPREAD))}" height="${at(y(least) - y(least * (1 + AIM_SPREAD)))}"/>`
+    ? `<rect class="shade" x="${LEFT}" width="${WIDTH - LEFT - RIGHT}" y="${high}" height="${at(y(least) - high)}"/>`
     : "";
   const bars = sizes.map((size, i) => {
     const middle = LEFT + step * (i + 0.5);
@@ -89,8 +98,7 @@ function plotOf(sizes: readonly Size[]): string {
 <text class="value" x="${at(middle)}" y="${y(totalCost(size)) - 8}" text-anchor="middle">${totalCost(size).toFixed(1)}</text>
 <text x="${at(middle)}" y="${floor + 18}" text-anchor="middle">${people(size.users)}</text>`;
   });
-  return `<style>svg .value{font-size:13px;font-weight:600;fill:var(--ink)}svg rect.part{stroke:none}
-svg .pale{fill-opacity:.35}svg rect.shade{fill:var(--good);fill-opacity:.1}</style>
+  return `<style>${OWN_STYLE}</style>
 <div class="scroll"><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Cost of a person by the size of the crowd">
 ${band}${rules.join("")}${bars.join("")}
 <text x="${at(LEFT + (WIDTH - LEFT - RIGHT) / 2)}" y="${HEIGHT - 6}" text-anchor="middle">people</text></svg></div>`;

@@ -1,7 +1,7 @@
 import { residentBytes } from "../../../src/load/cpu.ts";
 import type { Window } from "../crowd/crowd.ts";
 import { ROOM_SIZE } from "../crowd/mix.ts";
-import { say } from "../crowd/progress.ts";
+import type { Say } from "../crowd/progress.ts";
 import { Show } from "../crowd/show.ts";
 import type { Cores } from "../density/cores.ts";
 import { type GrowthLimit, type Point, type Trend, trendOf } from "./trend.ts";
@@ -18,6 +18,8 @@ export interface SoakOptions {
   readonly processes: number;
   readonly joinsPerSecond: number;
   readonly cores: Cores | undefined;
+  readonly judgesTime: boolean;
+  readonly say: Say;
   /** Of each server process, and of the frames' p99. */
   readonly memory: GrowthLimit;
   readonly p99Ms: GrowthLimit;
@@ -48,7 +50,7 @@ export async function soak(options: SoakOptions) {
   const show = await Show.start({ ...options, gateways: 1, nodes: 1, seed: 1 });
   try {
     await load(show, options);
-    say(`${show.crowd.users} people; ${options.warmUpS} s to warm up`);
+    options.say(`${show.crowd.users} people; ${options.warmUpS} s to warm up`);
     await show.crowd.settle(options.warmUpS);
     const { missed, samples } = await watch(show, options);
     const users = show.crowd.users;
@@ -61,7 +63,7 @@ export async function soak(options: SoakOptions) {
 }
 
 /** Lets people in until the gateway has as much to do as it should. */
-async function load(show: Show, { share, users, usersMax }: SoakOptions): Promise<void> {
+async function load(show: Show, { say, share, users, usersMax }: SoakOptions): Promise<void> {
   if (users !== undefined) return show.grow(users);
   let wanted = FIRST_USERS;
   for (let step = 0; step < STEPS_MAX; step++) {
@@ -78,7 +80,7 @@ async function load(show: Show, { share, users, usersMax }: SoakOptions): Promis
   }
 }
 
-async function watch(show: Show, { sampleS, seconds }: SoakOptions) {
+async function watch(show: Show, { sampleS, say, seconds }: SoakOptions) {
   const samples: Sample[] = [];
   const missed = new Set<string>();
   const fromMs = performance.now();
