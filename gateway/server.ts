@@ -49,6 +49,8 @@ export interface GatewayServer {
 
 /** A payload comes whole from browsers; every further piece costs more than its bytes. */
 const FRAGMENTS_MAX = 256;
+/** Node's own is 511. The system's limit (somaxconn) may lower it. */
+const BACKLOG = 4_096;
 /** How often connections that are late with their request are looked for. */
 const REQUESTS_SWEEP_MS = 500;
 const REQUEST_MS_MAX = 10_000;
@@ -135,7 +137,7 @@ export async function listen(deps: ServerDeps): Promise<GatewayServer> {
   });
   await new Promise<void>((resolve, reject) => {
     http.once("error", reject);
-    http.listen(config.port, config.host, () => resolve());
+    http.listen(config.port, config.host, BACKLOG, () => resolve());
   });
   return {
     port: (http.address() as AddressInfo).port,
