@@ -116,6 +116,7 @@ export class Crowd {
       if (this.all.failures.size > 0)
         throw new Error(`not everybody came in: ${[...this.all.failures.keys()].join("; ")}`);
       if (settled && inRoom === this.#users) return;
+      if (settled) throw new Error(`not everybody stayed: ${this.#missing(inRoom).join("; ")}`);
       if (second > JOIN_S_MAX) throw new Error(`${inRoom} of ${this.#users} were in at the end`);
     }
   }
