@@ -136,9 +136,11 @@ function busyShare(
 }
 
 /** Why it can not go on; undefined where it can. */
-function limitOf({ cores_busy: busy, faults, frame_ms: frame, users }: Level): string | undefined {
+function limitOf(level: Level): string | undefined {
+  const { cores_busy: busy, faults, frame_ms: frame, others_share: others, users } = level;
   const at = `at ${users} people`;
-  if (busy && busy.gateway >= FULL) return `the gateway's core was full ${at}`;
+  if (busy && busy.gateway >= FULL)
+    return `the gateway's core was full ${at}, ${Math.round((others ?? 0) * 100)} % of it with others`;
   if (busy && busy.else >= FULL)
     return `the other core, with the clients and all else, was full ${at}`;
   if (frame.p99 > p99MsMax) return `p99 of frames was ${frame.p99} ms ${at}`;
