@@ -41,11 +41,13 @@ const LEFT_TEXT: Partial<Record<MembershipCode, string>> = {
   no_capacity: "no node can take the room now",
 };
 
+const NOBODY: readonly Session[] = [];
+
 /** Who of this gateway is in one room: attaches, admits, ends, and what is said to one of them. */
 export class Attendance {
   /** By connection, and by session: one may be here twice while it changes sockets. */
   readonly #sessions = new Map<string, Session>();
-  readonly #byId = new Map<SessionId, Set<Session>>();
+  readonly #byId = new Map<SessionId, readonly Session[]>();
   /** Those that are not attached, or not let in yet: only they have something due. */
   readonly #unsettled = new Set<Session>();
   /** Those with replies that wait for the replica: every record asks for them. */
@@ -80,7 +82,7 @@ export class Attendance {
 
   join(session: Session): void {
     this.#sessions.set(session.init.connection, session);
-    this.#byId.set(session.id, this.#of(session.id).add(session));
+    this.#byId.set(session.id, [...this.#of(session.id), session]);
     this.#unsettled.add(session);
     this.#attach(session, this.#deps.clock.now());
     if (session.init.spectator) this.#admission.admit(session);
@@ -205,7 +207,7 @@ export class Attendance {
       session.cursor = null;
       session.deadlineAt = this.#deps.clock.now() + this.#deps.config.joinMsMax;
     }
-    for (const other of [...this.#of(session.id)])
+    for (const other of this.#of(session.id))
       if (other.init.attach < session.init.attach) this.end(other, "superseded");
     this.#admission.admit(session);
   }
@@ -241,7 +243,7 @@ export class Attendance {
 
   ended(message: From<"ended">): void {
     const { code, reason } = message;
-    for (const session of [...this.#of(message.session)]) {
+    for (const session of this.#of(message.session)) {
       // A seat that was let go is not the one that somebody coming back is about to be given.
       if (code === "session_expired" && session.phase === "attaching") continue;
       this.end(session, code, { reason });
@@ -361,8 +363,8 @@ export class Attendance {
       : undefined;
   }
 
-  #of(id: SessionId): Set<Session> {
-    return this.#byId.get(id) ?? new Set();
+  #of(id: SessionId): readonly Session[] {
+    return this.#byId.get(id) ?? NOBODY;
   }
 
   /** False where it is gone already. */
@@ -374,9 +376,9 @@ export class Attendance {
     this.#unsettled.delete(session);
     this.#early.delete(session);
     this.#deps.gone(session.viewer);
-    const rest = this.#of(session.id);
-    rest.delete(session);
-    if (rest.size === 0) this.#byId.delete(session.id);
+    const rest = this.#of(session.id).filter((other) => other !== session);
+    if (rest.length === 0) this.#byId.delete(session.id);
+    else this.#byId.set(session.id, rest);
     return true;
   }
 }

@@ -5,8 +5,13 @@ import type { Session } from "./session.ts";
 
 /** A channel in use: a join on its way (told apart by identity), or a membership. */
 export type Channel =
-  | { readonly kind: "joining" }
-  | { readonly kind: "member"; readonly session: Session; readonly room: HeldRoom };
+  | { readonly kind: "joining"; readonly channel: number }
+  | {
+      readonly kind: "member";
+      readonly channel: number;
+      readonly session: Session;
+      readonly room: HeldRoom;
+    };
 
 type Membership = Extract<Channel, { kind: "member" }>;
 
@@ -17,50 +22,53 @@ function pair({ room: stage, session }: Membership, seated: Membership): boolean
   return isSeated;
 }
 
-/** The channels of one connection that are in use. */
+const NONE: readonly Channel[] = [];
+
+/** The channels of one connection that are in use: few, and nearly always one. */
 export class Channels {
-  readonly #used = new Map<number, Channel>();
+  #used = NONE;
 
   get empty(): boolean {
-    return this.#used.size === 0;
+    return this.#used.length === 0;
   }
 
   /** What is there, for who waits on something to see whether it still stands. */
   get(channel: number): Channel | undefined {
-    return this.#used.get(channel);
+    for (const used of this.#used) if (used.channel === channel) return used;
+    return undefined;
   }
 
   /** What waits in the tails of its memberships. */
   get tailBytes(): number {
     let bytes = 0;
-    for (const channel of this.#used.values())
+    for (const channel of this.#used)
       if (channel.kind === "member") bytes += channel.session.viewer.outbox.bytes;
     return bytes;
   }
 
   values(): Iterable<Channel> {
-    return this.#used.values();
+    return this.#used;
   }
 
   /** Takes a channel for a join, unless it is in use or there are too many. */
   reserve(channel: number): Channel | "channel_taken" {
-    if (this.#used.has(channel) || this.#used.size >= CHANNELS_MAX) return "channel_taken";
-    const joining: Channel = { kind: "joining" };
-    this.#used.set(channel, joining);
+    if (this.get(channel) || this.#used.length >= CHANNELS_MAX) return "channel_taken";
+    const joining: Channel = { kind: "joining", channel };
+    this.#used = [...this.#used, joining];
     return joining;
   }
 
-  settle(channel: number, member: Membership): void {
-    this.#used.set(channel, member);
-    for (const other of this.#used.values())
+  settle(member: Membership): void {
+    this.#used = this.#used.map((used) => (used.channel === member.channel ? member : used));
+    for (const other of this.#used)
       if (other.kind === "member" && !pair(other, member)) pair(member, other);
   }
 
   free(channel: number): void {
-    this.#used.delete(channel);
+    this.#used = this.#used.filter((used) => used.channel !== channel);
   }
 
   clear(): void {
-    this.#used.clear();
+    this.#used = NONE;
   }
 }

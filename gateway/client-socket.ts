@@ -54,13 +54,14 @@ export class PlainClientSocket implements ClientSocket {
 
 /** Of all sockets: a read is done with before the next begins. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
+
 /** Writes and reads by the handle, where that is possible; the same bytes on the wire. */
-export class FastClientSocket extends PlainClientSocket {
+export class FastClientSocket extends PlainClientSocket implements FrameSink {
   readonly #internals: SocketInternals;
   readonly #handle: TcpHandle;
   /** The write that the kernel did not take at once. */
   #waiting = false;
-  #gone = false;
+  #receiver: Receiver | undefined;
 
   constructor(
     webSocket: LibrarySocket,
@@ -71,13 +72,11 @@ export class FastClientSocket extends PlainClientSocket {
     super(webSocket, socket);
     this.#internals = internals;
     this.#handle = handle;
-    socket.once("close", () => {
-      this.#gone = true;
-    });
   }
 
+  /** The library hears of a socket's end before anybody else. */
   override get open(): boolean {
-    return !this.#gone && this.webSocket.readyState === this.webSocket.OPEN;
+    return this.webSocket.readyState === this.webSocket.OPEN;
   }
 
   override get pendingBytes(): number {
@@ -106,18 +105,22 @@ export class FastClientSocket extends PlainClientSocket {
     };
   }
 
-  /** Everything but small messages goes to the library as if it had read it. */
   override readFast(payloadBytesMax: number, receiver: Receiver): void {
-    const { socket } = this;
+    this.#receiver = receiver;
     const reader = new FrameReader(payloadBytesMax);
-    const sink: FrameSink = {
-      message: (payload) => receiver.receive(payload),
-      other: (bytes) => void socket.emit("data", bytes),
-    };
-    this.#internals.readInto(socket, READ_BUFFER, (length, buffer) => {
-      reader.take(buffer, length, sink);
+    this.#internals.readInto(this.socket, READ_BUFFER, (length, buffer) => {
+      reader.take(buffer, length, this);
       return true;
     });
+  }
+
+  message(payload: Uint8Array): void {
+    this.#receiver?.receive(payload);
+  }
+
+  /** Everything but small messages goes to the library as if it had read it. */
+  other(bytes: Buffer): void {
+    this.socket.emit("data", bytes);
   }
 }
 

@@ -16,7 +16,7 @@ import { joinBytes, preframe } from "./preframe.ts";
 import type { Replica } from "./replica.ts";
 import type { Ride, Show } from "./show.ts";
 import { frameDue } from "./tiers.ts";
-import { FRESH, type Viewer } from "./viewer.ts";
+import { FRESH, NO_PREAMBLE, type Viewer } from "./viewer.ts";
 
 /** More messages than this do not ride a frame: they go ahead of it. */
 const RIDERS_MAX = 256;
@@ -153,7 +153,7 @@ export class Composer {
     let buffer = told.shared;
     if (rows || preamble.length > 0 || !outbox.empty || !link.outbox.empty) {
       const tail = [...outbox.take(), ...link.outbox.take()];
-      viewer.preamble = [];
+      viewer.preamble = NO_PREAMBLE;
       viewer.entered ||= preamble.length > 0;
       const rides = told.frame && tail.length <= RIDERS_MAX;
       const riders = [...(rows ? [rows] : []), ...(rides ? tail : [])];

@@ -17,7 +17,7 @@ export interface GatewayConfig {
 
   /** Reads and writes past Node's streams, where this version of Node lets it. */
   readonly fastSockets: boolean;
-  /** Sockets; the limit on open files lowers it. Each costs about 16 KiB with its buffers. */
+  /** Sockets; the limit on open files lowers it. Each costs about 12 KiB, a third in the kernel. */
   readonly socketsMax: number;
   /** Sockets over the cap that are let in for as long as it takes to tell them why not. */
   readonly socketsHeadroom: number;

@@ -1,47 +1,71 @@
 import { CHANNELS_MAX } from "../src/protocol/client-messages.ts";
 import type { GatewayConfig } from "./config.ts";
-import { TokenBucket } from "./token-bucket.ts";
+import { Allowance } from "./token-bucket.ts";
 
-export type Limited = "bytes" | "messages" | "joins" | "commands" | "signals" | "poses";
+const LIMITED = ["bytes", "messages", "joins", "commands", "signals", "poses"] as const;
+export type Limited = (typeof LIMITED)[number];
+export type LimitOutcome = "ok" | "over" | "flooding";
 
 /** A dropped pose weighs less than a refused message: clients draw at up to 120 Hz. */
 const POSE_WEIGHT = 0.1;
+const BYTES = LIMITED.indexOf("bytes");
+const POSES = LIMITED.indexOf("poses");
+const VIOLATIONS = LIMITED.length;
 
-/** What one connection may send. */
-export class ConnectionLimits {
-  readonly #buckets: Readonly<Record<Limited, TokenBucket>>;
-  readonly #bytes: TokenBucket;
-  readonly #poses: TokenBucket;
-  readonly #violations: TokenBucket;
+/** What every connection may send: the same for all of them. */
+export class Allowances {
+  readonly of: readonly Allowance[];
 
-  constructor(config: GatewayConfig, now: number) {
-    const bucket = (perSecond: number, least = 1) =>
-      new TokenBucket({ perSecond, burst: Math.max(least, perSecond * config.burstSeconds) }, now);
-    this.#buckets = {
-      bytes: bucket(config.bytesPerSecond, config.payloadBytesMax),
-      messages: bucket(config.messagesPerSecond),
+  constructor(config: GatewayConfig) {
+    const allowance = (perSecond: number, least = 1) =>
+      new Allowance({ perSecond, burst: Math.max(least, perSecond * config.burstSeconds) });
+    const each: Readonly<Record<Limited, Allowance>> = {
+      bytes: allowance(config.bytesPerSecond, config.payloadBytesMax),
+      messages: allowance(config.messagesPerSecond),
       // A client that comes back joins all its rooms at once.
-      joins: bucket(config.joinsPerSecond, CHANNELS_MAX),
-      commands: bucket(config.commandsPerSecond),
-      signals: bucket(config.signalsPerSecond),
-      poses: bucket(config.posesPerSecond),
+      joins: allowance(config.joinsPerSecond, CHANNELS_MAX),
+      commands: allowance(config.commandsPerSecond),
+      signals: allowance(config.signalsPerSecond),
+      poses: allowance(config.posesPerSecond),
     };
-    this.#bytes = this.#buckets.bytes;
-    this.#poses = this.#buckets.poses;
     const burst = config.violationsMax;
-    this.#violations = new TokenBucket({ perSecond: burst / 10, burst }, now);
+    const violations = new Allowance({ perSecond: burst / 10, burst });
+    this.of = [...LIMITED.map((what) => each[what]), violations];
+  }
+}
+
+/** What one connection has sent of it. */
+export class ConnectionLimits {
+  readonly #allowances: Allowances;
+  /** Of each allowance, when all of it is there again. */
+  readonly #fullAt: number[];
+
+  constructor(allowances: Allowances, now: number) {
+    this.#allowances = allowances;
+    this.#fullAt = allowances.of.map(() => now);
   }
 
   /** A pose, as `take` of its bytes and of itself would. Nothing is looked up for it. */
-  takePose(now: number, bytes: number): "ok" | "over" | "flooding" {
-    if (this.#bytes.take(now, bytes) && this.#poses.take(now, 1)) return "ok";
-    return this.#violations.take(now, POSE_WEIGHT) ? "over" : "flooding";
+  takePose(now: number, bytes: number): LimitOutcome {
+    if (this.#take(BYTES, now, bytes) && this.#take(POSES, now, 1)) return "ok";
+    return this.#violated(now, POSE_WEIGHT);
   }
 
   /** `over`: not this one. `flooding`: that has gone on for too long. */
-  take(what: Limited, now: number, count = 1): "ok" | "over" | "flooding" {
-    if (this.#buckets[what].take(now, count)) return "ok";
-    const weight = what === "poses" ? POSE_WEIGHT : 1;
-    return this.#violations.take(now, weight) ? "over" : "flooding";
+  take(what: Limited, now: number, count = 1): LimitOutcome {
+    if (this.#take(LIMITED.indexOf(what), now, count)) return "ok";
+    return this.#violated(now, what === "poses" ? POSE_WEIGHT : 1);
+  }
+
+  #violated(now: number, weight: number): LimitOutcome {
+    return this.#take(VIOLATIONS, now, weight) ? "over" : "flooding";
+  }
+
+  #take(at: number, now: number, count: number): boolean {
+    const allowance = this.#allowances.of[at] as Allowance;
+    const fullAt = allowance.take(this.#fullAt[at] as number, now, count);
+    if (fullAt === undefined) return false;
+    this.#fullAt[at] = fullAt;
+    return true;
   }
 }

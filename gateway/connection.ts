@@ -15,7 +15,7 @@ import type { Auth, Person } from "./auth.ts";
 import { type Channel, Channels } from "./channels.ts";
 import { runsOf } from "./composer.ts";
 import type { GatewayConfig } from "./config.ts";
-import { ConnectionLimits, type Limited } from "./connection-limits.ts";
+import { type Allowances, ConnectionLimits, type Limited } from "./connection-limits.ts";
 import { Outbox } from "./outbox.ts";
 import { preframe } from "./preframe.ts";
 import { Pulse } from "./pulse.ts";
@@ -45,11 +45,12 @@ type State =
 export type JoinMessage = Extract<ClientMessage, { type: "join" }>;
 type LeaveMessage = Extract<ClientMessage, { type: "leave" }>;
 
+/** What all connections of a gateway share. */
 export interface ConnectionDeps {
-  readonly socket: ClientSocket;
   readonly clock: Clock;
   readonly observer: Observer;
   readonly config: GatewayConfig;
+  readonly allowances: Allowances;
   readonly auth: Pick<Auth, "verifyPerson">;
   readonly gateway: string;
   /** Takes the join on; the channel is reserved by `joining` until it is settled. */
@@ -66,16 +67,14 @@ export class Connection implements SessionLink {
   readonly #deps: ConnectionDeps;
   readonly #limits: ConnectionLimits;
   readonly #socket: ClientSocket;
-  readonly #pendingBytesMax: number;
   #state: State;
   readonly #pulse: Pulse;
 
-  constructor(deps: ConnectionDeps) {
+  constructor(socket: ClientSocket, deps: ConnectionDeps) {
     const now = deps.clock.now();
     this.#deps = deps;
-    this.#socket = deps.socket;
-    this.#pendingBytesMax = deps.config.pendingBytesMax;
-    this.#limits = new ConnectionLimits(deps.config, now);
+    this.#socket = socket;
+    this.#limits = new ConnectionLimits(deps.allowances, now);
     this.outbox = new Outbox(deps.config.tailBytesMax);
     this.#state = { kind: "awaiting_hello", since: now };
     this.#pulse = new Pulse(this.channels, deps.config, now);
@@ -91,7 +90,7 @@ export class Connection implements SessionLink {
   }
 
   get writable(): boolean {
-    return this.open && this.#socket.pendingBytes <= this.#pendingBytesMax;
+    return this.open && this.#socket.pendingBytes <= this.#deps.config.pendingBytesMax;
   }
 
   /** What waits in this process until the client reads. */
@@ -119,7 +118,7 @@ export class Connection implements SessionLink {
   flush(): boolean {
     if (this.outbox.empty || !this.open) return true;
     if (!this.writable) return false;
-    this.#deps.socket.write(preframe(...runsOf(this.outbox.take())));
+    this.#socket.write(preframe(...runsOf(this.outbox.take())));
     return true;
   }
 
@@ -179,11 +178,11 @@ export class Connection implements SessionLink {
 
   /** The transport's own ping is no sign of life of a client, and counts as a message. */
   pinged(): boolean {
-    const { clock, config, socket } = this.#deps;
+    const { clock, config } = this.#deps;
     if (this.closing) return false;
     // One who does not read gets no answers: they would pile up here.
     const taken = this.#allowed("messages", clock.now(), null);
-    return taken && socket.pendingBytes <= config.pendingBytesMax;
+    return taken && this.#socket.pendingBytes <= config.pendingBytesMax;
   }
 
   /** This side sends no pings of the transport, so each is one that nobody asked for. */
@@ -220,10 +219,10 @@ export class Connection implements SessionLink {
 
   /** Deadlines. Called about once a second. */
   sweep(now: number): void {
-    const { config, socket } = this.#deps;
+    const { config } = this.#deps;
     const state = this.#state;
     if (state.kind === "closing") {
-      if (now - state.since >= config.closeMsMax) socket.terminate();
+      if (now - state.since >= config.closeMsMax) this.#socket.terminate();
     } else if (state.kind === "awaiting_hello") {
       if (now - state.since >= config.helloMsMax) this.close("handshakeTimeout");
     } else if (!this.#pulse.sweep(now)) this.close("idle");
@@ -231,11 +230,11 @@ export class Connection implements SessionLink {
 
   /** Closes with one of our codes, after what is waiting. Its sessions are away from here on. */
   close(why: CloseName): void {
-    const { clock, socket } = this.#deps;
+    const socket = this.#socket;
     if (this.closing) return;
     this.#count("roomcluster_gateway_closes_total", "reason", why);
     if (!this.outbox.empty && socket.open) socket.write(preframe(...runsOf(this.outbox.take())));
-    this.#state = { kind: "closing", since: clock.now() };
+    this.#state = { kind: "closing", since: this.#deps.clock.now() };
     socket.close(CLOSE[why].code, CLOSE[why].reason);
     this.#part();
   }

@@ -13,7 +13,8 @@ import { roomToGateway } from "../src/protocol/room-messages.ts";
 import { ALL_ROUTES, gatewayBeat, gatewayControl, gatewayInbox } from "../src/protocol/subjects.ts";
 import type { Auth } from "./auth.ts";
 import type { GatewayConfig } from "./config.ts";
-import { type ClientSocket, Connection } from "./connection.ts";
+import { type ClientSocket, Connection, type ConnectionDeps } from "./connection.ts";
+import { Allowances } from "./connection-limits.ts";
 import { Drain } from "./drain.ts";
 import { EventDoor } from "./event-door.ts";
 import { HeldRoom } from "./held-room.ts";
@@ -77,10 +78,25 @@ export class GatewayCore {
   readonly #phases: Phases;
   readonly #ends: (() => void)[] = [];
   readonly #deps: CoreDeps;
+  readonly #shared: ConnectionDeps;
 
   constructor(deps: CoreDeps) {
-    const { clock, config, dataBus, self } = deps;
+    const { auth, clock, config, dataBus, observer, self } = deps;
     this.#deps = deps;
+    this.#shared = {
+      clock,
+      observer,
+      config,
+      allowances: new Allowances(config),
+      auth,
+      gateway: self,
+      join: (from, person, message) => void join(this.#joins, from, person, message),
+      dirty: (waiting) => this.#dirty.add(waiting),
+      closed: (gone) => {
+        this.#connections.delete(gone);
+        this.#dirty.delete(gone);
+      },
+    };
     this.#uplinks = new Uplinks(dataBus, clock, { self, flushMs: config.linkMs });
     this.#linksSweptAt = clock.now();
     const stretched = (stretch: number, load: LoopLoad): void => this.#stretched(stretch, load);
@@ -159,21 +175,8 @@ export class GatewayCore {
 
   /** A socket that was upgraded; `overloaded` ones are let in only to be told so. */
   accept(socket: ClientSocket, standing: "welcome" | "overloaded"): SocketHandler {
-    const { auth, clock, config, observer, random, self } = this.#deps;
-    const connection = new Connection({
-      socket,
-      clock,
-      observer,
-      config,
-      auth,
-      gateway: self,
-      join: (from, person, message) => void join(this.#joins, from, person, message),
-      dirty: (waiting) => this.#dirty.add(waiting),
-      closed: (gone) => {
-        this.#connections.delete(gone);
-        this.#dirty.delete(gone);
-      },
-    });
+    const { config, random } = this.#deps;
+    const connection = new Connection(socket, this.#shared);
     this.#connections.add(connection);
     if (standing === "overloaded") connection.turnAway(config.retrySpreadMs * random.next());
     return connection;

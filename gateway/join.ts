@@ -87,7 +87,7 @@ function enter(
     spectator,
   };
   const member = new Session(init, connection, deps.config, deps.now());
-  connection.channels.settle(channel, { kind: "member", session: member, room });
+  connection.channels.settle({ kind: "member", channel, session: member, room });
   room.join(member);
 }
 

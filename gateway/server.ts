@@ -49,6 +49,8 @@ export interface GatewayServer {
 
 /** A payload comes whole from browsers; every further piece costs more than its bytes. */
 const FRAGMENTS_MAX = 256;
+/** Node's own is 511. The system's limit (somaxconn) may lower it. */
+const BACKLOG = 4_096;
 /** How often connections that are late with their request are looked for. */
 const REQUESTS_SWEEP_MS = 500;
 const REQUEST_MS_MAX = 10_000;
@@ -67,6 +69,8 @@ const FAULTS: Readonly<Record<string, "malformed" | "tooLarge">> = {
 
 /** Translates the library's own protocol errors into the close codes of this protocol. */
 class GatewaySocket extends WebSocket {
+  handler: SocketHandler | undefined;
+
   override close(code?: number, reason?: string | Buffer): void {
     const fault = code === undefined ? undefined : FAULTS[code];
     if (fault) super.close(CLOSE[fault].code, CLOSE[fault].reason);
@@ -94,18 +98,7 @@ export async function listen(deps: ServerDeps): Promise<GatewayServer> {
     connectionsCheckingInterval: REQUESTS_SWEEP_MS,
   });
   http.maxConnections = cap.sockets + config.socketsHeadroom + 64;
-  const webSockets = new WebSocketServer({
-    noServer: true,
-    maxPayload: config.payloadBytesMax,
-    maxFragments: FRAGMENTS_MAX,
-    perMessageDeflate: false,
-    // Left to itself, the library ends a socket that pings too often by no close code at all.
-    autoPong: false,
-    clientTracking: false,
-    skipUTF8Validation: true,
-    handleProtocols: () => SUBPROTOCOL,
-    WebSocket: GatewaySocket,
-  });
+  const webSockets = upgrader(config);
   http.on("request", (request, response) => {
     if (deps.http(request, response)) return;
     response.writeHead(426, { connection: "close", upgrade: "websocket" }).end();
@@ -118,6 +111,10 @@ export async function listen(deps: ServerDeps): Promise<GatewayServer> {
     const status = method === "GET" ? 400 : 405;
     turnAway(socket, { status, why: "handshake", text: `${error.message}.` });
   });
+  // Made once: a function for each socket would keep what came with its upgrade.
+  const forget = function (this: Duplex): void {
+    sockets.delete(this);
+  };
   http.on("upgrade", (request, socket: Duplex, head: Buffer) => {
     const refusal = refusalOf(request, config, {
       draining: deps.draining(),
@@ -126,9 +123,9 @@ export async function listen(deps: ServerDeps): Promise<GatewayServer> {
     });
     if (refusal) return turnAway(socket, refusal);
     sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
+    socket.on("close", forget);
     // Until the library has taken it over, an error of the socket would end the process.
-    socket.on("error", () => socket.destroy());
+    socket.on("error", destroy);
     const standing = sockets.size > cap.sockets ? "overloaded" : "welcome";
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const client = clientSocket(webSocket, socket as Socket, internals);
@@ -140,13 +137,28 @@ export async function listen(deps: ServerDeps): Promise<GatewayServer> {
   });
   await new Promise<void>((resolve, reject) => {
     http.once("error", reject);
-    http.listen(config.port, config.host, () => resolve());
+    http.listen(config.port, config.host, BACKLOG, () => resolve());
   });
   return {
     port: (http.address() as AddressInfo).port,
     socketsMax: cap.sockets,
     close: () => closeAll(http, sockets),
   };
+}
+
+function upgrader(config: GatewayConfig) {
+  return new WebSocketServer({
+    noServer: true,
+    maxPayload: config.payloadBytesMax,
+    maxFragments: FRAGMENTS_MAX,
+    perMessageDeflate: false,
+    // Left to itself, the library ends a socket that pings too often by no close code at all.
+    autoPong: false,
+    clientTracking: false,
+    skipUTF8Validation: true,
+    handleProtocols: () => SUBPROTOCOL,
+    WebSocket: GatewaySocket,
+  });
 }
 
 function refusalOf(
@@ -173,9 +185,9 @@ export const originAllowed = (origin: string | undefined, allowed: readonly stri
 function refuse(socket: Duplex, { status, text }: Refusal): void {
   const body = `${text}\n`;
   const retry = status === 503 ? "Retry-After: 5\r\n" : "";
-  socket.on("error", () => socket.destroy());
+  socket.on("error", destroy);
   // Past the upgrade no timeout of the server ends a socket that the other side leaves open.
-  socket.on("finish", () => socket.destroy());
+  socket.on("finish", destroy);
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${retry}Connection: close\r\n` +
       `Content-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
@@ -190,7 +202,7 @@ function fastSockets({ config, observer }: ServerDeps): SocketInternals | undefi
 }
 
 function clientSocket(
-  webSocket: WebSocket,
+  webSocket: GatewaySocket,
   socket: Socket,
   internals: SocketInternals | undefined,
 ): PlainClientSocket {
@@ -200,20 +212,43 @@ function clientSocket(
     : new PlainClientSocket(webSocket, socket);
 }
 
-function bind(webSocket: WebSocket, handler: SocketHandler): void {
-  webSocket.on("message", (data: RawData, isBinary: boolean) => {
-    // With the default binaryType and no fragments kept, the library hands over one Buffer.
-    if (isBinary) handler.receive(data as Buffer);
-    else handler.fault("malformed");
-  });
-  webSocket.on("ping", (data) => {
-    if (handler.pinged()) webSocket.pong(data);
-  });
-  webSocket.on("pong", () => handler.ponged());
-  webSocket.on("error", (error: Error & { code?: string }) =>
-    handler.fault(FAULTS[error.code ?? ""] ?? "malformed"),
-  );
-  webSocket.on("close", () => handler.closed());
+function destroy(this: Duplex): void {
+  this.destroy();
+}
+
+/** The same functions for every socket, which costs a third of a KiB less than some of its own. */
+function bind(webSocket: GatewaySocket, handler: SocketHandler): void {
+  webSocket.handler = handler;
+  webSocket.on("message", messageCame);
+  webSocket.on("ping", pingCame);
+  webSocket.on("pong", pongCame);
+  webSocket.on("error", errorCame);
+  webSocket.on("close", closeCame);
+}
+
+const handlerOf = (webSocket: WebSocket): SocketHandler | undefined =>
+  (webSocket as GatewaySocket).handler;
+
+function messageCame(this: WebSocket, data: RawData, isBinary: boolean): void {
+  // With the default binaryType and no fragments kept, the library hands over one Buffer.
+  if (isBinary) handlerOf(this)?.receive(data as Buffer);
+  else handlerOf(this)?.fault("malformed");
+}
+
+function pingCame(this: WebSocket, data: Buffer): void {
+  if (handlerOf(this)?.pinged()) this.pong(data);
+}
+
+function pongCame(this: WebSocket): void {
+  handlerOf(this)?.ponged();
+}
+
+function errorCame(this: WebSocket, error: Error & { code?: string }): void {
+  handlerOf(this)?.fault(FAULTS[error.code ?? ""] ?? "malformed");
+}
+
+function closeCame(this: WebSocket): void {
+  handlerOf(this)?.closed();
 }
 
 async function closeAll(http: Server, sockets: ReadonlySet<Duplex>): Promise<void> {

@@ -95,7 +95,8 @@ export class Session {
   /** True once the room may have heard of this socket. */
   #spoke: boolean;
   #rejoins: boolean;
-  readonly #waiting: BoundedQueue<ClientCommand>;
+  /** Made for the first that has to wait: most sessions are attached before they say anything. */
+  #waiting: BoundedQueue<ClientCommand> | undefined;
   readonly #config: GatewayConfig;
 
   constructor(init: SessionInit, link: SessionLink, config: GatewayConfig, now: number) {
@@ -108,7 +109,6 @@ export class Session {
     this.#dueAt = now;
     this.#spoke = false;
     this.#rejoins = init.resumed;
-    this.#waiting = new BoundedQueue({ itemsMax: config.commandsWaitingMax });
     this.#config = config;
     if (!init.spectator) return;
     this.phase = "attached";
@@ -191,7 +191,9 @@ export class Session {
   /** The commands that waited, in order, for the owner at `floor`. */
   released(floor: Epoch): ToRoom[] {
     const messages: ToRoom[] = [];
-    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift())
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    for (let next = waiting?.shift(); next; next = waiting?.shift())
       messages.push(this.#forward(next, floor));
     return messages;
   }
@@ -201,6 +203,7 @@ export class Session {
     if (this.attachedUnder(floor)) return this.#forward(command, floor);
     // The body is a view into what the socket received, most of which is not needed any longer.
     const kept = { ...command, body: command.body.slice() };
+    this.#waiting ??= new BoundedQueue({ itemsMax: this.#config.commandsWaitingMax });
     return this.#waiting.push(kept) === "full" ? "full" : "waits";
   }
 

@@ -26,6 +26,8 @@ export interface ViewerLink {
 export const FRESH = -2;
 export const BEHIND = -1;
 
+export const NO_PREAMBLE: readonly Uint8Array[] = [];
+
 /** What one session is told, and how far it has come. */
 export class Viewer implements Listener {
   readonly session: SessionId;
@@ -40,7 +42,7 @@ export class Viewer implements Listener {
   /** Where in the room's news it goes on. */
   place: number = FRESH;
   /** `joined` and a replay: told before anything else. */
-  preamble: readonly Uint8Array[] = [];
+  preamble = NO_PREAMBLE;
   seat: Seat | undefined;
   /** The last pose that its own client sent; the view of one who has no row in the room. */
   row: Uint32Array | undefined;

@@ -107,7 +107,7 @@ export const gatewaySchema = z
      * which lets foreign pages act with a visitor's address but not with their token.
      */
     origins: z.array(z.string().min(1).max(255)).max(256).default([]),
-    /** Sockets at once; the limit on open files may lower it. Each costs about 16 KiB. */
+    /** Sockets at once; the limit on open files may lower it. Each costs about 12 KiB. */
     socketsMax: count(1, 1_000_000).default(17_000),
     /** One client message. Raising it lets one client make this gateway buffer that much more. */
     payloadBytesMax: bytes(17 * 1024, 1024 * 1024).default(32 * 1024),

@@ -109,6 +109,7 @@ function inMemoryCost(): number {
 async function socketCost(child: ChildProcess) {
   const [url] = (await once(child, "message")) as [string];
   const swarm = new Swarm(swarmPlan(url, { clients, joinsPerSecond: 2_000 }));
+  swarm.admit(clients);
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, 100));
     if (swarm.sample().settled) break;

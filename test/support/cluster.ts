@@ -32,6 +32,8 @@ export interface ClusterShape {
   readonly gateways: number;
   /** Extra `--set` values for a role. */
   readonly set?: Partial<Record<RoleName, readonly string[]>>;
+  /** Options of Node for a role's processes. */
+  readonly nodeOptions?: Partial<Record<RoleName, readonly string[]>>;
   /** Runs what `npm run build` made instead of the sources: for measurements. */
   readonly built?: { readonly main: string; readonly worlds: string };
   /** For processes that are not simply here; asked at each start of one. */
@@ -257,8 +259,11 @@ export class Cluster {
 
   async #add(role: RoleName, number: number, fixedPort?: number): Promise<void> {
     const name = `${role}-${number}`;
-    const { built } = this.#shape;
-    const code = built ? [built.main] : ["--import", "tsx", MAIN];
+    const { built, nodeOptions } = this.#shape;
+    const code = [
+      ...(nodeOptions?.[role] ?? []),
+      ...(built ? [built.main] : ["--import", "tsx", MAIN]),
+    ];
     const port = role === "node" ? 0 : (fixedPort ?? (await freePort()));
     const { natsUrl, command, host } = (await this.#shape.site?.(name, this.nats)) ?? {
       natsUrl: this.nats.url,

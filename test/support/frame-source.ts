@@ -23,6 +23,8 @@ export class FrameSource {
   readonly payloads: Uint8Array[] = [];
   /** Who joined with which attach, and by which session. */
   readonly joins: { readonly attach: number; readonly session: string | null }[] = [];
+  /** Into which room, in the same order. */
+  readonly rooms: string[] = [];
   readonly #server: WebSocketServer;
 
   private constructor(server: WebSocketServer) {
@@ -39,8 +41,9 @@ export class FrameSource {
         const [message] = told.ok ? told.value : [];
         if (message?.type === "hello") tell(WELCOME);
         if (message?.type !== "join") return;
-        const { attach, session } = message;
+        const { attach, room, session } = message;
         this.joins.push({ attach, session });
+        this.rooms.push(room);
         tell({ ...JOINED, attach }, SNAPSHOT);
         this.sockets.add(socket);
       });

@@ -6,8 +6,7 @@ export function swarmPlan(url: string, over: Partial<SwarmPlan> = {}): SwarmPlan
   return {
     run: "test",
     seed: 1,
-    first: 0,
-    stride: 1,
+    share: { of: 1, places: [0] },
     clients: 1,
     gateways: [{ name: hostname, host: hostname, port: Number(port), secure: false }],
     local: true,
@@ -15,6 +14,7 @@ export function swarmPlan(url: string, over: Partial<SwarmPlan> = {}): SwarmPlan
     clientsPerSource: 1,
     tenant: "demo",
     rooms: ["hall"],
+    roomSize: 0,
     byRoom: false,
     tokens: { kind: "secret", secret: "a secret that nobody checks" },
     joinsPerSecond: 1_000,

@@ -1,5 +1,7 @@
+import { execFileSync, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { SignJWT } from "jose";
 import { afterEach, describe, expect, it } from "vitest";
@@ -138,6 +140,9 @@ const joinHall = clientToGateway.encode({
   beside: null,
 });
 
+/** Linux tells by it what a socket may hold. */
+const hasSs = spawnSync("ss", ["-V"]).status === 0;
+
 describe("the listener", () => {
   it("[GW1] upgrades an allowed origin, none at all, and only with the subprotocol", async () => {
     const { gateway } = await serve();
@@ -172,6 +177,14 @@ describe("the listener", () => {
     });
     expect(held.destroyed).toBe(false);
     for (const dialled of inside) expect(dialled.closed).toBeUndefined();
+  });
+
+  it.skipIf(!hasSs)("[GW67] lets many wait to be accepted", async () => {
+    const { gateway } = await serve();
+    const listed = execFileSync("ss", ["-ltnH", `sport = :${gateway.port}`], { encoding: "utf8" });
+    const allowed = Number(readFileSync("/proc/sys/net/core/somaxconn", "utf8"));
+    // State, how many wait, how many may.
+    expect(Number(listed.trim().split(/\s+/)[2])).toBe(Math.min(4_096, allowed));
   });
 
   it("[GW3] closes 4504 without a hello", async () => {

@@ -18,7 +18,13 @@ import {
 } from "../../src/load/dense/report.ts";
 import { htmlOf } from "../../src/load/dense/report-html.ts";
 import { ServerLoad } from "../../src/load/dense/server-load.ts";
-import { CLIENTS_PER_SOURCE, sourcesOf, splitClients } from "../../src/load/dense/split.ts";
+import {
+  CLIENTS_PER_SOURCE,
+  countOf,
+  numberOf,
+  sourcesOf,
+  splitClients,
+} from "../../src/load/dense/split.ts";
 import { TURN_MS_MAX } from "../../src/load/dense/swarm.ts";
 import { Tally } from "../../src/load/dense/tally.ts";
 import { parseProcesses, parseReady } from "../../src/load/dense/target.ts";
@@ -108,6 +114,20 @@ describe("what a run is told", () => {
     const { gateways, clients, tokenSecret } = flags({ gateway: ["ws://a,ws://b", "ws://c"] });
     expect(gateways).toEqual(["ws://a", "ws://b", "ws://c"]);
     expect([clients, tokenSecret]).toEqual([200, "secret-of-the-environment"]);
+  });
+
+  it("[LD29] deals a crowd out so that nobody is twice, and each level is whole", () => {
+    const shares = [
+      { of: 5, places: [0] },
+      { of: 5, places: [1, 3] },
+      { of: 5, places: [2, 4] },
+    ];
+    for (const people of [0, 1, 4, 5, 13, 100]) {
+      const numbers = shares.flatMap((share) =>
+        Array.from({ length: countOf(share, people) }, (_, n) => numberOf(share, n)),
+      );
+      expect(numbers.sort((a, b) => a - b)).toEqual(Array.from({ length: people }, (_, i) => i));
+    }
   });
 
   it("[LD23] is spread over as many processes as open files ask for", () => {

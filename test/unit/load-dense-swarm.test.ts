@@ -17,9 +17,15 @@ describe("a process of clients", () => {
     ends.push(() => source.close());
     return source;
   };
-  const swarmAt = (...args: Parameters<typeof swarmPlan>): Swarm => {
+  const waitingAt = (...args: Parameters<typeof swarmPlan>): Swarm => {
     const swarm = new Swarm(swarmPlan(...args));
     ends.push(() => void swarm.stop());
+    return swarm;
+  };
+  /** Everybody may come. */
+  const swarmAt = (...args: Parameters<typeof swarmPlan>): Swarm => {
+    const swarm = waitingAt(...args);
+    swarm.admit(swarmPlan(...args).clients);
     return swarm;
   };
 
@@ -41,6 +47,26 @@ describe("a process of clients", () => {
     await waitUntil("all are in", () => swarm.sample().settled);
     const addresses = [...source.sockets].map(({ remoteAddress }) => remoteAddress);
     expect(addresses.sort()).toEqual([...Array(3).fill(sources[0]), ...Array(2).fill(sources[1])]);
+  });
+
+  it("[LD29] lets so many come as it is told, and fills a room before the next", async () => {
+    const source = await open();
+    const swarm = waitingAt(source.url, {
+      // Every third of all, but for the first two.
+      share: { of: 3, places: [2] },
+      clients: 4,
+      rooms: ["one", "two", "three"],
+      roomSize: 6,
+    });
+    swarm.admit(3);
+    await waitUntil("three are in", () => swarm.sample().inRoom === 3);
+    expect(swarm.sample()).toMatchObject({ admitted: 3, settled: true });
+    // Numbers 2, 5 and 8 of the crowd.
+    expect(source.rooms.toSorted()).toEqual(["one", "one", "two"]);
+    swarm.admit(4);
+    expect(swarm.sample()).toMatchObject({ admitted: 4, settled: false });
+    await waitUntil("the fourth is in", () => swarm.sample().settled);
+    expect(source.rooms.at(-1)).toBe("two");
   });
 
   it("[LD21] says where its people are, at the rate of who walks and of who stands", async () => {

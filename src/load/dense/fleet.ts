@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { countOf } from "./split.ts";
 import type { SwarmPlan, SwarmSample } from "./swarm.ts";
 import { Tally } from "./tally.ts";
 import type { WorkerOrder, WorkerWord } from "./worker.ts";
@@ -19,13 +20,16 @@ const STOP_MS_MAX = 15_000;
 
 interface Worker {
   readonly child: ChildProcess;
+  readonly plan: SwarmPlan;
+  admitted: number;
   last: SwarmSample | undefined;
+  /** Who asked for its rates hears them. */
+  rated?: (rates: readonly number[]) => void;
 }
 
 /** The processes that hold the clients. They end when this one does, however it ends. */
 export class Fleet {
   readonly #workers: Worker[];
-  readonly #rates: number[] = [];
   #tally = new Tally();
   #lagMs = 0;
   #cpuMs = 0;
@@ -37,14 +41,28 @@ export class Fleet {
   constructor(program: readonly [file: string, ...args: string[]], plans: readonly SwarmPlan[]) {
     const [file, ...args] = program;
     this.#workers = plans.map((plan) => {
-      const worker: Worker = { child: fork(file, args), last: undefined };
+      const worker: Worker = { child: fork(file, args), plan, admitted: 0, last: undefined };
       worker.child.on("message", (word: WorkerWord) => this.#hear(worker, word));
       worker.child.once("exit", (code, signal) => {
+        worker.rated?.([]);
         if (!this.#stopping) this.crash ??= `a process of clients ended (${signal ?? code})`;
       });
       tell(worker, { type: "start", plan });
       return worker;
     });
+  }
+
+  get pids(): readonly number[] {
+    return this.#workers.flatMap(({ child }) => child.pid ?? []);
+  }
+
+  /** The first so many people of the crowd may come; the others wait. */
+  admit(people: number): void {
+    for (const worker of this.#workers) {
+      const { clients, share } = worker.plan;
+      worker.admitted = Math.min(clients, countOf(share, people));
+      tell(worker, { type: "admit", clients: worker.admitted });
+    }
   }
 
   /** Everything since the last call. */
@@ -60,7 +78,9 @@ export class Fleet {
       tally,
       inRoom: sum(({ inRoom }) => inRoom),
       away: sum(({ away }) => away),
-      settled: this.#workers.every(({ last }) => last?.settled === true),
+      settled: this.#workers.every(
+        ({ admitted, last }) => last?.settled === true && last.admitted === admitted,
+      ),
       lagMs,
       cpuMs,
       rssBytes: sum(({ rssBytes }) => rssBytes),
@@ -71,8 +91,24 @@ export class Fleet {
     for (const worker of this.#workers) tell(worker, { type: "begin" });
   }
 
-  /** Everybody leaves. Answers frames a second of each client, from `begin` to now. */
-  async stop(): Promise<readonly number[]> {
+  /** Frames a second of each client, from `begin` to now. */
+  async rates(): Promise<readonly number[]> {
+    const all = await Promise.all(
+      this.#workers.map(
+        (worker) =>
+          new Promise<readonly number[]>((resolve) => {
+            const { child } = worker;
+            if (!child.connected) return resolve([]);
+            worker.rated = resolve;
+            tell(worker, { type: "rates" });
+          }),
+      ),
+    );
+    return all.flat();
+  }
+
+  /** Everybody leaves. */
+  async stop(): Promise<void> {
     this.#stopping = true;
     await Promise.all(
       this.#workers.map(async (worker) => {
@@ -85,7 +121,6 @@ export class Fleet {
         clearTimeout(late);
       }),
     );
-    return this.#rates;
   }
 
   kill(): void {
@@ -94,10 +129,7 @@ export class Fleet {
   }
 
   #hear(worker: Worker, word: WorkerWord): void {
-    if (word.type === "stopped") {
-      for (const rate of word.rates) this.#rates.push(rate);
-      return;
-    }
+    if (word.type === "rates") return worker.rated?.(word.rates);
     worker.last = word;
     this.#tally.add(word.part);
     this.#lagMs = Math.max(this.#lagMs, word.lagMs);

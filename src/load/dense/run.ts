@@ -112,6 +112,7 @@ export function plansOf(
     clientsPerSource: CLIENTS_PER_SOURCE,
     tenant: flags.tenant,
     rooms: roomsOf(flags),
+    roomSize: 0,
     byRoom: flags.byRoom,
     tokens,
     joinsPerSecond: flags.joinsPerSecond / split.processes,
@@ -136,7 +137,8 @@ export function plansOf(
   return Array.from({ length: split.processes }, (_, first) => {
     const clients = split.clients(first);
     const sources = local ? sourcesOf(first, clients) : [];
-    return { ...common, local, first, stride: split.processes, clients, sources };
+    const share = { of: split.processes, places: [first] };
+    return { ...common, local, share, clients, sources };
   });
 }
 
@@ -158,6 +160,7 @@ export class LoadRun {
     this.#servers = new ServerLoad(target.processes, this.#startMs);
     this.#residentBefore = this.#servers.resident();
     this.#fleet = new Fleet(parts.worker, plansOf(parts, target.gateways, tokens));
+    this.#fleet.admit(parts.flags.clients);
   }
 
   static async start(parts: RunParts): Promise<Result<LoadRun, string>> {
@@ -204,7 +207,9 @@ export class LoadRun {
       residentFull: this.#servers.resident(),
       serverMs: Object.fromEntries(serverMs) as Record<string, number>,
     };
-    return this.#report(figures, await this.#fleet.stop());
+    const rates = await this.#fleet.rates();
+    await this.#fleet.stop();
+    return this.#report(figures, rates);
   }
 
   #report(

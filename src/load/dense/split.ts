@@ -7,6 +7,25 @@ export interface Split {
   readonly clients: (process: number) => number;
 }
 
+/** Which of a crowd's people are one process's: of every `of` those at these places, in order. */
+export interface CrowdShare {
+  readonly of: number;
+  readonly places: readonly number[];
+}
+
+/** In the whole crowd, of the nth client of a process. */
+export function numberOf({ of, places }: CrowdShare, n: number): number {
+  const place = places[n % places.length] as number;
+  return Math.floor(n / places.length) * of + place;
+}
+
+/** How many of the first `people` of a crowd are a process's. */
+export function countOf({ of, places }: CrowdShare, people: number): number {
+  const rest = people % of;
+  const extra = places.filter((place) => place < rest).length;
+  return Math.floor(people / of) * places.length + extra;
+}
+
 /** Descriptors that are no client's: a program, its channel, what a library opens. */
 const FILES_RESERVED = 100;
 /** One event loop carries about so many at the default mix with little to spare. */

@@ -7,6 +7,7 @@ import { FrameOrder } from "./frame-order.ts";
 import { Gait, type GaitMix } from "./gait.ts";
 import { botNames } from "./names.ts";
 import type { InterestPromise } from "./promise.ts";
+import { type CrowdShare, numberOf } from "./split.ts";
 import { sharedClock } from "./stamp.ts";
 import { Tally, type TallyPart } from "./tally.ts";
 import type { TokenSource } from "./tokens.ts";
@@ -20,9 +21,7 @@ import { WsWriter } from "./ws-writer.ts";
 export interface SwarmPlan {
   readonly run: string;
   readonly seed: number;
-  /** Numbers of its clients: from `first` on, each `stride`-th of all. */
-  readonly first: number;
-  readonly stride: number;
+  readonly share: CrowdShare;
   readonly clients: number;
   readonly gateways: readonly GatewayAddress[];
   /** Whether gateways stand on this machine. */
@@ -32,6 +31,8 @@ export interface SwarmPlan {
   readonly clientsPerSource: number;
   readonly tenant: string;
   readonly rooms: readonly string[];
+  /** People fill one room after the other, so many each; 0 deals them out to all rooms in turn. */
+  readonly roomSize: number;
   /** Everybody of a room at one gateway, or spread over all. */
   readonly byRoom: boolean;
   readonly tokens: TokenSource;
@@ -53,7 +54,8 @@ export interface SwarmSample {
   readonly inRoom: number;
   /** Who was cut off, and on the way back. */
   readonly away: number;
-  /** Every client is in, or never will be. */
+  readonly admitted: number;
+  /** Everybody who was let in is in, or never will be. */
   readonly settled: boolean;
   readonly lagMs: number;
   readonly cpuMs: number;
@@ -86,6 +88,7 @@ export class Swarm {
   readonly #wheel: Wheel;
   readonly #pace: Pace;
   readonly #timer: NodeJS.Timeout;
+  #admitted = 0;
   #started = 0;
   #asking = 0;
   #due = 0;
@@ -98,7 +101,7 @@ export class Swarm {
 
   constructor(plan: SwarmPlan) {
     this.#plan = plan;
-    this.#random = seededRandom(plan.seed + plan.first);
+    this.#random = seededRandom(plan.seed + (plan.share.places[0] ?? 0));
     this.#tokens = tokensOf(plan.tokens, plan.tenant);
     this.#absences = new Absences(this.#random);
     this.#turning = new Uint8Array(plan.clients);
@@ -122,6 +125,11 @@ export class Swarm {
     };
     this.#pace = new Pace(STEP_MS, STEPS_AT_ONCE_MAX, performance.now());
     this.#timer = setInterval(() => this.#steps(), STEP_MS);
+  }
+
+  /** So many of its clients may come by now; nobody does before. */
+  admit(clients: number): void {
+    this.#admitted = clients;
   }
 
   /** Rows may be judged from now on, and rates measured: everybody who comes is there. */
@@ -160,7 +168,8 @@ export class Swarm {
       part: tally.part(),
       inRoom: this.#inRoom,
       away: this.#away,
-      settled: this.#inRoom + this.#over >= this.#plan.clients,
+      admitted: this.#admitted,
+      settled: this.#inRoom + this.#over >= this.#admitted,
       lagMs,
       cpuMs: (user + system) / 1_000,
       rssBytes: process.memoryUsage.rss(),
@@ -201,10 +210,10 @@ export class Swarm {
   }
 
   #rampUp(now: number): void {
-    const { clients, joinsPerSecond } = this.#plan;
+    const { joinsPerSecond } = this.#plan;
     for (const absence of this.#absences.takeDue(now)) void this.#dial(absence.n, absence);
-    if (this.#started >= clients && this.#joining.size === 0) return;
-    this.#due = Math.min(clients, this.#due + (joinsPerSecond * STEP_MS) / 1_000);
+    if (this.#started >= this.#admitted && this.#joining.size === 0) return;
+    this.#due = Math.min(this.#admitted, this.#due + (joinsPerSecond * STEP_MS) / 1_000);
     const busy = () => this.#joining.size + this.#asking >= JOINING_MAX;
     while (this.#started < Math.floor(this.#due) && !busy()) void this.#dial(this.#started++);
     for (const [client, sinceMs] of this.#joining) {
@@ -238,15 +247,16 @@ export class Swarm {
 
   #clientPlan(n: number, absence: Absence | undefined): Omit<ClientPlan, "token"> {
     const { area, beaconShare, byRoom, clientsPerSource, decodeShare, gateways } = this.#plan;
-    const { first, mix, rooms, sources, stride } = this.#plan;
-    const number = first + n * stride;
-    const room = number % rooms.length;
+    const { mix, roomSize, rooms, share, sources } = this.#plan;
+    const number = numberOf(share, n);
+    const room = roomSize === 0 ? number % rooms.length : Math.floor(number / roomSize);
     const random = seededRandom(this.#plan.seed * 7 + number);
     const beacon = spread(number, 1) < beaconShare;
     const decodes = spread(number, 2) < decodeShare;
     // Who was cut off tries another gateway, as the SDK does.
     const elsewhere = absence === undefined ? 0 : absence.tries + 1;
-    const gateway = (byRoom ? room : Math.floor(number / rooms.length)) + elsewhere;
+    const dealt = roomSize === 0 ? Math.floor(number / rooms.length) : number;
+    const gateway = (byRoom ? room : dealt) + elsewhere;
     return {
       n,
       gateway: gateways[gateway % gateways.length] as GatewayAddress,

@@ -3,11 +3,13 @@ import { Swarm, type SwarmPlan, type SwarmSample } from "./swarm.ts";
 /** What the command tells a process of clients, and what it answers. */
 export type WorkerOrder =
   | { readonly type: "start"; readonly plan: SwarmPlan }
+  | { readonly type: "admit"; readonly clients: number }
   | { readonly type: "begin" }
+  | { readonly type: "rates" }
   | { readonly type: "stop" };
 export type WorkerWord =
   | ({ readonly type: "sample" } & SwarmSample)
-  | { readonly type: "stopped"; readonly rates: readonly number[] };
+  | { readonly type: "rates"; readonly rates: readonly number[] };
 
 const SAMPLE_MS = 1_000;
 
@@ -25,15 +27,15 @@ export function runWorker(): void {
       const started = new Swarm(order.plan);
       swarm = started;
       setInterval(() => say({ type: "sample", ...started.sample() }), SAMPLE_MS);
-    } else if (order.type === "begin") swarm?.begin();
+    } else if (order.type === "admit") swarm?.admit(order.clients);
+    else if (order.type === "begin") swarm?.begin();
+    else if (order.type === "rates") say({ type: "rates", rates: swarm?.rates() ?? [] });
     else void stop();
   });
   const stop = async (): Promise<void> => {
     if (swarm) {
-      const rates = swarm.rates();
       say({ type: "sample", ...swarm.sample() });
       await swarm.stop();
-      say({ type: "stopped", rates });
     }
     process.disconnect();
   };
