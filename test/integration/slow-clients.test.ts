@@ -91,7 +91,7 @@ describe.skipIf(withoutNats)("clients that read nothing for 10 s", () => {
     undisturbed(them);
   }
 
-  it("[GW61] one of them disturbs nobody, and is right from its next frame on", async () => {
+  it("[GW61] one that is stuck and one that is deaf disturb nobody, and are right from the next frame on", async () => {
     const them = await enter("pier", 20, 2, 2);
     const { waiting, ticks } = await pauseAndResume(them);
     expect(waiting).toBeLessThanOrEqual(2 * QUEUED_BYTES_MAX);

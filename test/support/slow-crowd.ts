@@ -81,6 +81,8 @@ export class SlowCrowd {
       this.slow.push({ client, how, stale: 0, firstAgeMs: undefined });
       client.pose(n * 0.1, 60);
     });
+    const shown = (): boolean => this.everybody.every(({ frames }) => frames > 0);
+    await waitUntil("everybody has been shown a frame", shown, { timeoutMs: 20_000 });
   }
 
   /** From now on nobody of the slow ones reads. */
