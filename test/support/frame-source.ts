@@ -41,10 +41,10 @@ export class FrameSource {
         const [message] = told.ok ? told.value : [];
         if (message?.type === "hello") tell(WELCOME);
         if (message?.type !== "join") return;
-        const { attach, room, session } = message;
+        const { attach, channel, room, session } = message;
         this.joins.push({ attach, session });
         this.rooms.push(room);
-        tell({ ...JOINED, attach }, SNAPSHOT);
+        tell({ ...JOINED, attach, channel }, { ...SNAPSHOT, channel });
         this.sockets.add(socket);
       });
       client.on("close", () => this.sockets.delete(socket));
@@ -118,7 +118,7 @@ const JOINED: Extract<GatewayMessage, { type: "joined" }> = {
   world: worldName("w"),
   replayed: false,
 };
-const SNAPSHOT: GatewayMessage = {
+const SNAPSHOT: Extract<GatewayMessage, { type: "snapshot" }> = {
   type: "snapshot",
   channel: 0,
   epoch: SOURCE_EPOCH,

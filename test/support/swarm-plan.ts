@@ -24,6 +24,7 @@ export function swarmPlan(url: string, over: Partial<SwarmPlan> = {}): SwarmPlan
     beaconShare: 0,
     decodeShare: 0,
     saysPerMinute: 0,
+    stage: null,
     promise: {
       focusM: 8,
       farFrames: 20,

@@ -127,4 +127,23 @@ describe("a process of clients", () => {
     });
     expect(Object.fromEntries(all.losses)).toEqual({ "left kicked": 2 });
   });
+
+  it("[LD30] watches the stage of the event that it sits in, and checks what it is shown", async () => {
+    const source = await open();
+    const stage = "stage/gala";
+    const swarm = swarmAt(source.url, { clients: 2, rooms: ["event/gala"], stage });
+    await waitUntil("all have asked for both", () => source.rooms.length === 4);
+    await waitUntil("all are in", () => swarm.sample().settled);
+    expect(source.rooms.toSorted()).toEqual(["event/gala", "event/gala", stage, stage]);
+    const shown = (channel: number, tick: number): Buffer => sourceFrame({ channel, tick });
+    source.write(Buffer.concat([shown(0, 1), shown(1, 7), shown(0, 2), shown(1, 7)]));
+    const all = new Tally();
+    await waitUntil("all frames are there", () => {
+      all.add(swarm.sample().part);
+      return all.counts.frames === 4 && all.counts.stage_frames === 4;
+    });
+    // One that does not rise is found, and its age is nothing to go by.
+    expect(all.findings.tick_not_rising).toBe(2);
+    expect(all.durations.stage.count).toBe(2);
+  });
 });

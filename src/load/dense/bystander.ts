@@ -4,7 +4,7 @@
  */
 
 /** Tags of gateway to client messages (SPEC.md) that everybody has to act on. */
-const ACTED_ON = new Set([1, 2, 3, 8, 11, 12, 16]);
+const ACTED_ON = new Set([1, 2, 3, 8, 11, 12, 16, 20]);
 const FIX_ARRAY = 0x90;
 const ARRAY_16 = 0xdc;
 

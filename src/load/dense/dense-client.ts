@@ -32,6 +32,8 @@ export interface Common extends Court {
   readonly writer: WsWriter;
   readonly upgrade: Upgrade;
   readonly order: FrameOrder;
+  /** Of the stage that they watch as well; undefined where they watch none. */
+  readonly stageOrder: FrameOrder | undefined;
   readonly names: BotNames;
   readonly promise: InterestPromise;
   readonly frameClock: FrameClock;
@@ -42,6 +44,8 @@ export interface Common extends Court {
   /** When what is being read now came. */
   readMs: number;
   judging: boolean;
+  /** It waits in line, so an answer is coming. */
+  waits(client: DenseClient): void;
   /** A client is in, or it is over for it. */
   settled(client: DenseClient, came: boolean): void;
   /** It lost its connection in a way that lets it come back; false where it will not. */
@@ -66,6 +70,8 @@ export interface ClientPlan {
   readonly token: string;
   readonly beacon: boolean;
   readonly decodes: boolean;
+  /** What it joins as well, to watch. */
+  readonly stage: string | null;
   readonly gait: Gait;
   /** Of somebody who was cut off, and comes back. */
   readonly absence: Absence | undefined;
@@ -74,6 +80,7 @@ export interface ClientPlan {
 type Phase = "dialling" | "greeting" | "joining" | "in" | "gone";
 
 const CHANNEL = 0;
+const STAGE_CHANNEL = 1;
 /** These end a membership but not its session (SPEC.md, Closing). */
 const AGAIN = new Set(["room_full", "room_unavailable", "no_capacity", "rate_limited"]);
 const LOOK = { color: 0x808080, model: "capsule" };
@@ -227,8 +234,11 @@ export class DenseClient implements WsSink {
     else if (concernsMembership(bytes, at)) this.#decode(payload);
   }
 
-  #frame({ bytes, view }: Inflow, at: number, length: number): void {
+  #frame(inflow: Inflow, at: number, length: number): void {
+    const { bytes, view } = inflow;
     const common = this.#common;
+    if (common.stageOrder && bytes[at + 1] === STAGE_CHANNEL)
+      return this.#stageFrame(common.stageOrder, inflow, at, length);
     const { counts, durations } = common.tally;
     const { n } = this.plan;
     counts.frames++;
@@ -250,6 +260,14 @@ export class DenseClient implements WsSink {
       this.#decode(bytes.subarray(rider, at + length));
   }
 
+  #stageFrame(order: FrameOrder, { view }: Inflow, at: number, length: number): void {
+    const { frameClock, readMs, tally } = this.#common;
+    tally.counts.stage_frames++;
+    const breach = order.check(this.plan.n, STAGE_CHANNEL, view, at, length);
+    if (breach !== undefined) return tally.found(breach, `${this.plan.person} of the stage`);
+    tally.durations.stage.record(frameClock.ageMs(readMs, view.getFloat64(at + 8, true)));
+  }
+
   #decode(payload: Uint8Array): void {
     const decoded = gatewayToClient.decode(payload, MESSAGES_PER_PAYLOAD_MAX);
     if (decoded.ok) this.#act(decoded.value);
@@ -266,6 +284,7 @@ export class DenseClient implements WsSink {
           this.#join();
           break;
         case "joined":
+          if (message.channel === STAGE_CHANNEL) break;
           this.#seq = message.seq;
           this.#resume = { session: message.token, attach: message.attach + 1 };
           if (this.#phase === "joining") this.#entered();
@@ -273,6 +292,9 @@ export class DenseClient implements WsSink {
         case "refused":
         case "left":
           this.#over(`${message.type} ${message.code}`, AGAIN.has(message.code));
+          break;
+        case "waiting":
+          this.#common.waits(this);
           break;
         case "pong":
           this.#common.tally.durations.ping.record(performance.now() - message.clientTime);
@@ -286,11 +308,14 @@ export class DenseClient implements WsSink {
   }
 
   #join(): void {
-    const { absence, room, person } = this.plan;
+    const { absence, room, person, stage } = this.plan;
     const profile = { name: person, ...LOOK };
     const { attach, session } = absence?.resume ?? { attach: 1, session: null };
     const rest = { cursor: null, profile, transfer: null, beside: null };
     this.#send({ type: "join", channel: CHANNEL, room, attach, session, ...rest });
+    if (stage === null) return;
+    const watch = { channel: STAGE_CHANNEL, room: stage, attach: 1, session: null };
+    this.#send({ type: "join", ...watch, ...rest });
   }
 
   #entered(): void {

@@ -7,6 +7,7 @@ import { DURATIONS, type DurationName } from "./tally.ts";
 /** What each duration is, for a reader who has not read the code. */
 const MEANING: Readonly<Record<DurationName, string>> = {
   frame: "from a room's tick to the frame's arrival, every frame",
+  stage: "the same of an event's stage, the wait for what it rides included",
   pose: "from a beacon's sending to a neighbour's eye; waits for the room's tick included",
   pose_far: "the same, to the eye of somebody further away",
   frame_gap: "between two frames of one client",

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { err, ok, type Result } from "../../kernel/result.ts";
+import { addressOf } from "../../protocol/event-names.ts";
 import { MachineLoad } from "../cpu.ts";
 import type { GatewayAddress } from "./dense-client.ts";
 import type { LoadFlags } from "./flags.ts";
@@ -88,12 +89,18 @@ async function readReady(
 export const roomsOf = ({ room, rooms }: LoadFlags): string[] =>
   rooms === 1 ? [room] : Array.from({ length: rooms }, (_, i) => `${room}-${i + 1}`);
 
-function addressOf(url: string): GatewayAddress {
+function gatewayAt(url: string): GatewayAddress {
   const { hostname, port, protocol } = new URL(url);
   const secure = protocol === "wss:";
   // Dialled from many addresses of 127.0.0.0/8, which a name might resolve past.
   const host = hostname === "localhost" ? "127.0.0.1" : hostname.replace(/^\[|\]$/g, "");
   return { name: hostname, host, port: Number(port || (secure ? 443 : 80)), secure };
+}
+
+/** Of an event, by what people join. */
+function stageOf(room: string): string | null {
+  const { kind, name } = addressOf(room);
+  return kind === "seat" ? `stage/${name}` : null;
 }
 
 /** Each process's share. */
@@ -102,7 +109,7 @@ export function plansOf(
   gateways: readonly string[],
   tokens: TokenSource,
 ): SwarmPlan[] {
-  const addresses = gateways.map(addressOf);
+  const addresses = gateways.map(gatewayAt);
   const local = addresses.every(({ host }) => isLoopback(host));
   const { areaM, stage } = flags;
   const common = {
@@ -126,6 +133,7 @@ export function plansOf(
     beaconShare: flags.beacons,
     decodeShare: flags.decode,
     saysPerMinute: flags.says,
+    stage: flags.rooms === 1 ? stageOf(flags.room) : null,
     promise: {
       focusM: flags.focusM,
       farFrames: flags.farFrames,
@@ -230,7 +238,7 @@ export class LoadRun {
       date: new Date().toISOString(),
       gateways: this.#target.gateways.length,
       processes: split.processes,
-      local: this.#target.gateways.every((url) => isLoopback(addressOf(url).host)),
+      local: this.#target.gateways.every((url) => isLoopback(gatewayAt(url).host)),
       residentBefore: this.#residentBefore,
       ended: this.#ended,
     });

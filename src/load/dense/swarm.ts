@@ -45,6 +45,8 @@ export interface SwarmPlan {
   readonly decodeShare: number;
   /** Of each client that decodes; 0 says nothing. */
   readonly saysPerMinute: number;
+  /** What who does not decode watches as well: the stage of the event that they sit in. */
+  readonly stage: string | null;
   readonly promise: InterestPromise;
 }
 
@@ -111,6 +113,7 @@ export class Swarm {
       writer: new WsWriter(systemRandom),
       upgrade: upgradeWith(systemRandom),
       order: new FrameOrder(plan.clients),
+      stageOrder: plan.stage === null ? undefined : new FrameOrder(plan.clients),
       clock: sharedClock(),
       names: botNames(plan.run),
       promise: plan.promise,
@@ -120,6 +123,10 @@ export class Swarm {
       tally: new Tally(),
       readMs: 0,
       judging: false,
+      waits: (client) => {
+        // In line before an event, and last of those whose patience ends.
+        if (this.#joining.delete(client)) this.#joining.set(client, performance.now());
+      },
       settled: (client, came) => this.#settled(client, came),
       cutOff: (client) => this.#cutOff(client),
     };
@@ -265,6 +272,7 @@ export class Swarm {
       person: this.#common.names.nameOf(number, beacon),
       beacon,
       decodes,
+      stage: decodes ? null : this.#plan.stage,
       absence,
       gait: this.#clients[n]?.plan.gait ?? new Gait(random, area, mix, performance.now()),
     };
@@ -303,6 +311,7 @@ export class Swarm {
     this.#away++;
     this.#common.tally.counts.cut_off++;
     this.#common.order.forget(plan.n);
+    this.#common.stageOrder?.forget(plan.n);
     this.#common.lastFrames[plan.n] = 0;
     return true;
   }

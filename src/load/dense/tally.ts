@@ -4,6 +4,7 @@ import { type ExportedPercentiles, Percentiles } from "../percentiles.ts";
 export const COUNTS = [
   "frames",
   "frame_bytes",
+  "stage_frames",
   "frames_decoded",
   "rows_decoded",
   "other_payloads",
@@ -45,6 +46,8 @@ export type Finding = (typeof FINDINGS)[number];
 export const DURATIONS = [
   /** From the room's tick to the frame's arrival, of every frame. */
   "frame",
+  /** The same of the frames of an event's stage, the wait for what they ride included. */
+  "stage",
   /** From a pose's sending to its arrival at somebody near; waits for the room's tick included. */
   "pose",
   /** The same, at anybody further away. */

@@ -260,6 +260,7 @@ function planOf(
     beaconShare: 0.1,
     decodeShare,
     saysPerMinute: 0,
+    stage: null,
     promise: {
       focusM: 8,
       farFrames: 20,

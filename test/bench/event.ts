@@ -1,0 +1,168 @@
+import { spawn } from "node:child_process";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { type Client, connect, type Room } from "../../src/client/client.ts";
+import { buildProduct } from "../support/built-product.ts";
+import { Cluster, SECRET } from "../support/cluster.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+/**
+ * One event with everybody in it: people come by its address, are seated in shards, and watch a
+ * performer on the stage. When all have been there for a while the node that owns the stage is
+ * killed. README.md here says what each figure is.
+ */
+const { values } = parseArgs({
+  options: {
+    users: { type: "string", default: "2000" },
+    "shard-size": { type: "string", default: "200" },
+    nodes: { type: "string", default: "2" },
+    gateways: { type: "string", default: "2" },
+    "joins-per-second": { type: "string", default: "1000" },
+    seconds: { type: "string", default: "60" },
+    json: { type: "string" },
+  },
+});
+const EVENT = "demo/gala";
+const STAGE_MS = 50;
+const READY_MS_MAX = 60_000;
+const say = (text: string): void => console.error(text);
+
+const built = buildProduct();
+const worlds = path.join(path.dirname(built.main), "roles", "demo-worlds.js");
+const cluster = await Cluster.start({
+  nats: 1,
+  placements: 1,
+  nodes: Number(values.nodes),
+  gateways: Number(values.gateways),
+  built: { ...built, worlds },
+});
+const file = path.join(os.tmpdir(), `roomcluster-event-${process.pid}.json`);
+let performer: { readonly client: Client; readonly room: Room<object> } | undefined;
+let failoverMs: number | undefined;
+try {
+  const capacity = Number(values.users);
+  const shardSize = Number(values["shard-size"]);
+  const event = { event: EVENT, world: "concert", capacity, shardSize, admitPerS: 100_000 };
+  const dump = (): string => cluster.dump();
+  const made = () => post("", event);
+  await waitUntil("the event is made", made, { timeoutMs: READY_MS_MAX, dump });
+  await post(`/${EVENT}/phase`, { phase: "doors_open" });
+  performer = await perform();
+  const ended = await crowd();
+  const report = reportOf(JSON.parse(readFileSync(file, "utf8")) as Load);
+  console.log(JSON.stringify(report, undefined, 2));
+  if (values.json) writeFileSync(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
+  process.exitCode = ended;
+} finally {
+  performer?.client.close();
+  rmSync(file, { force: true });
+  await cluster.close();
+}
+process.exit();
+
+/** True where it was done. */
+async function post(where: string, body: object): Promise<boolean> {
+  const answer = await fetch(`${cluster.control}/v1/events${where}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) say(`/v1/events${where}: ${answer.status} ${await answer.text()}`);
+  return answer.ok;
+}
+
+/** Somebody who walks to and fro on the stage, as a motion capture would tell it. */
+async function perform() {
+  const client = await connect({
+    urls: cluster.gateways,
+    token: (gateway) => cluster.token(gateway, "star", "performer"),
+    agent: "bench",
+  });
+  const profile = { name: "star", color: 0xffcc00, model: "capsule" };
+  const room = await client.join<object>("gala", { profile, poseHz: 1_000 / STAGE_MS });
+  const moving = setInterval(() => {
+    const x = Math.sin(performance.now() / 1_000) * 4;
+    room.setPose({ x, y: 1.2, z: -10, yaw: 0, pitch: 0, reach: [0, 1, 0], animation: 1 });
+  }, STAGE_MS);
+  room.on("ended", () => clearInterval(moving));
+  return { client, room };
+}
+
+/** The crowd of `roomcluster load`; once all are in, and half of the time is over, a node dies. */
+async function crowd(): Promise<number> {
+  const args = ["load", "--gateway", cluster.gateways.join(","), "--room", "event/gala"];
+  const people = ["--clients", values.users, "--joins-per-second", values["joins-per-second"]];
+  const how = ["--seconds", values.seconds, "--decode", "0.001", "--token-secret", SECRET];
+  const pids = cluster.members.map(({ role, pid }) => `${role}:${pid}`);
+  const nats = cluster.nats.servers.map(({ pid }) => `nats:${pid}`);
+  const servers = ["--pids", [...pids, ...nats].join(","), "--json", file];
+  const child = spawn(process.execPath, [built.main, ...args, ...people, ...how, ...servers], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let killing: NodeJS.Timeout | undefined;
+  child.stderr.on("data", (data: Buffer) => {
+    const text = data.toString().trimEnd();
+    say(text);
+    const full = text.includes(` ${values.users}/${values.users} in`);
+    if (full) killing ??= setTimeout(() => void killStage(), Number(values.seconds) * 500);
+  });
+  const code = await new Promise<number>((resolve) => child.once("exit", (n) => resolve(n ?? 1)));
+  clearTimeout(killing);
+  return code;
+}
+
+async function killStage(): Promise<void> {
+  const { owner } = await cluster.room("gala");
+  if (owner === null) return;
+  const before = performer?.room.epoch ?? 0;
+  const atMs = performance.now();
+  cluster.kill(owner);
+  say(`killed ${owner}, which owns the stage`);
+  const risen = (): boolean => (performer?.room.epoch ?? 0) > before;
+  const dump = (): string => cluster.dump();
+  await waitUntil("the stage has another owner", risen, { timeoutMs: 30_000, pollMs: 5, dump });
+  failoverMs = Math.round(performance.now() - atMs);
+}
+
+interface Load {
+  readonly clients: { readonly at_end: number };
+  readonly counts: { readonly cut_off: number; readonly stage_frames: number };
+  readonly durations_ms: Readonly<Record<"stage", { readonly p50: number; readonly p99: number }>>;
+  readonly frames_per_s: number;
+  readonly joins_per_s: { readonly most: number; readonly mean: number };
+  readonly client_frames_per_s: object;
+  readonly cores: Readonly<Record<string, number>>;
+  readonly bytes_per_connection: object;
+  readonly findings: Readonly<Record<string, number>>;
+  readonly checks: readonly { readonly name: string; readonly kept: boolean }[];
+  readonly took_s: number;
+}
+
+function reportOf(load: Load) {
+  const { load: own = 0, ...servers } = load.cores;
+  const { p50, p99 } = load.durations_ms.stage;
+  return {
+    connected: load.clients.at_end,
+    disconnects: load.counts.cut_off,
+    frames_per_s: load.frames_per_s,
+    client_frames_per_s: load.client_frames_per_s,
+    stage_frames: load.counts.stage_frames,
+    stage_ms: { p50, p99 },
+    join_per_s: load.joins_per_s,
+    server_cores: Number(
+      Object.values(servers)
+        .reduce((sum, one) => sum + one, 0)
+        .toFixed(2),
+    ),
+    cores: load.cores,
+    client_cores: own,
+    server_bytes_per_connection: load.bytes_per_connection,
+    failover_ms: failoverMs ?? null,
+    missed: load.checks.filter(({ kept }) => !kept).map(({ name }) => name),
+    options: values,
+    machine: `${os.cpus().length} × ${os.cpus()[0]?.model}, Node ${process.version}`,
+    date: new Date().toISOString().slice(0, 10),
+  };
+}
