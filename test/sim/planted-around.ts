@@ -29,8 +29,8 @@ export const BUGS_AROUND: readonly PlantedBug[] = [
     "leakedSubscription",
     "a gateway that closes goes on listening",
     "gateway/core.ts",
-    "for (const end of this.#ends) end();",
-    "for (const end of this.#ends.slice(1)) end();",
+    "for (const subscription of subscriptions)",
+    "for (const subscription of subscriptions.slice(1))",
   ),
   bug(
     "stalledLoopLives",
