@@ -1,5 +1,10 @@
 import { defineConfig } from "vitest/config";
 
+/** These load or watch the whole machine: what runs beside them would be what they see. */
+const ALONE = ["overload", "slow-clients", "soak"].map(
+  (name) => `test/integration/${name}.test.ts`,
+);
+
 export default defineConfig({
   test: {
     root: new URL("..", import.meta.url).pathname,
@@ -9,7 +14,7 @@ export default defineConfig({
         test: {
           name: "parts",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/bench/**", "test/sim/**", "node_modules/**"],
+          exclude: ["test/bench/**", "test/sim/**", "node_modules/**", ...ALONE],
           sequence: { groupOrder: 0 },
         },
       },
@@ -20,6 +25,15 @@ export default defineConfig({
           name: "simulation",
           include: ["test/sim/**/*.test.ts"],
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "alone",
+          include: ALONE,
+          sequence: { groupOrder: 2 },
+          maxWorkers: 1,
         },
       },
     ],

@@ -200,9 +200,9 @@ import type { World } from "./define-room.ts";`,
   bug(
     "decideOnAcked",
     "commands are decided on what is durable, although others wait before them",
-    `${ROOM}/core.ts`,
-    "const fold = this.#parts.ledger.decided;\n    const { presence }",
-    "const fold = this.#parts.ledger.acked;\n    const { presence }",
+    `${ROOM}/decisions.ts`,
+    "const fold = ledger.decided;",
+    "const fold = ledger.acked;",
   ),
   bug(
     "noChain",
