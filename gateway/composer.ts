@@ -149,6 +149,7 @@ export class Composer {
   #write(viewer: Viewer, told: Told, count: ComposeCount): void {
     const { following, link, outbox, preamble } = viewer;
     viewer.place = this.#news.end;
+    if (told.frame) viewer.shownTick = this.#replica.tick;
     const rows = following && told.picked?.shownAt && this.#tail(following, told.picked);
     let buffer = told.shared;
     if (rows || preamble.length > 0 || !outbox.empty || !link.outbox.empty) {

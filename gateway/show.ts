@@ -41,12 +41,14 @@ export class Show {
   carry(viewer: Viewer): Buffer | undefined {
     const { tick } = this.#replica;
     if (!viewer.admitted || !this.#replica.ready) return undefined;
-    if (viewer.shownTick === tick && viewer.place === this.#news.end) return undefined;
     if (!this.#rides(viewer)) {
       // The stage writes it at its next tick.
-      viewer.shownTick = -1;
+      viewer.carriedTick = -1;
       return undefined;
     }
+    viewer.carriedTick = tick;
+    // A frame of the same tick would be no newer; what is new besides comes with the next one.
+    if (viewer.shownTick === tick) return undefined;
     const buffer = this.#bufferFor(viewer);
     viewer.place = this.#news.end;
     viewer.shownTick = tick;
@@ -54,9 +56,9 @@ export class Show {
   }
 
   /** True where a shard's frames bring it all there is. */
-  carries({ shownTick }: Viewer): boolean {
-    const behind = this.#replica.tick - shownTick;
-    return shownTick >= 0 && behind >= 0 && behind <= CARRIED_TICKS;
+  carries({ carriedTick }: Viewer): boolean {
+    const behind = this.#replica.tick - carriedTick;
+    return carriedTick >= 0 && behind >= 0 && behind <= CARRIED_TICKS;
   }
 
   /** What is one person's alone, or has to come before a frame, does not. */

@@ -51,8 +51,9 @@ export class Viewer implements Listener {
   following: Following | undefined;
   /** What rides its frames: the stage of the event in whose shard it sits. */
   ride: Ride | undefined;
-  /** The tick of the stage that it was last shown by riding; -1 where that is none. */
+  /** The last tick whose frame it was written, and the last that rode to it; -1: none. */
   shownTick = -1;
+  carriedTick = -1;
   /** How often it is sent a frame. */
   readonly tier = new Tier();
 

@@ -35,6 +35,8 @@ class Visitor extends MemoryClient {
   readonly messages: GatewayMessage[] = [];
   /** Of each write that had frames: their channels. */
   readonly writes: number[][] = [];
+  /** Of the frames on channel 1. */
+  readonly ticks: number[] = [];
 
   override write(bytes: Buffer): void {
     super.write(bytes);
@@ -42,6 +44,7 @@ class Visitor extends MemoryClient {
     this.messages.push(...payloads.flatMap(messagesOf));
     const frames = payloads.flatMap((payload) => {
       const frame = payload[0] === FRAME_KIND ? decodeFrame(payload) : undefined;
+      if (frame?.ok && frame.value.channel === 1) this.ticks.push(frame.value.tick);
       return frame?.ok ? [frame.value.channel] : [];
     });
     if (frames.length > 0) this.writes.push(frames);
@@ -333,6 +336,7 @@ describe("an event's door", () => {
     // The shard ticks 10 times a second, the stage 20 times.
     expect(both.length, JSON.stringify(ada.writes)).toBeGreaterThanOrEqual(17);
     expect(ada.writes.length).toBeLessThanOrEqual(23);
+    expect(ada.ticks.filter((tick, at) => tick <= (ada.ticks[at - 1] ?? 0))).toEqual([]);
     await gala.operate("event.announce", "hello");
     await gala.harness.run(300);
     expect(JSON.stringify(ada.got("record"))).toContain("hello");

@@ -43,7 +43,7 @@ Where to
   --control URL            of an operator API: its open gateways, and processes that are here
   --gateway URL[,URL]      gateways themselves
   --ready FILE             what \`roomcluster cluster\` printed: its gateways and its processes
-  --room NAME              (default plaza)
+  --room NAME              or event/NAME, whose stage they watch as well  (default plaza)
   --rooms N                NAME-1 to NAME-N instead of NAME      (default 1)
   --world NAME             creates the rooms in this world first; needs --control or --ready
   --spread client|room     over gateways: one by one, or a room at one gateway  (default client)
@@ -186,7 +186,7 @@ function flagsOf(values: LoadValues, keys: Parameters<typeof readFlags>[1]): Loa
     controlToken: values.token ?? keys.controlToken,
     tokenSecret: values["token-secret"] ?? keys.tokenSecret,
     tenant: named("tenant", values.tenant ?? "demo", 48),
-    room: named("room", values.room ?? "plaza", 56),
+    room: roomOrEvent(values.room ?? "plaza"),
     rooms: whole("rooms"),
     byRoom: spread === "room",
     clients: whole("clients"),
@@ -225,6 +225,13 @@ function number(name: string, text: string | undefined, range: Range, whole: boo
   if (fits && (!whole || Number.isInteger(value))) return value;
   const kind = whole ? "a whole number" : "a number";
   throw new FlagError(`--${name} is ${kind} from ${min} to ${max}, not ${JSON.stringify(text)}.`);
+}
+
+/** A room, or an event by its address; it has as many rooms as it needs. */
+function roomOrEvent(text: string): string {
+  const event = text.replace(/^event\//, "");
+  const name = named("room", event, 56);
+  return event === text ? name : text;
 }
 
 function named(name: string, text: string, most: number): string {
