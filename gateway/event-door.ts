@@ -75,10 +75,12 @@ export class EventDoor {
   /** Those who would watch the stage, until it is known whether it is one. */
   readonly #watchers: Watcher[] = [];
   /** Shards that this gateway has sent somebody to. */
-  readonly #shards = new Set<number>();
+  readonly #shards = new Map<number, RoomId>();
   readonly #moderation = new Moderation();
   #usedAt: number;
-  #toldAt = 0;
+  /** How far down the line people were told, and when. */
+  #toldTo = 0;
+  #toldAt: number;
   #seenIndex = -1;
   #event: EventPublic | undefined;
   #last: SeatsAnswer | undefined;
@@ -91,11 +93,8 @@ export class EventDoor {
   constructor(deps: DoorDeps) {
     this.#deps = deps;
     this.#usedAt = deps.clock.now();
+    this.#toldAt = this.#usedAt;
     deps.stage.serve(this);
-  }
-
-  get waiting(): number {
-    return this.#line.length;
   }
 
   /** Resolves to a shard when there is a seat, however long that takes while they are wanted. */
@@ -111,8 +110,9 @@ export class EventDoor {
 
   /** Whether somebody may watch the stage, as soon as that is known. */
   watch(person: string): Promise<Result<true, Refusal>> {
-    const { clock } = this.#deps;
+    const { clock, config } = this.#deps;
     this.#usedAt = clock.now();
+    if (this.#watchers.length >= config.waitingMax) return Promise.resolve(err(LINE_FULL));
     return new Promise((settle) => {
       this.#watchers.push({ person, since: clock.now(), settle });
       this.#look();
@@ -123,7 +123,7 @@ export class EventDoor {
   settled(shard: number, given: boolean): void {
     this.#usedAt = this.#deps.clock.now();
     this.#moderation.came();
-    this.#shards.add(shard);
+    this.#serves(shard);
     if (given) this.#pool.came(shard);
   }
 
@@ -153,6 +153,8 @@ export class EventDoor {
   /** There is no such room, or no more. */
   gone(code: MembershipCode): void {
     this.#refuseAll({ code, message: NO_EVENT.message });
+    // Names that nobody has keep no room out (GW25).
+    this.#usedAt = Number.NEGATIVE_INFINITY;
   }
 
   /** Does what is due. True while the door is to be kept. */
@@ -161,10 +163,8 @@ export class EventDoor {
     this.#moderate(now);
     this.#dismiss(now);
     this.#serve(now);
-    if (now - this.#toldAt >= this.#deps.config.waitingTellMs) this.#tell(now);
-    const watched = this.#deps.stage.attendance.size > 0;
-    const used = watched || this.#line.length > 0 || this.#seated().size > 0;
-    if (used) this.#usedAt = now;
+    this.#tell(now);
+    if (this.#used) this.#usedAt = now;
     return now - this.#usedAt < this.#deps.config.joinMsMax;
   }
 
@@ -219,7 +219,7 @@ export class EventDoor {
   }
 
   #give({ settle }: InLine, shard: number): void {
-    this.#shards.add(shard);
+    this.#serves(shard);
     settle(ok(shard));
   }
 
@@ -231,8 +231,8 @@ export class EventDoor {
 
   #seated(): Seated {
     const seated = new Map<number, { seated: number; members: number }>();
-    for (const shard of this.#shards) {
-      const room = this.#room(shard);
+    for (const [shard, id] of this.#shards) {
+      const room = this.#deps.shard(id);
       // A replica that nobody looks at is not kept up to date.
       if (!room || room.attendance.size === 0) continue;
       seated.set(shard, { seated: room.attendance.size, members: room.replica.members.size });
@@ -240,8 +240,17 @@ export class EventDoor {
     return seated;
   }
 
-  #room(shard: number): HeldRoom | undefined {
-    return this.#deps.shard(shardRoom(this.#deps.stage.id, shard));
+  #serves(shard: number): void {
+    if (!this.#shards.has(shard)) this.#shards.set(shard, shardRoom(this.#deps.stage.id, shard));
+  }
+
+  /** True where anybody of the event is here. */
+  get #used(): boolean {
+    const { shard, stage } = this.#deps;
+    if (stage.attendance.size > 0 || this.#line.length > 0) return true;
+    for (const room of this.#shards.values())
+      if ((shard(room)?.attendance.size ?? 0) > 0) return true;
+    return false;
   }
 
   /** What the stage's owner says of the event, where it has said something new. */
@@ -263,8 +272,9 @@ export class EventDoor {
 
   /** Everybody of the event who is here, in whatever shard or before the stage. */
   #moderate(now: number): void {
-    const { stage } = this.#deps;
-    const rooms = [...this.#shards].flatMap((shard) => this.#room(shard)?.attendance ?? []);
+    if (!this.#moderation.due(now)) return;
+    const { shard, stage } = this.#deps;
+    const rooms = [...this.#shards.values()].flatMap((id) => shard(id)?.attendance ?? []);
     this.#moderation.apply([stage.attendance, ...rooms], stage.replica.at, now);
   }
 
@@ -286,15 +296,31 @@ export class EventDoor {
     this.#deps.stage.news.add({ type: "crowd", seated, waiting, reactions, energy });
   }
 
+  /**
+   * Everybody in line is told every `waitingTellMs`, some of them at each sweep: thousands at once
+   * would hold the loop up. Whoever has gone meanwhile is nobody's to wait for.
+   */
   #tell(now: number): void {
+    const share = (now - this.#toldAt) / this.#deps.config.waitingTellMs;
     this.#toldAt = now;
     const { perS = 0, waiting = 0 } = this.#last ?? {};
-    const here = this.#line.length;
-    const total = Math.max(here, waiting);
-    for (const [at, { newcomer }] of this.#line.entries()) {
+    for (let left = Math.ceil(this.#line.length * share); left > 0; left--) {
+      if (this.#toldTo >= this.#line.length) this.#toldTo = 0;
+      const at = this.#toldTo;
+      const next = this.#line[at];
+      if (!next) return;
+      if (!next.newcomer.wanted()) {
+        this.#line.splice(at, 1);
+        next.settle(err(BANNED));
+        continue;
+      }
+      const here = this.#line.length;
+      const total = Math.max(here, waiting);
       // People wait in as many lines as there are gateways, which move alike.
       const ahead = Math.round((at * total) / here);
-      newcomer.told({ ahead, total, etaMs: perS > 0 ? Math.round((at / perS) * 1000) : null });
+      const etaMs = perS > 0 ? Math.round((at / perS) * 1000) : null;
+      next.newcomer.told({ ahead, total, etaMs });
+      this.#toldTo++;
     }
   }
 }

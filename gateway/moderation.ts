@@ -16,6 +16,8 @@ export class Moderation {
   /** By person: when the kick was said that was carried out last. */
   readonly #kicked = new Map<string, number>();
   #due = false;
+  /** Somebody may be gagged who is not to be any more. */
+  #gagging = false;
   #appliedAt = Number.NEGATIVE_INFINITY;
 
   /** The stage's owner said something. */
@@ -37,13 +39,21 @@ export class Moderation {
     return this.#stands("bans", person, at);
   }
 
+  due(now: number): boolean {
+    return this.#event !== undefined && (this.#due || now - this.#appliedAt >= AGAIN_MS);
+  }
+
+  /** When it is due. */
   apply(rooms: readonly Attendance[], at: number, now: number): void {
     const event = this.#event;
-    const due = this.#due || now - this.#appliedAt >= AGAIN_MS;
-    if (!event || !due) return;
+    if (!event) return;
     this.#due = false;
     this.#appliedAt = now;
     const kicked = this.#takeKicks();
+    const mutes = Object.keys(event.mutes).length > 0;
+    const idle = kicked.size === 0 && Object.keys(event.bans).length === 0;
+    if (idle && !mutes && !this.#gagging) return;
+    this.#gagging = mutes;
     const speech = new Set(event.speech);
     for (const attendance of rooms)
       for (const session of [...attendance.sessions]) {

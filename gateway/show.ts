@@ -18,6 +18,12 @@ export interface Ride {
   readonly show: Show;
 }
 
+interface Made {
+  readonly channel: number;
+  readonly place: number;
+  readonly buffer: Buffer;
+}
+
 /**
  * What a stage shows to those who sit in its shards: it rides the frames of their shard, so that
  * they are written to once and not twice. Everybody on the stage is in it each time, because a
@@ -28,9 +34,11 @@ export class Show {
   readonly #replica: Replica;
   readonly #news: News;
   readonly #words = new Uint32Array(ROWS_MAX * ROW_WORDS);
-  /** Of one tick and one end of the news, by channel and place. */
-  readonly #buffers = new Map<string, Buffer>();
-  #madeOf = "";
+  /** Of one tick and one end of the news. Most viewers are told what the one before them is. */
+  readonly #made: Made[] = [];
+  #tick = -1;
+  #end = -1;
+  #epoch = 0;
 
   constructor(replica: Replica, news: News) {
     this.#replica = replica;
@@ -73,16 +81,17 @@ export class Show {
   #bufferFor(viewer: Viewer): Buffer {
     const { channel, place } = viewer;
     const { at, epoch, index, tick } = this.#replica;
-    const madeOf = `${epoch} ${tick} ${this.#news.end}`;
-    if (madeOf !== this.#madeOf) this.#buffers.clear();
-    this.#madeOf = madeOf;
-    const key = `${channel} ${place}`;
-    const made = this.#buffers.get(key);
-    if (made) return made;
+    const { end } = this.#news;
+    if (tick !== this.#tick || end !== this.#end || epoch !== this.#epoch) this.#made.length = 0;
+    this.#tick = tick;
+    this.#end = end;
+    this.#epoch = epoch;
+    for (const made of this.#made)
+      if (made.place === place && made.channel === channel) return made.buffer;
     const messages = this.#news.since(place, channel, viewer);
     const head = { channel, tick, at, epoch, index };
     const buffer = preframe(encodeFrame(head, this.#words, this.#gather(), messages));
-    this.#buffers.set(key, buffer);
+    this.#made.push({ channel, place, buffer });
     return buffer;
   }
 

@@ -1,5 +1,6 @@
 import { assert } from "../../src/kernel/assert.ts";
 import type { ProcessId } from "../../src/kernel/ids.ts";
+import { GRANTS_MAX } from "../../src/protocol/room-messages.ts";
 
 export interface SeatingLimits {
   /** People in a shard; its owner admits no more, whatever is thought here. */
@@ -92,7 +93,8 @@ export class Seating {
     const taken = this.#taken();
     const grants: Grant[] = [];
     let wanted = Math.min(want, this.#limits.grantSeatsMax);
-    while (wanted > 0) {
+    // Where shards are small, the others are asked for once more.
+    while (wanted > 0 && grants.length < GRANTS_MAX) {
       const shard = this.#choose(from, taken, now);
       if (shard === undefined) break;
       const seats = Math.min(wanted, this.#limits.shardSize - (taken[shard] ?? 0));

@@ -71,7 +71,7 @@ const FENCE = { room: ROOM, epoch: EPOCH };
 const MEMBERSHIP = { ...FENCE, session: SESSION, attach: U32, connection: CONNECTION };
 
 /** Shards of an event, and grants of one answer. */
-const GRANTS_MAX = 64;
+export const GRANTS_MAX = 64;
 
 const SEATS_QUESTION = {
   /** Rises by one with each. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defineEvent } from "../../actors/event/define-event.ts";
 import type { World } from "../../actors/room/define-room.ts";
+import type { GatewayConfig } from "../../gateway/config.ts";
 import type { GatewayCore } from "../../gateway/core.ts";
 import { EPOCH_NONE, type Epoch, epochAt } from "../../src/kernel/epoch.ts";
 import { roomId } from "../../src/kernel/ids.ts";
@@ -64,7 +65,7 @@ class Gala {
   node: HostedNode;
   readonly #worlds: readonly [World, World];
 
-  constructor(gateways: number, shardCapacity = 3) {
+  constructor(gateways: number, shardCapacity = 3, over: Partial<GatewayConfig> = {}) {
     this.#worlds = worldsOf(shardCapacity);
     this.node = this.harness.node("node-a", this.#worlds);
     this.harness.propose(this.node, this.#worlds[0], EPOCH_NONE, STAGE);
@@ -77,7 +78,7 @@ class Gala {
       const located = { type: "located", status, epoch: EPOCH_NONE, owner: null } as const;
       respond(control.encode({ ...located, retryAfterMs: 0 }));
     });
-    this.gateways = Array.from({ length: gateways }, () => gatewayOn(this.harness));
+    this.gateways = Array.from({ length: gateways }, () => gatewayOn(this.harness, over));
   }
 
   async open(spec: object = {}): Promise<void> {
@@ -346,5 +347,27 @@ describe("an event's door", () => {
     ada.writes.length = 0;
     await gala.harness.run(1_000);
     expect(ada.writes.filter((frames) => frames.includes(1)).length).toBeGreaterThanOrEqual(17);
+  });
+
+  it("[GW54] who has gone from the line takes up no place in it", async () => {
+    const gala = new Gala(1, 3, { waitingMax: 3 });
+    for (let n = 0; n < 3; n++) (await gala.come(`gone-${n}`)).drop();
+    const refused = await gala.come("ada");
+    await gala.harness.run(100);
+    expect(refused.got("refused")).toMatchObject([{ code: "no_capacity" }]);
+    await gala.harness.run(3_000);
+    const waits = await gala.come("bo");
+    await gala.harness.run(3_000);
+    expect(waits.count("refused")).toBe(0);
+    expect(waits.got("waiting").at(-1)).toMatchObject({ ahead: 0, total: 1 });
+  });
+
+  it("[GW25] [GW53] names of events that nobody has keep no room out", async () => {
+    const gala = new Gala(1);
+    await gala.open();
+    for (let n = 0; n < 3; n++) await gala.join("ada", `event/nothing-${n}`);
+    await gala.harness.run(500);
+    // The stage that is there is held only while somebody is at its door.
+    expect(gala.gateways[0]?.stats().rooms).toBe(0);
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Ramp } from "../../actors/event/ramp.ts";
 import { SEATING_LIMITS, Seating, type ShardHeld } from "../../actors/event/seating.ts";
 import { type ProcessId, processId } from "../../src/kernel/ids.ts";
+import { GRANTS_MAX } from "../../src/protocol/room-messages.ts";
 
 const gatewayAt = (n: number): ProcessId => processId(`gw-${n}.${String(n).padStart(16, "0")}`);
 const [ONE, TWO] = [gatewayAt(1), gatewayAt(2)];
@@ -110,6 +111,18 @@ describe("seating", () => {
     seating.report(ONE, 0, [held], 0);
     seating.report(TWO, 0, [{ ...held, seated: 3 }], 0);
     expect(seating.grant(ONE, 1, 5, 10)).toEqual([{ shard: 0, seats: 1 }]);
+  });
+
+  it("[ST1] gives no more at once than an answer holds, and the rest to who asks again", () => {
+    const seating = seatingOf(1, 200);
+    const one = new Asker(seating, ONE);
+    expect(seating.grant(ONE, 1, 200, 0)).toHaveLength(GRANTS_MAX);
+    let seated = 0;
+    for (let now = 20_000; now < 21_000; now += 100) {
+      seating.expire(now);
+      seated += one.seat(200, now);
+    }
+    expect(seated).toBe(200);
   });
 
   it("[ST3] few people sit together, many by their gateway", () => {

@@ -14,7 +14,7 @@ import type { RoomImage, SeatsQuestion } from "../../src/protocol/room-messages.
 import { ROOM_IMAGE } from "../../src/protocol/room-messages.ts";
 import { nodeControl } from "../../src/protocol/subjects.ts";
 import { currentEpoch, type Served, serve, takeOver } from "../support/counter-world.ts";
-import { PROFILE, ROOM } from "../support/room-harness.ts";
+import { PROFILE, ROOM, Speaker } from "../support/room-harness.ts";
 
 const [stage, shard] = defineEvent({
   name: "concert",
@@ -103,15 +103,18 @@ describe("an event's stage", () => {
     const served = await serve(stage);
     const { gateway, harness } = served;
     const ada = gateway.attach("ada");
-    const bo = gateway.attach("bo", 1, { socket: 2 });
+    const bo = new Speaker(gateway, "bo", 1, `${gateway.id}#2`);
     const identity = { session: bo.session, attach: 1, connection: bo.connection };
     const staff = { person: personId("bo"), role: "staff", profile: PROFILE } as const;
-    gateway.send({ type: "attach", ...identity, ...staff, resumed: true, row: null });
+    gateway.send({ type: "attach", ...identity, ...staff, resumed: false, row: null });
     await harness.run(60);
     ada.command(1, "event.announce", "hello");
     await harness.run(60);
     expect(ada.replies()).toMatchObject([{ status: "forbidden" }]);
     expect((await eventOf(served)).announcement).toBeNull();
+    bo.command(1, "event.announce", "hello");
+    await harness.run(60);
+    expect((await eventOf(served)).announcement).toEqual({ n: 1, text: "hello" });
   });
 
   it("[EV2] an order for another ownership is obeyed by nobody", async () => {
