@@ -162,7 +162,14 @@ class Audience {
     const who = { person, role: "audience", profile, resumed: guest.seq > 0, row: null } as const;
     const seq = ++guest.seq;
     const body = encode(`line ${seq}`);
-    const said = { name: "say", seq, body, resent: seq % 2 === 0, traceparent: null };
+    const said = {
+      name: "say",
+      seq,
+      body,
+      resent: seq % 2 === 0,
+      traceparent: null,
+      silenced: null,
+    };
     return [
       { type: "attach", ...member, ...who },
       { type: "watch", room, epoch, index: 0 },

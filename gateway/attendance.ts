@@ -9,7 +9,6 @@ import {
 } from "../src/protocol/client-messages.ts";
 import type { MembershipCode } from "../src/protocol/close-codes.ts";
 import { shardOf } from "../src/protocol/event-names.ts";
-import { GAGGED } from "../src/protocol/event-public.ts";
 import type { FromRoom } from "../src/protocol/room-messages.ts";
 import { Admission, type AdmissionDeps } from "./admission.ts";
 import { Departures } from "./departure.ts";
@@ -289,9 +288,8 @@ export class Attendance {
       return this.tell(session, { type: "reply", channel, seq: command.seq, ...refusal });
     }
     // Its number has to be used up, so the room is asked to refuse it.
-    const gagged = session.gagged?.has(command.name);
-    const sent = gagged ? { ...command, name: GAGGED } : command;
-    const outcome = session.command(sent, route.floor);
+    const silenced = session.speech?.refuses(session.init, command) ?? null;
+    const outcome = session.command({ ...command, silenced }, route.floor);
     if (outcome === "waits") return;
     if (outcome !== "full") return send(outcome);
     const { channel, seq } = command;
@@ -316,13 +314,25 @@ export class Attendance {
   #signal(session: Session, message: Extract<ClientMessage, { type: "signal" }>): void {
     const { reacted, route, send } = this.#deps;
     const { seat } = session.viewer;
-    if (session.gagged?.has(message.name)) return;
+    if (session.speech?.refuses(session.init, { name: message.name })) return;
     reacted(message.name);
     if (!seat || !session.attachedUnder(route.floor)) return;
     const { name, body } = message;
     const { slot, generation } = seat;
     const { room } = session.init;
     send({ type: "signal", room, epoch: route.floor, slot, generation, name, body });
+  }
+
+  /** Who has not been told everything that is new, or by `since` what is theirs alone. */
+  behind(since: number): Viewer[] {
+    const due: Viewer[] = [];
+    for (const { viewer } of this.#sessions.values()) {
+      const { outbox, place, preamble } = viewer;
+      const late = !outbox.empty && outbox.since <= since;
+      const behind = late || preamble.length > 0 || place !== this.#deps.news.end;
+      if (viewer.admitted && behind) due.push(viewer);
+    }
+    return due;
   }
 
   /** Queues what only this session is told; one who lets it pile up has to resume. */

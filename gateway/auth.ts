@@ -37,6 +37,8 @@ export interface SessionClaims {
   readonly session: SessionId;
   readonly room: RoomId;
   readonly person: PersonId;
+  /** Sees the room and is not seen, until it comes anew. */
+  readonly ghost: boolean;
 }
 
 /** `unavailable`: the key set could not be fetched; the token may be good. */
@@ -96,6 +98,7 @@ export function createAuth(
         sid: claims.session,
         room: claims.room,
         tenant: roomParts(claims.room).tenant,
+        ...(claims.ghost ? { ghost: true } : {}),
       })
         .setProtectedHeader({ alg: "HS256", typ: SESSION_TYPE })
         .setSubject(claims.person)
@@ -153,5 +156,5 @@ function readSession(claims: JWTPayload): SessionClaims | undefined {
   const person = parsePersonId(claims.sub);
   if (!session || !room || !person) return undefined;
   if (claims.tenant !== roomParts(room).tenant) return undefined;
-  return { session, room, person };
+  return { session, room, person, ghost: claims.ghost === true };
 }

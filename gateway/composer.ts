@@ -5,6 +5,7 @@ import {
   MESSAGES_PER_PAYLOAD_MAX,
   type Seat,
 } from "../src/protocol/client-messages.ts";
+import type { Ease } from "../src/protocol/event-ladder.ts";
 import { encodeFrame } from "../src/protocol/frame.ts";
 import { NO_CELL } from "./cells.ts";
 import type { GatewayConfig } from "./config.ts";
@@ -90,6 +91,11 @@ export class Composer {
   /** So says the world, until a room time. */
   shine(seat: Seat, until: number): void {
     this.#interest.lights.shine(seat, until, this.#replica.at);
+  }
+
+  /** Of a frame's bytes, while an event asks for less. */
+  ease({ frameShare }: Ease): void {
+    this.#interest.frameShare = frameShare;
   }
 
   /** News and tails alone, for viewers of a room that does not tick now. */

@@ -216,7 +216,15 @@ export class GatewayCore {
     if (!stage) return known;
     const { clock, config } = this.#deps;
     const shard = (room: RoomId): HeldRoom | undefined => this.#rooms.get(room);
-    const door = new EventDoor({ clock, config, stage, shard, number: ++this.#doorNumber });
+    const stretch = (): number => this.#overload.stretch;
+    const door = new EventDoor({
+      clock,
+      config,
+      stage,
+      shard,
+      stretch,
+      number: ++this.#doorNumber,
+    });
     this.#doors.set(id, door);
     return door;
   }

@@ -2,13 +2,16 @@ import type { Clock } from "../src/kernel/clock.ts";
 import type { RoomId } from "../src/kernel/ids.ts";
 import { err, ok, type Result } from "../src/kernel/result.ts";
 import type { MembershipCode } from "../src/protocol/close-codes.ts";
+import { easeAt, WHOLE } from "../src/protocol/event-ladder.ts";
 import { shardRoom } from "../src/protocol/event-names.ts";
-import { EVENT_PUBLIC, type EventPublic } from "../src/protocol/event-public.ts";
+import { EVENT_PUBLIC, type EventPublic, type Silenced } from "../src/protocol/event-public.ts";
 import type { SeatsAnswer } from "../src/protocol/room-messages.ts";
 import type { GatewayConfig } from "./config.ts";
 import type { HeldRoom } from "./held-room.ts";
 import { BARRED, Moderation } from "./moderation.ts";
 import { type Seated, SeatPool } from "./seat-pool.ts";
+import type { SessionInit } from "./session.ts";
+import { Speech, type Utterance } from "./speech.ts";
 
 export interface Refusal {
   readonly code: MembershipCode;
@@ -43,6 +46,8 @@ export interface DoorDeps {
   readonly stage: HeldRoom;
   /** No other door of this process has it. */
   readonly number: number;
+  /** How much longer than ticks this gateway's frames are apart because it is behind. */
+  readonly stretch: () => number;
   /** A shard, where this gateway holds it. */
   readonly shard: (room: RoomId) => HeldRoom | undefined;
 }
@@ -60,8 +65,6 @@ interface InLine {
 }
 
 const FULL_RETRY_MS = 5_000;
-/** People are told of the crowd so often. */
-const CROWD_MS = 900;
 
 /**
  * The door of one event at this gateway (DESIGN 9): people wait in a line until the stage's owner
@@ -77,6 +80,9 @@ export class EventDoor {
   /** Shards that this gateway has sent somebody to. */
   readonly #shards = new Map<number, RoomId>();
   readonly #moderation = new Moderation();
+  readonly #speech = new Speech();
+  /** What the event's ladder asks of this gateway. */
+  #ease = WHOLE;
   #usedAt: number;
   /** How far down the line people were told, and when. */
   #toldTo = 0;
@@ -127,6 +133,15 @@ export class EventDoor {
     if (given) this.#pool.came(shard);
   }
 
+  /** Newcomers see and are not seen. */
+  get ghosts(): boolean {
+    return this.#ease.ghosts;
+  }
+
+  refuses(who: SessionInit, utterance: Utterance): Silenced | undefined {
+    return this.#speech.refuses(who, utterance, this.#deps.stage.replica.at);
+  }
+
   /** Somebody here claps, or whatever the event counts. */
   react(name: string): void {
     const at = this.#event?.reactions.indexOf(name) ?? -1;
@@ -161,6 +176,7 @@ export class EventDoor {
   sweep(now: number): boolean {
     this.#look();
     this.#moderate(now);
+    for (const id of this.#shards.values()) this.#deps.shard(id)?.ease(this.#ease);
     this.#dismiss(now);
     this.#serve(now);
     this.#tell(now);
@@ -215,7 +231,8 @@ export class EventDoor {
     const asked = this.#pool.question(waiting, beside, this.#seated(), now);
     const door = this.#deps.number;
     // Changed in place, and the message is encoded at once.
-    stage.askSeats({ ...asked, door, reactions: this.#reactions });
+    const stretch = this.#deps.stretch();
+    stage.askSeats({ ...asked, door, reactions: this.#reactions, stretch });
   }
 
   #give({ settle }: InLine, shard: number): void {
@@ -260,6 +277,9 @@ export class EventDoor {
       this.#seenIndex = replica.index;
       this.#event = EVENT_PUBLIC(replica.state);
       this.#moderation.hear(this.#event);
+      this.#ease = this.#event ? easeAt(this.#event.ladder.step) : WHOLE;
+      this.#speech.hear(this.#event, this.#ease.slowMs);
+      this.#deps.stage.show.ease(this.#ease);
     }
     if (!this.#event) return;
     for (const { person, settle } of this.#watchers.splice(0))
@@ -275,7 +295,9 @@ export class EventDoor {
     if (!this.#moderation.due(now)) return;
     const { shard, stage } = this.#deps;
     const rooms = [...this.#shards.values()].flatMap((id) => shard(id)?.attendance ?? []);
-    this.#moderation.apply([stage.attendance, ...rooms], stage.replica.at, now);
+    const speech = this.#speech.restricted ? this : undefined;
+    const { at } = stage.replica;
+    this.#moderation.apply([stage.attendance, ...rooms], { at, now, speech });
   }
 
   /** A stage that cannot be reached seats nobody, nor does what is no stage. */
@@ -291,7 +313,7 @@ export class EventDoor {
 
   /** How the whole crowd is, to everybody here who watches the stage. */
   #tellCrowd({ energy, reactions, seated, waiting }: SeatsAnswer, now: number): void {
-    if (now - this.#toldCrowdAt < CROWD_MS) return;
+    if (now - this.#toldCrowdAt < this.#ease.crowdMs) return;
     this.#toldCrowdAt = now;
     this.#deps.stage.news.add({ type: "crowd", seated, waiting, reactions, energy });
   }

@@ -8,6 +8,9 @@ export interface GatewayPace {
   phase(): number;
 }
 
+/** An event makes frames of a shard no more rarely than this, unless the shard ticks so. */
+const EASED_MS_MAX = 1_000;
+
 /**
  * Which ticks of a room make frames: every one, and fewer for everybody while this gateway is
  * behind. What the others brought goes into the next frame.
@@ -15,6 +18,8 @@ export interface GatewayPace {
 export class FramePace {
   readonly #phase: number;
   readonly #frameMsMax: number;
+  /** How much longer than ticks frames are apart because the event asks for less. */
+  eased = 1;
   #dueAt = Number.NEGATIVE_INFINITY;
   #tickedAt = Number.NEGATIVE_INFINITY;
   #carried = new Set<number>();
@@ -37,11 +42,13 @@ export class FramePace {
     // The room may tick more rarely itself: then less is left out, or nothing.
     const sinceMs = Math.max(tickMs, Math.min(now - this.#tickedAt, this.#frameMsMax));
     this.#tickedAt = now;
-    if (stretch > 1 && now < this.#dueAt - sinceMs / 2) {
+    const behindMs = Math.min(tickMs * stretch, this.#frameMsMax);
+    const easedMs = Math.min(tickMs * this.eased, EASED_MS_MAX);
+    const frameMs = Math.max(tickMs, behindMs, easedMs);
+    if (frameMs > tickMs && now < this.#dueAt - sinceMs / 2) {
       for (const slot of touched) this.#carried.add(slot);
       return undefined;
     }
-    const frameMs = Math.min(tickMs * stretch, Math.max(tickMs, this.#frameMsMax));
     this.#dueAt = nextInPhase(now, frameMs, this.#phase);
     if (this.#carried.size === 0) return touched;
     const all = this.#carried;

@@ -1,6 +1,7 @@
 import type { Timer } from "../src/kernel/clock.ts";
 import { EPOCH_NONE, type Epoch, epochGeneration } from "../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../src/kernel/ids.ts";
+import type { Ease } from "../src/protocol/event-ladder.ts";
 import { poseRow } from "../src/protocol/frame.ts";
 import { ROW_WORDS, rowsFromBytes } from "../src/protocol/pose-row.ts";
 import type { FromRoom, SeatsQuestion, ToRoom } from "../src/protocol/room-messages.ts";
@@ -21,7 +22,6 @@ import { Silence } from "./silence.ts";
 import { SnapshotParts } from "./snapshot-parts.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import type { Uplink } from "./uplink.ts";
-import type { Viewer } from "./viewer.ts";
 
 export interface RoomDeps extends RouteDeps {
   readonly pace: GatewayPace;
@@ -121,6 +121,12 @@ export class HeldRoom {
   serve(door: EventDoor | undefined): void {
     this.#door = door;
     if (door && !this.route.owner) this.route.sweep(this.#deps.clock.now(), true);
+  }
+
+  /** What an event asks of this gateway's frames of one of its shards. */
+  ease(ease: Ease): void {
+    this.#framePace.eased = ease.frameStretch;
+    this.#composer.ease(ease);
   }
 
   askSeats(question: SeatsQuestion): void {
@@ -379,13 +385,7 @@ export class HeldRoom {
     if (!this.replica.ready) return;
     const { tailMs, silentMs } = this.#deps.config;
     if (now - this.#tickedAt < silentMs) return this.#tails.sweep();
-    const due: Viewer[] = [];
-    for (const { viewer } of this.attendance.sessions) {
-      if (!viewer.admitted) continue;
-      const { outbox, place, preamble } = viewer;
-      const late = !outbox.empty && now - outbox.since >= tailMs;
-      if (late || preamble.length > 0 || place !== this.news.end) due.push(viewer);
-    }
+    const due = this.attendance.behind(now - tailMs);
     if (due.length > 0) this.#count(this.#composer.flush(due));
   }
 

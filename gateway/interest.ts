@@ -78,6 +78,8 @@ export class Interest {
   #movedAt = new Uint32Array(64);
   #touched: readonly number[] = [];
   #tick = 0;
+  /** Of `frameBytesPerSecond`, while an event asks for less. */
+  frameShare = 1;
   #rowsMax = ROWS_MIN;
   #keys = new Float64Array(64);
   #slots = new Uint16Array(64);
@@ -112,7 +114,8 @@ export class Interest {
     this.#picked.clear();
     this.#openings.fill(undefined);
     this.#relevant = undefined;
-    const bytes = this.#limits.frameBytesPerSecond / tickHz - FRAME_HEADER_BYTES - HEAD_BYTES;
+    const perSecond = this.#limits.frameBytesPerSecond * this.frameShare;
+    const bytes = perSecond / tickHz - FRAME_HEADER_BYTES - HEAD_BYTES;
     this.#rowsMax = Math.max(ROWS_MIN, Math.floor(bytes / ROW_BYTES));
     for (const slot of moved) this.#movedAt[slot] = tick;
     if (tick % VIEW_IDLE_TICKS === 0) this.#forget(tick);

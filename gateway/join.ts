@@ -52,7 +52,8 @@ export async function join(
   const asked = roomAsked(person, message);
   const claims = asked.ok ? await claimsOf(deps, join, asked.value) : asked;
   const token = claims.ok ? await deps.auth.signSession(claims.value) : "";
-  const spectator = asked.ok && asked.value.kind === "watch";
+  const watches = asked.ok && asked.value.kind === "watch";
+  const spectator = watches || (claims.ok && claims.value.ghost);
   if (wanted()) enter(deps, join, claims, { token, spectator });
   const shard = claims.ok ? shardOf(claims.value.room) : undefined;
   const given = asked.ok && asked.value.kind === "seat" && message.session === null;
@@ -111,7 +112,9 @@ async function claimsOf(
   if (message.session === null) {
     const session: SessionId = sessionId(randomId(deps.random));
     const room = await placeOf(deps, join, asked);
-    return room.ok ? ok({ session, room: room.value, person: person.person }) : room;
+    if (!room.ok) return room;
+    const ghost = asked.kind === "seat" && deps.door(asked.room)?.ghosts === true;
+    return ok({ session, room: room.value, person: person.person, ghost });
   }
   const claims = await deps.auth.verifySession(message.session);
   if (!claims.ok) {

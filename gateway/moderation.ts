@@ -1,7 +1,16 @@
 import { type EventPublic, inForce } from "../src/protocol/event-public.ts";
 import type { Attendance } from "./attendance.ts";
+import type { SpeechRules } from "./speech.ts";
 
-/** Bans and mutes end by themselves, which is looked at so often. */
+interface Applied {
+  /** The stage's room time. */
+  readonly at: number;
+  readonly now: number;
+  /** Undefined while everybody may say what they like. */
+  readonly speech: SpeechRules | undefined;
+}
+
+/** Bans end by themselves, which is looked at so often. */
 const AGAIN_MS = 1_000;
 
 export const BARRED = "this person may not come in";
@@ -16,8 +25,8 @@ export class Moderation {
   /** By person: when the kick was said that was carried out last. */
   readonly #kicked = new Map<string, number>();
   #due = false;
-  /** Somebody may be gagged who is not to be any more. */
-  #gagging = false;
+  /** Somebody may be kept from speaking who is not to be any more. */
+  #silencing = false;
   #appliedAt = Number.NEGATIVE_INFINITY;
 
   /** The stage's owner said something. */
@@ -36,7 +45,8 @@ export class Moderation {
 
   /** `at`: the stage's room time. */
   bars(person: string, at: number): boolean {
-    return this.#stands("bans", person, at);
+    const bans = this.#event?.bans ?? {};
+    return Object.hasOwn(bans, person) && inForce(bans[person], at);
   }
 
   due(now: number): boolean {
@@ -44,29 +54,22 @@ export class Moderation {
   }
 
   /** When it is due. */
-  apply(rooms: readonly Attendance[], at: number, now: number): void {
+  apply(rooms: readonly Attendance[], { at, now, speech }: Applied): void {
     const event = this.#event;
     if (!event) return;
     this.#due = false;
     this.#appliedAt = now;
     const kicked = this.#takeKicks();
-    const mutes = Object.keys(event.mutes).length > 0;
     const idle = kicked.size === 0 && Object.keys(event.bans).length === 0;
-    if (idle && !mutes && !this.#gagging) return;
-    this.#gagging = mutes;
-    const speech = new Set(event.speech);
+    if (idle && !speech && !this.#silencing) return;
+    this.#silencing = speech !== undefined;
     for (const attendance of rooms)
       for (const session of [...attendance.sessions]) {
         const { person } = session.init;
         if (kicked.has(person) || this.bars(person, at))
           attendance.expel(session, "kicked", BARRED);
-        else session.gagged = this.#stands("mutes", person, at) ? speech : undefined;
+        else session.speech = speech;
       }
-  }
-
-  #stands(what: "bans" | "mutes", person: string, at: number): boolean {
-    const all = this.#event?.[what] ?? {};
-    return Object.hasOwn(all, person) && inForce(all[person], at);
   }
 
   /** Who is to go now. */

@@ -18,7 +18,7 @@ export const SEAT_POOL_LIMITS: SeatPoolLimits = {
   wantMax: 256,
 };
 
-type Asked = Omit<SeatsQuestion, "door" | "reactions">;
+type Asked = Omit<SeatsQuestion, "door" | "reactions" | "stretch">;
 
 interface Held {
   seats: number;

@@ -12,13 +12,18 @@ import type {
   Seat,
 } from "../src/protocol/client-messages.ts";
 import type { CloseName, MembershipCode } from "../src/protocol/close-codes.ts";
+import type { Silenced } from "../src/protocol/event-public.ts";
 import { bytesOfRows } from "../src/protocol/pose-row.ts";
 import type { ToRoom } from "../src/protocol/room-messages.ts";
 import type { GatewayConfig } from "./config.ts";
 import { EarlyReplies } from "./early-replies.ts";
+import type { SpeechRules } from "./speech.ts";
 import { Viewer, type ViewerLink } from "./viewer.ts";
 
 export type ClientCommand = Extract<ClientMessage, { type: "command" }>;
+
+/** As it goes to the room. */
+export type SpokenCommand = ClientCommand & { readonly silenced: Silenced | null };
 
 /** The connection as its sessions see it. */
 export interface SessionLink extends ViewerLink {
@@ -70,8 +75,8 @@ export class Session {
   /** When a session that is not let in by then is refused. */
   deadlineAt: number;
   profile: Profile;
-  /** Names of what it may not say now: an event has muted it. */
-  gagged: ReadonlySet<string> | undefined;
+  /** Where an event lets not everybody say everything. */
+  speech: SpeechRules | undefined;
   phase: SessionPhase = "attaching";
   /** The last record that the client says it has. */
   cursor: Cursor | null;
@@ -96,7 +101,7 @@ export class Session {
   #spoke: boolean;
   #rejoins: boolean;
   /** Made for the first that has to wait: most sessions are attached before they say anything. */
-  #waiting: BoundedQueue<ClientCommand> | undefined;
+  #waiting: BoundedQueue<SpokenCommand> | undefined;
   readonly #config: GatewayConfig;
 
   constructor(init: SessionInit, link: SessionLink, config: GatewayConfig, now: number) {
@@ -199,7 +204,7 @@ export class Session {
   }
 
   /** The message for the owner; "waits" until it is attached, "full" where too many do. */
-  command(command: ClientCommand, floor: Epoch): ToRoom | "waits" | "full" {
+  command(command: SpokenCommand, floor: Epoch): ToRoom | "waits" | "full" {
     if (this.attachedUnder(floor)) return this.#forward(command, floor);
     // The body is a view into what the socket received, most of which is not needed any longer.
     const kept = { ...command, body: command.body.slice() };
@@ -213,8 +218,8 @@ export class Session {
     return { room, epoch: floor, session, attach, connection };
   }
 
-  #forward(command: ClientCommand, floor: Epoch): ToRoom {
-    const { seq, name, body, traceparent } = command;
+  #forward(command: SpokenCommand, floor: Epoch): ToRoom {
+    const { seq, name, body, silenced, traceparent } = command;
     if (floor !== this.#forwardedTo) {
       this.#elsewhereSeq = this.#forwardedSeq;
       this.#forwardedTo = floor;
@@ -230,6 +235,7 @@ export class Session {
       body,
       resent,
       traceparent,
+      silenced,
     };
   }
 }

@@ -1,3 +1,4 @@
+import type { Ease } from "../src/protocol/event-ladder.ts";
 import { encodeFrame } from "../src/protocol/frame.ts";
 import { ROW_WORDS } from "../src/protocol/pose-row.ts";
 import type { News } from "./news.ts";
@@ -9,7 +10,10 @@ import type { Viewer } from "./viewer.ts";
 const ROWS_MAX = 57;
 /** More messages than this do not ride. */
 const MESSAGES_MAX = 128;
-/** To whom a shard's frames brought the stage within so many of its ticks, it writes nothing. */
+/**
+ * To whom a shard's frames brought the stage within so many of its ticks, it writes nothing: more
+ * where the event lets shards make frames more rarely.
+ */
 const CARRIED_TICKS = 6;
 
 /** Where somebody watches a stage who sits in one of its shards. */
@@ -36,6 +40,7 @@ export class Show {
   readonly #words = new Uint32Array(ROWS_MAX * ROW_WORDS);
   /** Of one tick and one end of the news. Most viewers are told what the one before them is. */
   readonly #made: Made[] = [];
+  #carriedTicks = CARRIED_TICKS;
   #tick = -1;
   #end = -1;
   #epoch = 0;
@@ -43,6 +48,10 @@ export class Show {
   constructor(replica: Replica, news: News) {
     this.#replica = replica;
     this.#news = news;
+  }
+
+  ease({ frameStretch }: Ease): void {
+    this.#carriedTicks = CARRIED_TICKS * frameStretch;
   }
 
   /** What rides to this viewer, who counts as told; undefined where nothing does. */
@@ -66,7 +75,7 @@ export class Show {
   /** True where a shard's frames bring it all there is. */
   carries({ carriedTick }: Viewer): boolean {
     const behind = this.#replica.tick - carriedTick;
-    return carriedTick >= 0 && behind >= 0 && behind <= CARRIED_TICKS;
+    return carriedTick >= 0 && behind >= 0 && behind <= this.#carriedTicks;
   }
 
   /** What is one person's alone, or has to come before a frame, does not. */

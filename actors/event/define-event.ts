@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { assert } from "../../src/kernel/assert.ts";
+import { LADDER } from "../../src/protocol/event-ladder.ts";
 import { shardWorld } from "../../src/protocol/event-names.ts";
 import { PHASES, REACTIONS_MAX } from "../../src/protocol/event-public.ts";
+import { EVENT_LIMITS } from "../../src/protocol/event-spec.ts";
 import {
   defineRoom,
   type Room,
@@ -15,6 +17,7 @@ import { EventDesk } from "./event-desk.ts";
 import {
   addBan,
   addKick,
+  addSlow,
   EVENT_SPEC,
   type EventState,
   isLater,
@@ -62,6 +65,11 @@ const BAN = z.strictObject({
   why: z.string().max(256),
 });
 
+const SLOW = z.strictObject({
+  person: PERSON.nullable(),
+  everyMs: z.number().int().min(0).max(EVENT_LIMITS.slowMsMax),
+});
+
 type Stage = Room<{ event: EventState }>;
 
 /** An operator, by the API, or somebody of the staff on the stage. */
@@ -106,6 +114,17 @@ const COMMANDS = {
   "event.mute": command(BAN, (room, { person, until, why }) =>
     addBan(room.state.event.mutes, person, { until, why }, room.now) ? null : refuse("too_many"),
   ),
+  /** Null: by load again. */
+  "event.ease": command(z.enum(LADDER).nullable(), ({ state: { event } }, step) => {
+    event.ladder = { step: step ?? event.ladder.step, by: step ? "operator" : "load" };
+    return null;
+  }),
+  /** Without a person everybody in the audience. */
+  "event.slow": command(SLOW, ({ state: { event } }, { person, everyMs }) => {
+    if (person === null) event.slowMs = everyMs;
+    else if (!addSlow(event.slows, person, everyMs)) return refuse("too_many");
+    return null;
+  }),
   "event.unmute": command(PERSON, ({ state: { event } }, person) => {
     delete event.mutes[person];
     return null;

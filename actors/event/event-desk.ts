@@ -1,4 +1,5 @@
 import type { ProcessId } from "../../src/kernel/ids.ts";
+import { LADDER, type Step } from "../../src/protocol/event-ladder.ts";
 import {
   EVENT_READ,
   type EventReport,
@@ -8,6 +9,7 @@ import {
 import type { SeatsAnswer, SeatsQuestion } from "../../src/protocol/room-messages.ts";
 import type { Desk, DeskView } from "../room/desk.ts";
 import { Crowd, type Heard } from "./crowd.ts";
+import { Easing } from "./easing.ts";
 import { Energy } from "./energy.ts";
 import { admits, type EventState } from "./event-state.ts";
 import { Ramp } from "./ramp.ts";
@@ -27,6 +29,10 @@ interface EventSecret {
   readonly event: Heard;
 }
 
+interface StageState {
+  readonly event: EventState;
+}
+
 interface Opened {
   readonly spec: EventSpec;
   readonly seating: Seating;
@@ -43,6 +49,9 @@ export class EventDesk implements Desk {
   readonly #waiting = new Map<ProcessId, number>();
   readonly #parties = new Map<string, number>();
   readonly #energy = new Energy();
+  readonly #easing = new Easing();
+  /** The step of the ladder that is to be written down. */
+  #step: { readonly from: Step; readonly to: Step } | undefined;
   #opened: Opened | undefined;
   #crowd: Crowd | undefined;
   #wroteAt: number;
@@ -53,18 +62,32 @@ export class EventDesk implements Desk {
   }
 
   due(now: number): boolean {
-    return this.#crowd?.unwritten === true && now - this.#wroteAt >= WRITE_MS;
+    return this.#countsDue(now) || this.#step !== undefined;
   }
 
-  write(room: { readonly secret: object }, now: number): void {
-    this.#wroteAt = now;
-    this.#crowd?.writeTo((room.secret as EventSecret).event);
+  write(room: { readonly state: object; readonly secret: object }, now: number): void {
+    if (this.#countsDue(now)) {
+      this.#wroteAt = now;
+      this.#crowd?.writeTo((room.secret as EventSecret).event);
+    }
+    const { ladder } = (room.state as StageState).event;
+    const { from, to } = this.#step ?? {};
+    this.#step = undefined;
+    // An operator may have said something meanwhile.
+    if (to === undefined || ladder.by !== "load" || ladder.step !== from) return;
+    ladder.step = to;
+    this.#easing.took(LADDER.indexOf(to) > LADDER.indexOf(from), now);
+  }
+
+  #countsDue(now: number): boolean {
+    return this.#crowd?.unwritten === true && now - this.#wroteAt >= WRITE_MS;
   }
 
   seats(from: ProcessId, question: SeatsQuestion, view: DeskView): SeatsAnswer {
     const { now, secret, state } = view;
-    const { event } = state as { readonly event: EventState };
+    const { event } = state as StageState;
     const { request, waiting } = question;
+    this.#ease(from, question.stretch, event, now);
     const heard = this.#hear(from, question, event, { now, secret });
     const nobody = { grants: [], retryAfterMs: RETRY_MS, perS: 0, waiting, seated: 0, shards: 0 };
     if (!event.spec) return { request, ...nobody, ...heard };
@@ -87,6 +110,12 @@ export class EventDesk implements Desk {
     };
   }
 
+  #ease(from: ProcessId, stretch: number, { ladder }: EventState, now: number): void {
+    this.#easing.hear(from, stretch);
+    const to = ladder.by === "load" ? this.#easing.due(ladder.step, now) : undefined;
+    this.#step = to && { from: ladder.step, to };
+  }
+
   /** Takes in what was counted at a door, and says what was counted at all. */
   #hear(
     from: ProcessId,
@@ -107,13 +136,14 @@ export class EventDesk implements Desk {
   /** For operators. Who waits and sits is what gateways said last, and 0 until they have. */
   read(name: string, { state }: DeskView): EventReport | undefined {
     if (name !== EVENT_READ) return undefined;
-    const { event } = state as { readonly event: EventState };
-    const { phase, spec, announcement, bans, mutes } = event;
+    const { event } = state as StageState;
+    const { phase, spec, announcement, ladder, slowMs, bans, mutes, slows } = event;
     const seated = this.#opened?.seating.seated() ?? [];
     return {
-      ...{ phase, spec, announcement },
+      ...{ phase, spec, announcement, ladder, slowMs },
       bans: Object.keys(bans).length,
       mutes: Object.keys(mutes).length,
+      slows: Object.keys(slows).length,
       waiting: this.#waitingEverywhere,
       seated: seated.reduce((sum, one) => sum + one, 0),
     };
@@ -133,7 +163,10 @@ export class EventDesk implements Desk {
   #hearWaiting(from: ProcessId, waiting: number, seating: Seating, now: number): void {
     this.#waiting.set(from, waiting);
     for (const process of this.#waiting.keys())
-      if (!seating.present(process, now)) this.#waiting.delete(process);
+      if (!seating.present(process, now)) {
+        this.#waiting.delete(process);
+        this.#easing.forget(process);
+      }
   }
 
   #grants(

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Step } from "../../src/protocol/event-ladder.ts";
 import { type Ban, inForce, PHASES, type Phase } from "../../src/protocol/event-public.ts";
 import { EVENT_LIMITS, type EventSpec, specFault } from "../../src/protocol/event-spec.ts";
 
@@ -36,6 +37,11 @@ export interface EventState {
   reactions: string[];
   /** Names of the commands and signals that who is muted may not send. */
   speech: string[];
+  /** What is asked of the servers just now; by an operator's hand it stays. */
+  ladder: { step: Step; by: "load" | "operator" };
+  /** Between two things that one person says, in ms; 0: as they like. */
+  slowMs: number;
+  slows: Record<string, number>;
 }
 
 type Named = { readonly reactions: readonly string[]; readonly speech: readonly string[] };
@@ -48,6 +54,9 @@ export const newEvent = ({ reactions, speech }: Named): EventState => ({
   mutes: {},
   kicks: {},
   announcement: null,
+  ladder: { step: "whole", by: "load" },
+  slowMs: 0,
+  slows: {},
 });
 
 /** The phase by the clock, which an operator may be ahead of. */
@@ -85,5 +94,13 @@ export function addBan(bans: Record<string, Ban>, person: string, ban: Ban, at: 
       if (!inForce(standing, at)) delete bans[one];
   if (!Object.hasOwn(bans, person) && Object.keys(bans).length >= BANNED_MAX) return false;
   bans[person] = ban;
+  return true;
+}
+
+/** False where as many persons are slowed as there may be. 0 ends it. */
+export function addSlow(slows: Record<string, number>, person: string, everyMs: number): boolean {
+  if (everyMs === 0) delete slows[person];
+  else if (!Object.hasOwn(slows, person) && Object.keys(slows).length >= BANNED_MAX) return false;
+  else slows[person] = everyMs;
   return true;
 }

@@ -1,7 +1,6 @@
 import { hash } from "node:crypto";
 import type { ProcessId, SessionId } from "../../src/kernel/ids.ts";
 import { COMMANDS_IN_FLIGHT_MAX } from "../../src/protocol/client-messages.ts";
-import { GAGGED } from "../../src/protocol/event-public.ts";
 import { decode, encode } from "../../src/protocol/msgpack.ts";
 import type { ToRoom } from "../../src/protocol/room-messages.ts";
 import { isRefusal, type Room, refuse, type Who } from "./define-room.ts";
@@ -148,14 +147,18 @@ export class Commands {
   }
 
   #run(message: CommandMessage, at: number): void {
-    const { session, seq, name, body } = message;
+    const { session, seq, name, body, silenced } = message;
     const { ledger } = this.#parts;
     const row = ledger.decided.sessions.get(session);
     if (row?.last !== seq - 1 || row.connection !== message.connection) return;
     const value = decode(body);
     const who = whoOf(session, row);
     const outcome = this.#answerable(
-      value.ok ? this.#execute(name, value.value, who, at) : this.#refused("invalid_body"),
+      silenced !== null
+        ? this.#refused(silenced)
+        : value.ok
+          ? this.#execute(name, value.value, who, at)
+          : this.#refused("invalid_body"),
     );
     const { patches, events } = outcome;
     const [status, data] = answerOf(outcome);
@@ -170,7 +173,7 @@ export class Commands {
     const command = Object.hasOwn(definition.commands, name)
       ? definition.commands[name]
       : undefined;
-    if (!command) return this.#refused(name === GAGGED ? "muted" : "unknown_command");
+    if (!command) return this.#refused("unknown_command");
     const checked = command.body["~standard"].validate(value);
     if (checked instanceof Promise || checked.issues || !("value" in checked))
       return this.#refused("invalid_body");

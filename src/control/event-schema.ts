@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type PersonId, parsePersonId, parseRoomId, type RoomId } from "../kernel/ids.ts";
+import { LADDER } from "../protocol/event-ladder.ts";
 import { SHARDS_MAX, shardOf } from "../protocol/event-names.ts";
 import { PHASES } from "../protocol/event-public.ts";
 import {
@@ -85,6 +86,18 @@ export const banBody = only(
   "must be an object of person, until and why",
 );
 
+const STEP_FORM = `must be one of ${LADDER.join(", ")}, or null: by load`;
+export const ladderBody = only(
+  { step: z.enum(LADDER, { error: STEP_FORM }).nullable() },
+  "must be an object of step",
+);
+
+/** Without `person` everybody in the audience. */
+export const slowBody = only(
+  { person: person.nullable().default(null), everyMs: whole(0, EVENT_LIMITS.slowMsMax) },
+  "must be an object of person and everyMs",
+);
+
 const count = z.number();
 const SPEC: z.ZodType<EventSpec> = z.object({
   capacity: count,
@@ -100,8 +113,11 @@ export const EVENT_REPORT: z.ZodType<EventReport> = z.object({
   phase: z.enum(PHASES),
   spec: SPEC.nullable(),
   announcement: z.object({ n: count, text: z.string() }).nullable(),
+  ladder: z.object({ step: z.enum(LADDER), by: z.enum(["load", "operator"]) }),
+  slowMs: count,
   bans: count,
   mutes: count,
+  slows: count,
   waiting: count,
   seated: count,
 });

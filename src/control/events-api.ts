@@ -13,8 +13,10 @@ import {
   createEventBody,
   EVENT_REPORT,
   kickBody,
+  ladderBody,
   parseEvent,
   phaseBody,
+  slowBody,
 } from "./event-schema.ts";
 import type { ControlPort } from "./port.ts";
 import { bodyOf } from "./request-body.ts";
@@ -71,6 +73,8 @@ export function eventRoutes(port: ControlPort): Route[] {
     saying("kick", kickBody, ({ person }) => ["event.kick", person, { person }]),
     saying("ban", banBody, (ban) => ["event.ban", ban, banOf(ban)]),
     saying("mute", banBody, (ban) => ["event.mute", ban, banOf(ban)]),
+    saying("ladder", ladderBody, ({ step }) => ["event.ease", step, { step }]),
+    saying("slow", slowBody, (slow) => ["event.slow", slow, slow]),
     takingBack("bans", "event.unban"),
     takingBack("mutes", "event.unmute"),
   ];

@@ -55,4 +55,6 @@ export const REPLY_STATUS = [
   "reply_too_large",
   "later_full",
   "forbidden",
+  "muted",
+  "slow_mode",
 ] as const;

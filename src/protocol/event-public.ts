@@ -1,3 +1,5 @@
+import { LADDER, type Step } from "./event-ladder.ts";
+
 /** What an event goes through, in this order and never back. */
 export const PHASES = ["scheduled", "doors_open", "live", "ending", "closed"] as const;
 export type Phase = (typeof PHASES)[number];
@@ -21,19 +23,26 @@ export interface EventPublic {
   readonly reactions: readonly string[];
   /** Names of the commands and signals that who is muted may not send. */
   readonly speech: readonly string[];
+  /** How much is asked of the servers just now, and who said so. */
+  readonly ladder: { readonly step: Step; readonly by: "load" | "operator" };
+  /** Between two things that one person of the audience says, in ms; 0: as they like. */
+  readonly slowMs: number;
+  /** The same for single persons, where that is more. */
+  readonly slows: Readonly<Record<string, number>>;
 }
 
-/** What a gateway makes of a command that its sender may not send; refused as `muted`. */
-export const GAGGED = "event.gagged";
+/** Why somebody may not say something now: the status that the command is refused with. */
+export const SILENCED = ["muted", "slow_mode"] as const;
+export type Silenced = (typeof SILENCED)[number];
 
 /** Undefined where the state is that of a room which is no event's stage. */
 export function EVENT_PUBLIC(state: unknown): EventPublic | undefined {
   const event = (state as { readonly event?: EventPublic } | null)?.event;
   if (typeof event !== "object" || event === null) return undefined;
-  const { phase, bans, mutes, kicks, reactions, speech } = event;
-  const lists = [bans, mutes, kicks, reactions, speech];
+  const { phase, bans, mutes, kicks, reactions, speech, ladder, slows } = event;
+  const lists = [bans, mutes, kicks, reactions, speech, ladder, slows];
   const whole = PHASES.includes(phase) && lists.every(isRecord);
-  return whole ? event : undefined;
+  return whole && LADDER.includes(ladder.step) ? event : undefined;
 }
 
 const isRecord = (value: unknown): boolean => typeof value === "object" && value !== null;

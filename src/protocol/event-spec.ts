@@ -1,3 +1,4 @@
+import type { Step } from "./event-ladder.ts";
 import { SHARDS_MAX } from "./event-names.ts";
 import type { Phase } from "./event-public.ts";
 
@@ -20,6 +21,7 @@ export const EVENT_LIMITS = {
   capacityMax: 200_000,
   shardSizeMax: 4_096,
   admitPerSMax: 100_000,
+  slowMsMax: 3_600_000,
   /** The end of the year 9999: later moments have no usual form. */
   momentMax: 253_402_300_799_999,
 };
@@ -45,9 +47,14 @@ export interface EventReport {
   /** Null until an operator has said what it is to be. */
   readonly spec: EventSpec | null;
   readonly announcement: { readonly n: number; readonly text: string } | null;
+  /** What is asked of the servers just now, and whether that is an operator's word. */
+  readonly ladder: { readonly step: Step; readonly by: "load" | "operator" };
+  /** Between two things that one person says, in ms; 0: as they like. */
+  readonly slowMs: number;
   /** How many. */
   readonly bans: number;
   readonly mutes: number;
+  readonly slows: number;
   /** People at all gateways, as far as these have told this owner. */
   readonly waiting: number;
   readonly seated: number;

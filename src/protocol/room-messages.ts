@@ -8,7 +8,7 @@ import {
 } from "./client-messages.ts";
 import { MEMBERSHIP_CODES } from "./close-codes.ts";
 import { SHARDS_MAX } from "./event-names.ts";
-import { REACTIONS_MAX } from "./event-public.ts";
+import { REACTIONS_MAX, SILENCED } from "./event-public.ts";
 import { PATCH } from "./patches.ts";
 import { ROW_BYTES } from "./pose-row.ts";
 import {
@@ -92,6 +92,8 @@ const SEATS_QUESTION = {
   door: U32,
   /** How often each reaction was heard here since that door opened, in the event's order. */
   reactions: list(COUNT, REACTIONS_MAX),
+  /** How much longer than ticks its frames are apart because it is behind; 1: it is not. */
+  stretch: NUMBER,
 };
 export type SeatsQuestion = Read<typeof SEATS_QUESTION>;
 
@@ -143,6 +145,8 @@ export const gatewayToRoom = family({
       body: bytes(COMMAND_BODY_BYTES_MAX),
       resent: BOOLEAN,
       traceparent: nullable(text(64)),
+      /** An event does not let its sender say this now: it is used up and refused so. */
+      silenced: nullable(oneOf(...SILENCED)),
     },
   ],
   signal: [6, { ...FENCE, slot: U16, generation: U8, name: text(32), body: ANY }],

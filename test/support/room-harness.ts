@@ -227,7 +227,7 @@ export class Speaker {
   }
 
   command(seq: number, name: string, body: unknown = null, resent = false): void {
-    const message = { seq, name, body: encode(body), resent, traceparent: null };
+    const message = { seq, name, body: encode(body), resent, traceparent: null, silenced: null };
     this.#gateway.send({ type: "command", ...this.#identity, ...message });
   }
 

@@ -191,7 +191,7 @@ describe("hand-overs", () => {
       gatewayToRoom.encode({
         ...{ type: "command", room: ROOM, epoch: under, session: ada.session, attach: 1, seq },
         ...{ connection: ada.connection, name: "add", body: encode({ by: 1 }) },
-        ...{ resent: false, traceparent: null },
+        ...{ resent: false, traceparent: null, silenced: null },
       });
     const forward = (named: Epoch, under: Epoch): void => {
       const letters = [{ from: gateway.id, message: command(1, under) }];

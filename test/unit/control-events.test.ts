@@ -151,6 +151,44 @@ describe("an event", () => {
     expect((await c.ask("GET", EVENT)).body).toMatchObject({ phase: "live", bans: 1, mutes: 0 });
   });
 
+  test("[CO43] takes a step of its ladder and slows speech down as operators say", async () => {
+    const c = await start();
+    await c.gala();
+    const say = (what: string, body: object) => c.ask("POST", `${EVENT}/${what}`, body);
+    expect((await say("ladder", { step: "ghost_seats" })).body).toEqual({
+      ...{ event: GALA, step: "ghost_seats" },
+    });
+    expect((await say("slow", { everyMs: 5_000 })).body).toEqual({
+      ...{ event: GALA, person: null, everyMs: 5_000 },
+    });
+    await say("slow", { person: "eve", everyMs: 60_000 });
+    c.owner(GALA)?.die();
+    await c.run(5_000);
+    expect((await c.ask("GET", EVENT)).body).toMatchObject({
+      ...{ ladder: { step: "ghost_seats", by: "operator" }, slowMs: 5_000, slows: 1 },
+    });
+    await say("ladder", { step: null });
+    await say("slow", { everyMs: 0 });
+    await say("slow", { person: "eve", everyMs: 0 });
+    expect((await c.ask("GET", EVENT)).body).toMatchObject({
+      ...{ ladder: { step: "ghost_seats", by: "load" }, slowMs: 0, slows: 0 },
+    });
+  });
+
+  test.each([
+    ["ladder", { step: "low" }],
+    ["ladder", {}],
+    ["slow", { everyMs: -1 }],
+    ["slow", { everyMs: 3_600_001 }],
+    ["slow", { person: "", everyMs: 1 }],
+    ["slow", { person: "eve" }],
+  ])("[CO43] %s %j is refused", async (what, body) => {
+    const c = await start(1);
+    await c.gala();
+    const answer = await c.ask("POST", `${EVENT}/${what}`, body);
+    expect([answer.status, answer.code]).toEqual([400, "invalid_body"]);
+  });
+
   test.each([
     ["POST", "phase", { phase: "over" }, "invalid_body"],
     ["POST", "phase", {}, "invalid_body"],

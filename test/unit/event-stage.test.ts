@@ -38,7 +38,7 @@ const SPEC = {
 };
 const QUESTION: SeatsQuestion = {
   ...{ request: 1, answered: 0, want: 3, waiting: 3, beside: null, shards: [] },
-  ...{ door: 1, reactions: [] },
+  ...{ door: 1, reactions: [], stretch: 1 },
 };
 
 async function operate({ harness, node }: Served, name: string, body: unknown) {
@@ -195,9 +195,11 @@ describe("an event's stage", () => {
   it("[EV5] tells how it stands, and journals nothing", async () => {
     const served = await serve(stage);
     const { harness } = served;
-    const before = { phase: "scheduled", spec: null, bans: 0, mutes: 0, waiting: 0, seated: 0 };
+    const none = { bans: 0, mutes: 0, slows: 0, waiting: 0, seated: 0, slowMs: 0 };
+    const before = { phase: "scheduled", spec: null, ...none };
+    const ladder = { step: "whole", by: "load" };
     expect((await operate(served, "event.read", null))?.data).toEqual({
-      ...{ ...before, announcement: null },
+      ...{ ...before, ladder, announcement: null },
     });
     await operate(served, "event.configure", SPEC);
     await operate(served, "event.announce", "hello");
@@ -207,7 +209,7 @@ describe("an event's stage", () => {
     const told = await operate(served, "event.read", null);
     expect(told?.data).toEqual({
       ...{ phase: "scheduled", spec: SPEC, announcement: { n: 1, text: "hello" } },
-      ...{ bans: 1, mutes: 0, waiting: 7, seated: 4 },
+      ...{ ...none, ladder, bans: 1, waiting: 7, seated: 4 },
     });
     expect(harness.journal()).toHaveLength(records);
     await harness.run(2_000);
@@ -251,6 +253,28 @@ describe("an event's stage", () => {
     expect(await ask(served, { request: 5, want: 1, ...held })).toMatchObject({
       ...{ grants: [{ shard: 0, seats: 1 }], seated: 3 },
     });
+  });
+
+  it("[EV8] takes a step by load, journaled once, and none against an operator's word", async () => {
+    const served = await serve(stage);
+    const { harness } = served;
+    await operate(served, "event.configure", SPEC);
+    const behindFor = async (seconds: number): Promise<void> => {
+      for (let second = 0; second < seconds; second++) {
+        await ask(served, { request: second, want: 0, waiting: 0, stretch: 2 });
+        await harness.run(940);
+      }
+    };
+    const records = harness.journal().length;
+    await behindFor(7);
+    expect((await eventOf(served)).ladder).toEqual({ step: "crowd_rate", by: "load" });
+    expect(harness.journal()).toHaveLength(records + 1);
+    const next = { ...served, node: await takeOver(served, stage) };
+    await behindFor(7);
+    expect((await eventOf(next)).ladder).toEqual({ step: "pose_rate", by: "load" });
+    await operate(next, "event.ease", "whole");
+    await behindFor(12);
+    expect((await eventOf(next)).ladder).toEqual({ step: "whole", by: "operator" });
   });
 
   it("[EV6] counts what gateways counted, once, and goes on under the next owner", async () => {
