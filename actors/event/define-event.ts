@@ -6,12 +6,14 @@ import { PHASES, REACTIONS_MAX } from "../../src/protocol/event-public.ts";
 import { EVENT_LIMITS } from "../../src/protocol/event-spec.ts";
 import {
   defineRoom,
+  isRefusal,
   type Room,
   type RoomDefinition,
   refuse,
   type Who,
   type World,
 } from "../room/define-room.ts";
+import { type Audit, addAudit, newAudit } from "./audit.ts";
 import { type Heard, newHeard } from "./crowd.ts";
 import { EventDesk } from "./event-desk.ts";
 import {
@@ -70,62 +72,75 @@ const SLOW = z.strictObject({
   everyMs: z.number().int().min(0).max(EVENT_LIMITS.slowMsMax),
 });
 
-type Stage = Room<{ event: EventState }>;
+interface StageSecret {
+  event: Heard;
+  audit: Audit;
+}
+
+type Stage = Room<{ event: EventState }, StageSecret>;
 
 /** An operator, by the API, or somebody of the staff on the stage. */
 const allowed = (who: Who | undefined): boolean => !who || who.role === "staff";
 
+/** Whatever is done is in the audit, by the same record. */
 const command = <B>(
+  what: string,
   body: z.ZodType<B>,
   run: (room: Stage, body: B, who: Who | undefined) => unknown,
 ) => ({
-  body,
-  run: (room: Stage, value: B, who: Who | undefined) =>
-    allowed(who) ? run(room, value, who) : refuse("forbidden"),
+  [what]: {
+    body,
+    run: (room: Stage, value: B, who: Who | undefined) => {
+      const done = allowed(who) ? run(room, value, who) : refuse("forbidden");
+      const by = who?.person ?? null;
+      if (!isRefusal(done)) addAudit(room.secret.audit, { at: room.now, by, what, body: value });
+      return done;
+    },
+  },
 });
 
 /** What every event's stage understands, beside what its author wrote. */
 const COMMANDS = {
-  "event.configure": command(EVENT_SPEC, ({ state: { event } }, spec) => {
+  ...command("event.configure", EVENT_SPEC, ({ state: { event } }, spec) => {
     if (event.phase === "closed") return refuse("event_closed");
     event.spec = spec;
     return null;
   }),
-  "event.phase": command(z.enum(PHASES), ({ state: { event } }, phase) => {
+  ...command("event.phase", z.enum(PHASES), ({ state: { event } }, phase) => {
     if (phase !== event.phase && !isLater(phase, event.phase)) return refuse("phase_is_over");
     event.phase = phase;
     return null;
   }),
-  "event.announce": command(z.string().max(512), ({ state: { event } }, text) => {
+  ...command("event.announce", z.string().max(512), ({ state: { event } }, text) => {
     event.announcement = { n: (event.announcement?.n ?? 0) + 1, text };
     return { n: event.announcement.n };
   }),
-  "event.kick": command(PERSON, ({ now, state: { event } }, person) => {
+  ...command("event.kick", PERSON, ({ now, state: { event } }, person) => {
     addKick(event.kicks, person, now);
     return null;
   }),
-  "event.ban": command(BAN, (room, { person, until, why }) =>
+  ...command("event.ban", BAN, (room, { person, until, why }) =>
     addBan(room.state.event.bans, person, { until, why }, room.now) ? null : refuse("too_many"),
   ),
-  "event.unban": command(PERSON, ({ state: { event } }, person) => {
+  ...command("event.unban", PERSON, ({ state: { event } }, person) => {
     delete event.bans[person];
     return null;
   }),
-  "event.mute": command(BAN, (room, { person, until, why }) =>
+  ...command("event.mute", BAN, (room, { person, until, why }) =>
     addBan(room.state.event.mutes, person, { until, why }, room.now) ? null : refuse("too_many"),
   ),
   /** Null: by load again. */
-  "event.ease": command(z.enum(LADDER).nullable(), ({ state: { event } }, step) => {
+  ...command("event.ease", z.enum(LADDER).nullable(), ({ state: { event } }, step) => {
     event.ladder = { step: step ?? event.ladder.step, by: step ? "operator" : "load" };
     return null;
   }),
   /** Without a person everybody in the audience. */
-  "event.slow": command(SLOW, ({ state: { event } }, { person, everyMs }) => {
+  ...command("event.slow", SLOW, ({ state: { event } }, { person, everyMs }) => {
     if (person === null) event.slowMs = everyMs;
     else if (!addSlow(event.slows, person, everyMs)) return refuse("too_many");
     return null;
   }),
-  "event.unmute": command(PERSON, ({ state: { event } }, person) => {
+  ...command("event.unmute", PERSON, ({ state: { event } }, person) => {
     delete event.mutes[person];
     return null;
   }),
@@ -156,7 +171,7 @@ export function defineEvent<
     tickHz: stage.tickHz ?? 20,
     capacity: stage.capacity ?? 64,
     state: () => ({ ...own.state(), event: newEvent({ reactions, speech }) }),
-    secret: (): { event: Heard } => ({ ...own.secret?.(), event: newHeard() }),
+    secret: (): StageSecret => ({ ...own.secret?.(), event: newHeard(), audit: newAudit() }),
     commands: { ...own.commands, ...COMMANDS },
     onTick: (room, dtMs) => {
       const { event } = room.state;
@@ -164,7 +179,7 @@ export function defineEvent<
       if (due !== event.phase) event.phase = due;
       own.onTick?.(room, dtMs);
     },
-  } as RoomDefinition<{ event: EventState }, { event: Heard }, Record<string, unknown>>);
+  } as RoomDefinition<{ event: EventState }, StageSecret, Record<string, unknown>>);
   const seated = defineRoom({ ...shard, name: shardWorld(name), version });
   return [{ ...staged, desk: (now) => new EventDesk(now) }, seated];
 }

@@ -1,6 +1,8 @@
 import type { ProcessId } from "../../src/kernel/ids.ts";
 import { LADDER, type Step } from "../../src/protocol/event-ladder.ts";
 import {
+  type AuditEntry,
+  EVENT_AUDIT,
   EVENT_READ,
   type EventReport,
   type EventSpec,
@@ -8,6 +10,7 @@ import {
 } from "../../src/protocol/event-spec.ts";
 import type { SeatsAnswer, SeatsQuestion } from "../../src/protocol/room-messages.ts";
 import type { Desk, DeskView } from "../room/desk.ts";
+import { type Audit, auditOf } from "./audit.ts";
 import { Crowd, type Heard } from "./crowd.ts";
 import { Easing } from "./easing.ts";
 import { Energy } from "./energy.ts";
@@ -27,6 +30,7 @@ const WRITE_MS = 5_000;
 
 interface EventSecret {
   readonly event: Heard;
+  readonly audit: Audit;
 }
 
 interface StageState {
@@ -134,7 +138,8 @@ export class EventDesk implements Desk {
   }
 
   /** For operators. Who waits and sits is what gateways said last, and 0 until they have. */
-  read(name: string, { state }: DeskView): EventReport | undefined {
+  read(name: string, { secret, state }: DeskView): EventReport | AuditEntry[] | undefined {
+    if (name === EVENT_AUDIT) return auditOf((secret as EventSecret).audit);
     if (name !== EVENT_READ) return undefined;
     const { event } = state as StageState;
     const { phase, spec, announcement, ladder, slowMs, bans, mutes, slows } = event;

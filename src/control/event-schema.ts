@@ -108,6 +108,10 @@ const SPEC: z.ZodType<EventSpec> = z.object({
   endsAt: count.nullable(),
 });
 
+export const AUDIT = z.array(
+  z.object({ at: count, by: z.string().nullable(), what: z.string(), body: z.unknown() }),
+);
+
 /** What a stage's owner answers. */
 export const EVENT_REPORT: z.ZodType<EventReport> = z.object({
   phase: z.enum(PHASES),

@@ -6,8 +6,9 @@ import { failure, type HttpAnswer, type HttpRequest, json } from "../observe/htt
 import type { EventRooms } from "../placement/events.ts";
 import type { OrderError, Ordered } from "../placement/orders.ts";
 import type { RoomLine } from "../placement/room-table.ts";
-import { EVENT_READ, type EventSpec } from "../protocol/event-spec.ts";
+import { EVENT_AUDIT, EVENT_READ, type EventSpec } from "../protocol/event-spec.ts";
 import {
+  AUDIT,
   announceBody,
   banBody,
   createEventBody,
@@ -67,6 +68,10 @@ export function eventRoutes(port: ControlPort): Route[] {
         GET: (_, segments) => withEvent(segments, (event) => oneEvent(port, event)),
         DELETE: (_, segments) => withEvent(segments, (event) => closeEvent(port, event)),
       },
+    },
+    {
+      path: path("/audit"),
+      methods: { GET: (_, segments) => withEvent(segments, (event) => audit(port, event)) },
     },
     saying("phase", phaseBody, ({ phase }) => ["event.phase", phase, { phase }]),
     saying("announce", announceBody, ({ text }) => ["event.announce", text, { text }]),
@@ -164,6 +169,18 @@ async function show(port: ControlPort, entry: IndexEntry, status: number): Promi
   const report = parsed.data;
   const spec = report.spec && readable(report.spec);
   return json(status, { ...event, owner, epoch, ...report, spec, ...rooms });
+}
+
+/** What was ordered, as far as its stage remembers. */
+async function audit(port: ControlPort, event: RoomId): Promise<HttpAnswer> {
+  const entry = await known(port, event);
+  if (!entry.ok) return entry.error;
+  const read = await order(port, event, EVENT_AUDIT, null);
+  if (!read.ok) return read.error;
+  const parsed = AUDIT.safeParse(read.value.data);
+  if (!parsed.success) return FAILURES.unanswered(event);
+  const orders = parsed.data.map((one) => ({ ...one, at: momentOf(one.at) }));
+  return json(200, { event, orders });
 }
 
 /** Moments in the form in which they are given. */

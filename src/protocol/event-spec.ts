@@ -38,6 +38,21 @@ export function specFault(spec: EventSpec): string | undefined {
   return inOrder ? undefined : "doorsAt, startsAt and endsAt come in this order";
 }
 
+/** What was ordered of an event. */
+export interface AuditEntry {
+  /** Room time, in ms since 1970. */
+  readonly at: number;
+  /** Somebody of the staff on the stage; null: an operator, by the API. */
+  readonly by: string | null;
+  /** `event.ban`, say. */
+  readonly what: string;
+  /** What was said with it: a person, a text. */
+  readonly body: unknown;
+}
+
+/** By this name an operator asks what was ordered, the newest first; nothing is journaled. */
+export const EVENT_AUDIT = "event.audit";
+
 /** By this name an operator asks a stage's owner how its event stands; nothing is journaled. */
 export const EVENT_READ = "event.read";
 

@@ -114,6 +114,7 @@ describe.skipIf(withoutNats)("README", () => {
       [201, { event: "demo/keynote", spec: { capacity: 1000, shardSize: 100 } }],
       [200, { phase: "doors_open" }],
       [200, { n: 1 }],
+      [200, { step: "pose_rate" }],
       [200, { phase: "doors_open", announcement: { text: "Welcome" }, shards: [] }],
       [200, { status: "closed" }],
     ]);

@@ -175,6 +175,27 @@ describe("an event", () => {
     });
   });
 
+  test("[CO44] [EV9] tells what was ordered, the newest first, after a takeover too", async () => {
+    const c = await start();
+    await c.gala();
+    await c.ask("POST", `${EVENT}/phase`, { phase: "live" });
+    await c.ask("POST", `${EVENT}/phase`, { phase: "scheduled" });
+    await c.ask("POST", `${EVENT}/ban`, { person: "eve", why: "rude" });
+    c.owner(GALA)?.die();
+    await c.run(5_000);
+    const { body } = await c.ask("GET", `${EVENT}/audit`);
+    expect(body).toMatchObject({
+      event: GALA,
+      orders: [
+        { by: null, what: "event.ban", body: { person: "eve", until: null, why: "rude" } },
+        { by: null, what: "event.phase", body: "live" },
+        { by: null, what: "event.configure", body: SPEC },
+      ],
+    });
+    expect(body.orders).toHaveLength(3);
+    expect(await c.ask("GET", "/v1/events/demo/nothing/audit")).toMatchObject({ status: 404 });
+  });
+
   test.each([
     ["ladder", { step: "low" }],
     ["ladder", {}],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { addAudit, auditOf, newAudit } from "../../actors/event/audit.ts";
 import { Crowd, newHeard } from "../../actors/event/crowd.ts";
 import { defineEvent } from "../../actors/event/define-event.ts";
 import { Energy } from "../../actors/event/energy.ts";
@@ -99,7 +100,7 @@ describe("an event's stage", () => {
     expect((await eventOf(served)).spec).toEqual(SPEC);
   });
 
-  it("[EV2] listens to its staff, and to nobody in the audience", async () => {
+  it("[EV2] [EV9] listens to its staff, and to nobody in the audience", async () => {
     const served = await serve(stage);
     const { gateway, harness } = served;
     const ada = gateway.attach("ada");
@@ -115,6 +116,9 @@ describe("an event's stage", () => {
     bo.command(1, "event.announce", "hello");
     await harness.run(60);
     expect((await eventOf(served)).announcement).toEqual({ n: 1, text: "hello" });
+    expect((await operate(served, "event.audit", null))?.data).toMatchObject([
+      { by: "bo", what: "event.announce", body: "hello" },
+    ]);
   });
 
   it("[EV2] an order for another ownership is obeyed by nobody", async () => {
@@ -291,6 +295,14 @@ describe("an event's stage", () => {
     await takeOver(served, stage);
     expect(await heard(2, 3)).toMatchObject({ reactions: [8, 2] });
     expect((await heard(2, 3))?.energy).toBeGreaterThanOrEqual(0);
+  });
+
+  it("[EV9] remembers 512 orders, and tells the newest 100", () => {
+    const audit = newAudit();
+    for (let n = 0; n < 600; n++) addAudit(audit, { at: n, by: null, what: "event.kick", body: n });
+    expect(Object.keys(audit.entries)).toHaveLength(512);
+    const told = auditOf(audit);
+    expect([told.length, told[0]?.body, told[99]?.body]).toEqual([100, 599, 500]);
   });
 
   it("[EV6] of doors that are gone it keeps the sum", () => {
