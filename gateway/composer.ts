@@ -16,12 +16,14 @@ import type { News } from "./news.ts";
 import { joinBytes, preframe } from "./preframe.ts";
 import type { Replica } from "./replica.ts";
 import type { Ride, Show } from "./show.ts";
-import { frameDue } from "./tiers.ts";
+import { frameDue, framesFor } from "./tiers.ts";
 import { FRESH, NO_PREAMBLE, type Viewer } from "./viewer.ts";
 
 /** More messages than this do not ride a frame: they go ahead of it. */
 const RIDERS_MAX = 256;
 const RUN_BYTES_MAX = 256 * 1024;
+/** What lies between two frames, as far as a stage that rides them waits for the next. */
+const FRAME_MS_MAX = 1_000;
 
 /** What a group is written: messages of their own first, then perhaps a frame that news ride. */
 interface Told {
@@ -61,6 +63,9 @@ export class Composer {
   readonly #joined: { last?: { buffer: Buffer; rider: Buffer; both: Buffer } } = {};
   /** Ticks that made frames. */
   #frames = 0;
+  /** The room time of the last one, and what lay between it and the one before. */
+  #framedAt = 0;
+  #frameMs = 0;
 
   constructor(replica: Replica, news: News, config: GatewayConfig) {
     this.#replica = replica;
@@ -79,6 +84,9 @@ export class Composer {
     show: Show | undefined,
   ): ComposeCount {
     this.#frames++;
+    const { at } = this.#replica;
+    this.#frameMs = Math.min(Math.max(0, at - this.#framedAt), FRAME_MS_MAX);
+    this.#framedAt = at;
     this.#interest.begin(touched, this.#replica.takeMoved());
     return this.#compose(viewers, { ticks: true, show });
   }
@@ -168,7 +176,10 @@ export class Composer {
       const after = rides ? [] : runsOf(tail);
       buffer = preframe(...runsOf(preamble), ...told.runs, ...frame, ...after);
     } else if (buffer) count.shared++;
-    if (viewer.ride && told.frame) buffer = this.#withRide(viewer.ride, buffer);
+    if (viewer.ride && told.frame) {
+      const frameMs = this.#frameMs * framesFor(viewer.tier.at);
+      buffer = this.#withRide(viewer.ride, frameMs, buffer);
+    }
     if (!buffer) return;
     count.written++;
     count.bytes += buffer.length;
@@ -176,8 +187,8 @@ export class Composer {
   }
 
   /** One write for both: the next one is likely to be told the same two. */
-  #withRide({ show, viewer }: Ride, buffer: Buffer | undefined): Buffer | undefined {
-    const rider = show.carry(viewer);
+  #withRide({ show, viewer }: Ride, frameMs: number, buffer?: Buffer): Buffer | undefined {
+    const rider = show.carry(viewer, frameMs);
     if (!rider || !buffer) return rider ?? buffer;
     const { last } = this.#joined;
     if (last?.buffer === buffer && last.rider === rider) return last.both;

@@ -279,7 +279,6 @@ export class EventDoor {
       this.#moderation.hear(this.#event);
       this.#ease = this.#event ? easeAt(this.#event.ladder.step) : WHOLE;
       this.#speech.hear(this.#event, this.#ease.slowMs);
-      this.#deps.stage.show.ease(this.#ease);
     }
     if (!this.#event) return;
     for (const { person, settle } of this.#watchers.splice(0))

@@ -1,4 +1,3 @@
-import type { Ease } from "../src/protocol/event-ladder.ts";
 import { encodeFrame } from "../src/protocol/frame.ts";
 import { ROW_WORDS } from "../src/protocol/pose-row.ts";
 import type { News } from "./news.ts";
@@ -10,11 +9,10 @@ import type { Viewer } from "./viewer.ts";
 const ROWS_MAX = 57;
 /** More messages than this do not ride. */
 const MESSAGES_MAX = 128;
-/**
- * To whom a shard's frames brought the stage within so many of its ticks, it writes nothing: more
- * where the event lets shards make frames more rarely.
- */
+/** To whom a shard's frame brought the stage, it writes nothing for so many of its ticks, or */
 const CARRIED_TICKS = 6;
+/** for so many times what lay between that frame and the one before. */
+const CARRIED_FRAMES = 1.5;
 
 /** Where somebody watches a stage who sits in one of its shards. */
 export interface Ride {
@@ -40,7 +38,6 @@ export class Show {
   readonly #words = new Uint32Array(ROWS_MAX * ROW_WORDS);
   /** Of one tick and one end of the news. Most viewers are told what the one before them is. */
   readonly #made: Made[] = [];
-  #carriedTicks = CARRIED_TICKS;
   #tick = -1;
   #end = -1;
   #epoch = 0;
@@ -50,20 +47,21 @@ export class Show {
     this.#news = news;
   }
 
-  ease({ frameStretch }: Ease): void {
-    this.#carriedTicks = CARRIED_TICKS * frameStretch;
-  }
-
-  /** What rides to this viewer, who counts as told; undefined where nothing does. */
-  carry(viewer: Viewer): Buffer | undefined {
+  /**
+   * What rides to this viewer, who counts as told; undefined where nothing does. `frameMs`: what
+   * lies between two frames that it could ride.
+   */
+  carry(viewer: Viewer, frameMs: number): Buffer | undefined {
     const { tick } = this.#replica;
     if (!viewer.admitted || !this.#replica.ready) return undefined;
     if (!this.#rides(viewer)) {
       // The stage writes it at its next tick.
-      viewer.carriedTick = -1;
+      viewer.carriedUntil = -1;
       return undefined;
     }
+    const ticks = Math.ceil((CARRIED_FRAMES * frameMs * this.#replica.tickHz) / 1000);
     viewer.carriedTick = tick;
+    viewer.carriedUntil = tick + Math.max(CARRIED_TICKS, ticks);
     // A frame of the same tick would be no newer; what is new besides comes with the next one.
     if (viewer.shownTick === tick) return undefined;
     const buffer = this.#bufferFor(viewer);
@@ -73,9 +71,10 @@ export class Show {
   }
 
   /** True where a shard's frames bring it all there is. */
-  carries({ carriedTick }: Viewer): boolean {
-    const behind = this.#replica.tick - carriedTick;
-    return carriedTick >= 0 && behind >= 0 && behind <= this.#carriedTicks;
+  carries({ carriedTick, carriedUntil }: Viewer): boolean {
+    const { tick } = this.#replica;
+    // Ticks begin anew with each owner.
+    return tick >= carriedTick && tick <= carriedUntil;
   }
 
   /** What is one person's alone, or has to come before a frame, does not. */

@@ -9,6 +9,9 @@ export const TIER_SLOWEST = DIVIDERS.length - 1;
 export const frameDue = (frame: number, tier: number): boolean =>
   frame % (DIVIDERS[tier] as number) === 0;
 
+/** How many frames of the room there are for one of a tier. */
+export const framesFor = (tier: number): number => DIVIDERS[tier] as number;
+
 export interface TierLimits {
   /** Frames that could not be written, within `calmFrames`, before the client is sent fewer. */
   readonly missesMax: number;

@@ -51,9 +51,11 @@ export class Viewer implements Listener {
   following: Following | undefined;
   /** What rides its frames: the stage of the event in whose shard it sits. */
   ride: Ride | undefined;
-  /** The last tick whose frame it was written, and the last that rode to it; -1: none. */
+  /** The last tick whose frame it was written; -1: none. */
   shownTick = -1;
+  /** The last tick that rode to it, and the last for which that will do. */
   carriedTick = -1;
+  carriedUntil = -1;
   /** How often it is sent a frame. */
   readonly tier = new Tier();
 

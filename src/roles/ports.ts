@@ -1,4 +1,5 @@
 import net from "node:net";
+import { randomBelow, systemRandom } from "../kernel/random.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
 
 /** True where this machine lets us listen there now. */
@@ -10,22 +11,17 @@ export function isFree(port: number, host = "127.0.0.1"): Promise<boolean> {
   });
 }
 
-/** So many ports that nobody uses, all different. */
+/**
+ * So many ports that nobody uses, all different. They are below the range that outgoing connections
+ * use, so they are still free when somebody listens there, or restarts.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const probes: net.Server[] = [];
-  const ports: number[] = [];
-  // All are held until the last one is known, because the system may give a freed one out again.
-  for (let i = 0; i < count; i += 1) {
-    const probe = net.createServer();
-    await new Promise<void>((resolve, reject) => {
-      probe.once("error", reject);
-      probe.listen(0, "127.0.0.1", resolve);
-    });
-    probes.push(probe);
-    ports.push((probe.address() as net.AddressInfo).port);
+  const found = new Set<number>();
+  while (found.size < count) {
+    const port = 10_000 + randomBelow(systemRandom, 22_000);
+    if (await isFree(port)) found.add(port);
   }
-  await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
-  return ports;
+  return [...found];
 }
 
 export interface ClusterPorts {

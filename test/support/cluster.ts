@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { roomId } from "../../src/kernel/ids.ts";
+import { freePorts } from "../../src/roles/ports.ts";
 import { startNats, type TestNats } from "./nats-servers.ts";
 import { waitUntil } from "./wait-until.ts";
 
@@ -264,7 +264,7 @@ export class Cluster {
       ...(nodeOptions?.[role] ?? []),
       ...(built ? [built.main] : ["--import", "tsx", MAIN]),
     ];
-    const port = role === "node" ? 0 : (fixedPort ?? (await freePort()));
+    const port = role === "node" ? 0 : (fixedPort ?? (await freePorts(1))[0] ?? 0);
     const { natsUrl, command, host } = (await this.#shape.site?.(name, this.nats)) ?? {
       natsUrl: this.nats.url,
       command: [],
@@ -309,16 +309,4 @@ export class Cluster {
     });
     if (member.id === "") throw new Error(`${name} did not start:\n${this.dump()}`);
   }
-}
-
-/** A port that was free a moment ago. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
 }
