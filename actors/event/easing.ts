@@ -1,7 +1,7 @@
 import type { ProcessId } from "../../src/kernel/ids.ts";
-import { type Step, stepFrom } from "../../src/protocol/event-ladder.ts";
+import { LADDER, type Step, stepFrom } from "../../src/protocol/event-ladder.ts";
 
-/** So long too many gateways have to be behind for a step up. */
+/** So long too many gateways have to be behind for the first step up, and as much more for each. */
 const PRESSED_MS = 5_000;
 /** So long none may be for a step down; more where the last one was taken back soon after. */
 const CALM_MS = 30_000;
@@ -38,7 +38,8 @@ export class Easing {
     this.#pressedSince = pressed ? (this.#pressedSince ?? now) : undefined;
     const calm = behind === 0 && this.#behind.size > 0;
     this.#calmSince = calm ? (this.#calmSince ?? now) : undefined;
-    if (this.#pressedSince !== undefined && now - this.#pressedSince >= PRESSED_MS)
+    const pressedMs = PRESSED_MS * (1 + LADDER.indexOf(step));
+    if (this.#pressedSince !== undefined && now - this.#pressedSince >= pressedMs)
       return stepFrom(step, 1);
     const calmMs = CALM_MS * this.#calmFactor;
     if (this.#calmSince !== undefined && now - this.#calmSince >= calmMs) return stepFrom(step, -1);

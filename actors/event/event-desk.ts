@@ -176,11 +176,11 @@ export class EventDesk implements Desk {
 
   #grants(
     from: ProcessId,
-    { request, want, beside }: SeatsQuestion,
+    { request, want, beside, stretch }: SeatsQuestion,
     { ramp, seating }: Opened,
     now: number,
   ): readonly Grant[] {
-    const admitted = ramp.admit(want, this.#share(from), now);
+    const admitted = ramp.admit(want, this.#share(from) / Math.max(1, stretch), now);
     if (admitted === 0) return [];
     const friends = beside === null ? undefined : this.#parties.get(beside);
     const seat =

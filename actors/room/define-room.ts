@@ -124,7 +124,7 @@ export interface World {
   readonly desk?: (now: number) => Desk;
 }
 
-const TICK_RATES_HZ = [5, 10, 20];
+const TICK_RATES_HZ = [1, 2, 5, 10, 20];
 export const CAPACITY_MAX = 4096;
 
 /** Declares a room type. Throws on a definition that can not work. */

@@ -116,6 +116,11 @@ export const gatewaySchema = z
     /** Silence of three times this closes a socket. Shorter: more pings from mobile devices. */
     pingMs: ms(500, 60_000).default(5_000),
     /**
+     * Who has sent a pose, and then nothing for so long, seems stuck, and is sent the fewest frames
+     * until it is heard. Longer: clients that stand may speak more rarely.
+     */
+    quietMs: ms(500, 60_000).default(3_000),
+    /**
      * Allowance of one connection, all messages together; a burst of 2 s is let through. What is
      * over is refused, and who goes on is closed for good, so the SDK keeps below the least.
      */

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Client, connect, type Room } from "../../src/client/client.ts";
 import { buildProduct } from "../support/built-product.ts";
@@ -20,6 +21,9 @@ const { values } = parseArgs({
     nodes: { type: "string", default: "2" },
     gateways: { type: "string", default: "2" },
     "joins-per-second": { type: "string", default: "1000" },
+    hz: { type: "string", default: "10" },
+    moving: { type: "string", default: "0.3" },
+    "stand-hz": { type: "string", default: "0.5" },
     seconds: { type: "string", default: "60" },
     json: { type: "string" },
   },
@@ -29,14 +33,17 @@ const STAGE_MS = 50;
 const READY_MS_MAX = 60_000;
 const say = (text: string): void => console.error(text);
 
-const built = buildProduct();
-const worlds = path.join(path.dirname(built.main), "roles", "demo-worlds.js");
+const built = buildProduct(fileURLToPath(new URL("./gala-worlds.ts", import.meta.url)));
+// Who stands and says so this rarely is not stuck.
+const quietMs = Math.max(3_000, Math.round(2_000 / Number(values["stand-hz"])));
 const cluster = await Cluster.start({
   nats: 1,
   placements: 1,
   nodes: Number(values.nodes),
   gateways: Number(values.gateways),
-  built: { ...built, worlds },
+  built,
+  // A node of capacity 1 is given 4,000 people at most, however little it has to do.
+  set: { gateway: [`gateway.quietMs=${quietMs}`], node: ["node.capacity=4"] },
 });
 const file = path.join(os.tmpdir(), `roomcluster-event-${process.pid}.json`);
 let performer: { readonly client: Client; readonly room: Room<object> } | undefined;
@@ -44,7 +51,13 @@ let failoverMs: number | undefined;
 try {
   const capacity = Number(values.users);
   const shardSize = Number(values["shard-size"]);
-  const event = { event: EVENT, world: "concert", capacity, shardSize, admitPerS: 100_000 };
+  const event = {
+    event: EVENT,
+    world: `gala-${values.hz}`,
+    capacity,
+    shardSize,
+    admitPerS: 100_000,
+  };
   const dump = (): string => cluster.dump();
   const made = () => post("", event);
   await waitUntil("the event is made", made, { timeoutMs: READY_MS_MAX, dump });
@@ -94,13 +107,18 @@ async function perform() {
 async function crowd(): Promise<number> {
   const args = ["load", "--gateway", cluster.gateways.join(","), "--room", "event/gala"];
   const people = ["--clients", values.users, "--joins-per-second", values["joins-per-second"]];
+  const mix = ["--moving", values.moving, "--move-hz", values.hz, "--stand-hz", values["stand-hz"]];
   const how = ["--seconds", values.seconds, "--decode", "0.001", "--token-secret", SECRET];
   const pids = cluster.members.map(({ role, pid }) => `${role}:${pid}`);
   const nats = cluster.nats.servers.map(({ pid }) => `nats:${pid}`);
   const servers = ["--pids", [...pids, ...nats].join(","), "--json", file];
-  const child = spawn(process.execPath, [built.main, ...args, ...people, ...how, ...servers], {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
+  const child = spawn(
+    process.execPath,
+    [built.main, ...args, ...people, ...mix, ...how, ...servers],
+    {
+      stdio: ["ignore", "ignore", "pipe"],
+    },
+  );
   let killing: NodeJS.Timeout | undefined;
   child.stderr.on("data", (data: Buffer) => {
     const text = data.toString().trimEnd();

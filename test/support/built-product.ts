@@ -19,7 +19,7 @@ export function buildProduct(world = LEDGER): { readonly main: string; readonly 
   mkdirSync(folder, { recursive: true });
   const { code } = transformSync(readFileSync(world, "utf8"), { loader: "ts", format: "esm" });
   const worlds = path.join(folder, `${path.basename(world, ".ts")}.mjs`);
-  const entry = "../../dist/actors/room/define-room.js";
-  writeFileSync(worlds, code.replace(/"[./]+\/actors\/room\/define-room\.ts"/, `"${entry}"`));
+  const built = code.replaceAll(/"[./]+\/(actors\/[\w/-]+)\.ts"/g, '"../../dist/$1.js"');
+  writeFileSync(worlds, built);
   return { main: path.join(ROOT, "dist", "src", "main.js"), worlds };
 }

@@ -54,7 +54,9 @@ describe("an event's ladder", () => {
     expect(show.run(60, 1).step).toBe("whole");
     expect(show.run(4, 2).step).toBe("whole");
     expect(show.run(3, 2).step).toBe("crowd_rate");
-    expect(show.run(60, 2).step).toBe("slow_mode");
+    expect(show.run(9, 2).step).toBe("crowd_rate");
+    expect(show.run(3, 2).step).toBe("pose_rate");
+    expect(show.run(70, 2).step).toBe("slow_mode");
     expect(show.run(120, 1).step).toBe("slow_mode");
     expect(show.run(32, 0).step).toBe("ghost_seats");
     expect(show.run(400, 0).step).toBe("whole");

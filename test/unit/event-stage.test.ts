@@ -274,11 +274,27 @@ describe("an event's stage", () => {
     expect((await eventOf(served)).ladder).toEqual({ step: "crowd_rate", by: "load" });
     expect(harness.journal()).toHaveLength(records + 1);
     const next = { ...served, node: await takeOver(served, stage) };
-    await behindFor(7);
+    await behindFor(12);
     expect((await eventOf(next)).ladder).toEqual({ step: "pose_rate", by: "load" });
     await operate(next, "event.ease", "whole");
-    await behindFor(12);
+    await behindFor(20);
     expect((await eventOf(next)).ladder).toEqual({ step: "whole", by: "operator" });
+  });
+
+  it("[ST6] seats fewer by a gateway that is behind", async () => {
+    const served = await serve(stage);
+    await operate(served, "event.configure", SPEC);
+    await operate(served, "event.phase", "doors_open");
+    await ask(served);
+    await served.harness.run(2_000);
+    const want = { want: 200, waiting: 200 };
+    expect(await ask(served, { request: 2, ...want, stretch: 4 })).toMatchObject({
+      grants: [{ shard: 0, seats: 125 }],
+    });
+    await served.harness.run(2_000);
+    expect(await ask(served, { request: 3, answered: 2, ...want })).toMatchObject({
+      grants: [{ shard: 0, seats: 200 }],
+    });
   });
 
   it("[EV6] counts what gateways counted, once, and goes on under the next owner", async () => {
