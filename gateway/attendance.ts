@@ -46,6 +46,7 @@ const NOBODY: readonly Session[] = [];
 export class Attendance {
   /** By connection, and by session: one may be here twice while it changes sockets. */
   readonly #sessions = new Map<string, Session>();
+  readonly #viewers = new Set<Viewer>();
   readonly #byId = new Map<SessionId, readonly Session[]>();
   /** Those that are not attached, or not let in yet: only they have something due. */
   readonly #unsettled = new Set<Session>();
@@ -73,14 +74,13 @@ export class Attendance {
     return this.#sessions.size === 0 && this.#departures.empty;
   }
 
-  viewers(): readonly Viewer[] {
-    const viewers: Viewer[] = [];
-    for (const { viewer } of this.#sessions.values()) viewers.push(viewer);
-    return viewers;
+  get viewers(): ReadonlySet<Viewer> {
+    return this.#viewers;
   }
 
   join(session: Session): void {
     this.#sessions.set(session.init.connection, session);
+    this.#viewers.add(session.viewer);
     this.#byId.set(session.id, [...this.#of(session.id), session]);
     this.#unsettled.add(session);
     this.#attach(session, this.#deps.clock.now());
@@ -326,7 +326,7 @@ export class Attendance {
   /** Who has not been told everything that is new, or by `since` what is theirs alone. */
   behind(since: number): Viewer[] {
     const due: Viewer[] = [];
-    for (const { viewer } of this.#sessions.values()) {
+    for (const viewer of this.#viewers) {
       const { outbox, place, preamble } = viewer;
       const late = !outbox.empty && outbox.since <= since;
       const behind = late || preamble.length > 0 || place !== this.#deps.news.end;
@@ -383,6 +383,7 @@ export class Attendance {
     session.phase = "left";
     session.viewer.admitted = false;
     this.#sessions.delete(session.init.connection);
+    this.#viewers.delete(session.viewer);
     this.#unsettled.delete(session);
     this.#early.delete(session);
     this.#deps.gone(session.viewer);

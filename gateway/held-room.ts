@@ -55,7 +55,7 @@ export class HeldRoom {
   readonly #framePace: FramePace;
   readonly #ahead: Ahead;
   readonly #poses: PoseBatch;
-  /** Whoever the owner does not confirm by itself is attached when this fires. */
+  /** Attaches whoever the owner does not confirm by itself. */
   #attaching: Timer | undefined;
   #idleSince: number;
   /** Where this is a stage, which is held as long as somebody sits in one of its shards. */
@@ -177,10 +177,7 @@ export class HeldRoom {
     this.#deps.observer.metrics.add("roomcluster_gateway_dropped_total", count, { why });
   }
 
-  /**
-   * Somebody says that they serve the room. Where the tail told of them earlier, they were still
-   * recovering, and what was said to them was lost.
-   */
+  /** Who serves the room says so. What it was told while it still recovered was lost. */
   announced(epoch: Epoch): void {
     const awaited = epoch === this.route.floor && this.replica.epoch !== epoch;
     if (awaited) this.#fallBehind();
@@ -310,7 +307,7 @@ export class HeldRoom {
     const rate = { tickMs: 1000 / replica.tickHz, stretch: this.#deps.pace.stretch() };
     const shown = this.#framePace.tick(touched, now, rate);
     if (!shown) return;
-    this.#count(this.#composer.tick(this.attendance.viewers(), shown, this.#door && this.show));
+    this.#count(this.#composer.tick(this.attendance.viewers, shown, this.#door && this.show));
   }
 
   /** The owner speaks. Whoever was told otherwise, or of another owner, hears that first. */
@@ -374,17 +371,18 @@ export class HeldRoom {
   #suspend(now: number): void {
     if (this.replica.epoch === EPOCH_NONE || !this.#silence.due(now)) return;
     this.news.add({ type: "suspended", forMs: Math.round(this.#silence.forMs(now)) });
-    if (this.replica.ready) this.#count(this.#composer.flush(this.attendance.viewers()));
+    if (this.replica.ready) this.#count(this.#composer.flush(this.attendance.viewers));
   }
 
   /**
    * News of a room that does not tick, and tails that no frame took along in time. While it ticks,
-   * frames bring everything else.
+   * half a period late at most, frames bring everything else.
    */
   #flush(now: number): void {
     if (!this.replica.ready) return;
     const { tailMs, silentMs } = this.#deps.config;
-    if (now - this.#tickedAt < silentMs) return this.#tails.sweep();
+    const sinceMs = now - this.#tickedAt;
+    if (sinceMs < Math.max(silentMs, 1_500 / this.replica.tickHz)) return this.#tails.sweep();
     const due = this.attendance.behind(now - tailMs);
     if (due.length > 0) this.#count(this.#composer.flush(due));
   }

@@ -107,6 +107,11 @@ export const gatewaySchema = z
      * which lets foreign pages act with a visitor's address but not with their token.
      */
     origins: z.array(z.string().min(1).max(255)).max(256).default([]),
+    /**
+     * Frames of a gateway that is behind are no further apart, unless the room ticks so. Longer: a
+     * crowd that is too large for its gateways is told more rarely before it is told late.
+     */
+    frameMsMax: ms(100, 10_000).default(500),
     /** Sockets at once; the limit on open files may lower it. Each costs about 12 KiB. */
     socketsMax: count(1, 1_000_000).default(17_000),
     /** One client message. Raising it lets one client make this gateway buffer that much more. */

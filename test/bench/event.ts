@@ -24,6 +24,7 @@ const { values } = parseArgs({
     hz: { type: "string", default: "10" },
     moving: { type: "string", default: "0.3" },
     "stand-hz": { type: "string", default: "0.5" },
+    processes: { type: "string" },
     seconds: { type: "string", default: "60" },
     json: { type: "string" },
   },
@@ -42,8 +43,12 @@ const cluster = await Cluster.start({
   nodes: Number(values.nodes),
   gateways: Number(values.gateways),
   built,
-  // A node of capacity 1 is given 4,000 people at most, however little it has to do.
-  set: { gateway: [`gateway.quietMs=${quietMs}`], node: ["node.capacity=4"] },
+  // A node of capacity 1 is given 4,000 people at most, however little it has to do. Gateways may
+  // take seconds between frames: what all of them got is what is asked here.
+  set: {
+    gateway: [`gateway.quietMs=${quietMs}`, "gateway.frameMsMax=4000"],
+    node: [`node.capacity=${Math.max(1, Math.ceil(Number(values.users) / 3_000))}`],
+  },
 });
 const file = path.join(os.tmpdir(), `roomcluster-event-${process.pid}.json`);
 let performer: { readonly client: Client; readonly room: Room<object> } | undefined;
@@ -107,6 +112,7 @@ async function perform() {
 async function crowd(): Promise<number> {
   const args = ["load", "--gateway", cluster.gateways.join(","), "--room", "event/gala"];
   const people = ["--clients", values.users, "--joins-per-second", values["joins-per-second"]];
+  const spread = values.processes ? ["--processes", values.processes] : [];
   const mix = ["--moving", values.moving, "--move-hz", values.hz, "--stand-hz", values["stand-hz"]];
   const how = ["--seconds", values.seconds, "--decode", "0.001", "--token-secret", SECRET];
   const pids = cluster.members.map(({ role, pid }) => `${role}:${pid}`);
@@ -114,7 +120,7 @@ async function crowd(): Promise<number> {
   const servers = ["--pids", [...pids, ...nats].join(","), "--json", file];
   const child = spawn(
     process.execPath,
-    [built.main, ...args, ...people, ...mix, ...how, ...servers],
+    [built.main, ...args, ...people, ...spread, ...mix, ...how, ...servers],
     {
       stdio: ["ignore", "ignore", "pipe"],
     },

@@ -17,7 +17,7 @@ import { type HostedNode, RoomHarness } from "./room-harness.ts";
 import { unframe } from "./unframe.ts";
 
 export const STAGE = roomId("demo/gala");
-export const worldsOf = (capacity: number): readonly [World, World] =>
+export const worldsOf = (capacity: number, tickHz = 10): readonly [World, World] =>
   defineEvent({
     name: "concert",
     version: 1,
@@ -25,7 +25,7 @@ export const worldsOf = (capacity: number): readonly [World, World] =>
     speech: ["say", "wave"],
     stage: { state: () => ({}), commands: {} },
     shard: {
-      ...{ tickHz: 10, capacity, state: () => ({}) },
+      ...{ tickHz, capacity, state: () => ({}) },
       commands: { say: { body: z.string(), run: () => null } },
       signals: { wave: z.null() },
     },
@@ -64,8 +64,14 @@ export class Gala {
   node: HostedNode;
   readonly #worlds: readonly [World, World];
 
-  constructor(gateways: number, shardCapacity = 3, over: Partial<GatewayConfig> = {}) {
-    this.#worlds = worldsOf(shardCapacity);
+  /** `tickHz`: of shards. */
+  constructor(
+    gateways: number,
+    shardCapacity = 3,
+    over: Partial<GatewayConfig> = {},
+    tickHz?: number,
+  ) {
+    this.#worlds = worldsOf(shardCapacity, tickHz);
     this.node = this.harness.node("node-a", this.#worlds);
     this.harness.propose(this.node, this.#worlds[0], EPOCH_NONE, STAGE);
     this.harness.placement.subscribe(PLACE_REQUEST, ({ data, respond }) => {

@@ -224,6 +224,21 @@ describe("an event's door", () => {
     expect(ada.writes.filter((frames) => frames.includes(1)).length).toBeGreaterThanOrEqual(17);
   });
 
+  it("[GW64] the stage rides the frames of a shard that ticks once a second, and writes none", async () => {
+    const gala = new Gala(1, 3, {}, 1);
+    await gala.open();
+    const ada = await gala.come("ada");
+    ada.join("stage/gala", null, 1);
+    await gala.harness.run(3_000);
+    ada.writes.length = 0;
+    for (let second = 0; second < 10; second += 2) {
+      ada.send({ type: "ping", clientTime: second, echoes: [] });
+      await gala.harness.run(2_000);
+    }
+    expect(ada.writes.length, JSON.stringify(ada.writes)).toBeLessThanOrEqual(11);
+    expect(ada.writes.filter((frames) => frames.includes(1)).length).toBeGreaterThanOrEqual(9);
+  });
+
   it("[GW54] who has gone from the line takes up no place in it", async () => {
     const gala = new Gala(1, 3, { waitingMax: 3 });
     for (let n = 0; n < 3; n++) {
