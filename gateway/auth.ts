@@ -63,6 +63,9 @@ export function createAuth(
   clock: Pick<Clock, "wallNow">,
   config: Pick<GatewayConfig, "sessionTokenMs" | "tokenLeewayMs">,
 ): Auth {
+  // Imported once: given as bytes, a secret is imported for each token, which takes as long again.
+  const session = importSecret(keys.session);
+  const persons = keys.person.kind === "secret" ? importSecret(keys.person.secret) : undefined;
   const keySet = keys.person.kind === "jwks" ? createRemoteJWKSet(new URL(keys.person.url)) : null;
   const times = () => ({
     currentDate: new Date(clock.wallNow()),
@@ -74,8 +77,8 @@ export function createAuth(
       const options = { ...times(), requiredClaims: ["sub", "tenant", "exp"] };
       return outcome(async () => {
         const { payload, protectedHeader } =
-          keys.person.kind === "secret"
-            ? await jwtVerify(token, keys.person.secret, { ...options, algorithms: ["HS256"] })
+          persons !== undefined
+            ? await jwtVerify(token, await persons, { ...options, algorithms: ["HS256"] })
             : await jwtVerify(token, keySet as NonNullable<typeof keySet>, {
                 ...options,
                 algorithms: KEY_SET_ALGORITHMS,
@@ -85,7 +88,7 @@ export function createAuth(
     },
     verifySession: (token) =>
       outcome(async () => {
-        const { payload } = await jwtVerify(token, keys.session, {
+        const { payload } = await jwtVerify(token, await session, {
           ...times(),
           algorithms: ["HS256"],
           typ: SESSION_TYPE,
@@ -93,7 +96,7 @@ export function createAuth(
         });
         return readSession(payload);
       }),
-    signSession: (claims) =>
+    signSession: async (claims) =>
       new SignJWT({
         sid: claims.session,
         room: claims.room,
@@ -103,17 +106,22 @@ export function createAuth(
         .setProtectedHeader({ alg: "HS256", typ: SESSION_TYPE })
         .setSubject(claims.person)
         .setExpirationTime(seconds(config.sessionTokenMs))
-        .sign(keys.session),
+        .sign(await session),
     async signPerson(person, lifetimeMs) {
-      if (keys.person.kind !== "secret") return undefined;
+      if (persons === undefined) return undefined;
       const { tenant, name, role, rooms } = person;
       return new SignJWT({ tenant, name, role, ...(rooms ? { rooms } : {}) })
         .setProtectedHeader({ alg: "HS256", typ: "JWT" })
         .setSubject(person.person)
         .setExpirationTime(seconds(lifetimeMs))
-        .sign(keys.person.secret);
+        .sign(await persons);
     },
   };
+}
+
+function importSecret(secret: Uint8Array): Promise<CryptoKey> {
+  const algorithm = { name: "HMAC", hash: "SHA-256" };
+  return crypto.subtle.importKey("raw", Buffer.from(secret), algorithm, false, ["sign", "verify"]);
 }
 
 /** The library throws for every kind of bad token; here these become values. */

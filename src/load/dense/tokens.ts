@@ -16,14 +16,17 @@ const ASKED_AT_ONCE_MAX = 8;
 /** A person's token: signed here as an identity provider would, or asked for one by one. */
 export function tokensOf(source: TokenSource, tenant: string): (person: string) => Promise<string> {
   if (source.kind === "secret") {
-    const secret = new TextEncoder().encode(source.secret);
-    return (person) =>
+    // Imported once: given as bytes it is imported for each token, which takes as long again.
+    const bytes = new TextEncoder().encode(source.secret);
+    const hmac = { name: "HMAC", hash: "SHA-256" };
+    const secret = crypto.subtle.importKey("raw", bytes, hmac, false, ["sign"]);
+    return async (person) =>
       new SignJWT({ tenant, role: "audience" })
         .setProtectedHeader({ alg: "HS256", typ: "JWT" })
         .setSubject(person)
         .setIssuedAt()
         .setExpirationTime(`${LIFETIME_S}s`)
-        .sign(secret);
+        .sign(await secret);
   }
   return inTurns(ASKED_AT_ONCE_MAX, (person) => askDevToken(source.url, tenant, person));
 }
