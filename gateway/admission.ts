@@ -1,4 +1,5 @@
 import type { Clock } from "../src/kernel/clock.ts";
+import { roomParts } from "../src/kernel/ids.ts";
 import type { Observer } from "../src/observe/observer.ts";
 import { gatewayToClient } from "../src/protocol/client-messages.ts";
 import type { RoomRecord, ToRoom } from "../src/protocol/room-messages.ts";
@@ -87,6 +88,7 @@ export class Admission {
       tickHz: replica.tickHz,
       world: replica.world,
       replayed: replay !== undefined,
+      room: roomParts(init.room).name,
     });
     viewer.preamble = [joined, ...(replay ?? [])];
     viewer.place = replay ? news.end : FRESH;

@@ -1,44 +1,19 @@
 import type { Clock } from "../src/kernel/clock.ts";
-import type { RoomId } from "../src/kernel/ids.ts";
+import { type RoomId, roomParts } from "../src/kernel/ids.ts";
 import { err, ok, type Result } from "../src/kernel/result.ts";
 import type { MembershipCode } from "../src/protocol/close-codes.ts";
 import { easeAt, WHOLE } from "../src/protocol/event-ladder.ts";
 import { shardRoom } from "../src/protocol/event-names.ts";
 import { EVENT_PUBLIC, type EventPublic, type Silenced } from "../src/protocol/event-public.ts";
-import type { SeatsAnswer } from "../src/protocol/room-messages.ts";
+import { type SeatsAnswer, type SeatWish, WISHES_MAX } from "../src/protocol/room-messages.ts";
 import type { GatewayConfig } from "./config.ts";
 import type { HeldRoom } from "./held-room.ts";
 import { BARRED, Moderation } from "./moderation.ts";
+import { Movers } from "./regrouping.ts";
 import { type Seated, SeatPool } from "./seat-pool.ts";
 import type { SessionInit } from "./session.ts";
 import { Speech, type Utterance } from "./speech.ts";
-
-export interface Refusal {
-  readonly code: MembershipCode;
-  readonly message: string;
-  readonly retryAfterMs?: number;
-}
-
-/** How far somebody has come who waits to be let in. */
-export interface Waiting {
-  /** How many are before them. */
-  readonly ahead: number;
-  /** At all gateways. */
-  readonly total: number;
-  /** Null where nobody can say: doors are not open, or all seats are taken. */
-  readonly etaMs: number | null;
-}
-
-/** Somebody who wants a seat. */
-export interface Newcomer {
-  readonly person: string;
-  /** Friends who want to sit together, by a name of their own. */
-  readonly beside: string | null;
-  /** False once they are gone. */
-  wanted(): boolean;
-  /** Where they wait, every now and then. */
-  told(waiting: Waiting): void;
-}
+import { type InLine, type Newcomer, type Refusal, WaitingLine } from "./waiting-line.ts";
 
 export interface DoorDeps {
   readonly clock: Clock;
@@ -58,12 +33,6 @@ interface Watcher {
   readonly settle: (may: Result<true, Refusal>) => void;
 }
 
-interface InLine {
-  readonly newcomer: Newcomer;
-  readonly since: number;
-  readonly settle: (seat: Result<number, Refusal>) => void;
-}
-
 const FULL_RETRY_MS = 5_000;
 
 /**
@@ -74,7 +43,7 @@ const FULL_RETRY_MS = 5_000;
 export class EventDoor {
   readonly #deps: DoorDeps;
   readonly #pool = new SeatPool();
-  readonly #line: InLine[] = [];
+  readonly #line: WaitingLine;
   /** Those who would watch the stage, until it is known whether it is one. */
   readonly #watchers: Watcher[] = [];
   /** Shards that this gateway has sent somebody to. */
@@ -84,22 +53,20 @@ export class EventDoor {
   /** What the event's ladder asks of this gateway. */
   #ease = WHOLE;
   #usedAt: number;
-  /** How far down the line people were told, and when. */
-  #toldTo = 0;
-  #toldAt: number;
   #seenIndex = -1;
   #event: EventPublic | undefined;
   #last: SeatsAnswer | undefined;
   /** How often each reaction was heard at this door, in the event's order. */
   readonly #reactions: number[] = [];
   #toldCrowdAt = Number.NEGATIVE_INFINITY;
-  /** Whose friends the open question is for. */
-  #beside: InLine | undefined;
+  /** Whose wishes the open question has, in that order. */
+  #wishing: readonly InLine[] = [];
+  readonly #movers = new Movers();
 
   constructor(deps: DoorDeps) {
     this.#deps = deps;
     this.#usedAt = deps.clock.now();
-    this.#toldAt = this.#usedAt;
+    this.#line = new WaitingLine(this.#usedAt);
     deps.stage.serve(this);
   }
 
@@ -153,15 +120,20 @@ export class EventDoor {
   answered(seats: SeatsAnswer): void {
     const now = this.#deps.clock.now();
     this.#tellCrowd(seats, now);
-    const beside = this.#beside;
+    const wishing = this.#wishing;
     if (!this.#pool.answer(seats, now)) return;
-    this.#beside = undefined;
+    this.#wishing = [];
     this.#last = seats;
-    const [grant] = seats.grants;
-    if (beside && grant && this.#leave(beside)) {
-      this.#pool.takeIn(grant.shard);
-      this.#give(beside, grant.shard);
+    for (const [at, { full, shard }] of seats.wished.entries()) {
+      const one = wishing[at];
+      if (!one || (shard === null && !full) || !this.#line.leave(one)) continue;
+      if (shard === null) one.settle(err(SHARD_FULL));
+      else {
+        this.#pool.coming(shard);
+        this.#give(one, shard);
+      }
     }
+    this.#regroup(seats, now);
     this.#serve(now);
   }
 
@@ -179,7 +151,8 @@ export class EventDoor {
     for (const id of this.#shards.values()) this.#deps.shard(id)?.ease(this.#ease);
     this.#dismiss(now);
     this.#serve(now);
-    this.#tell(now);
+    for (const { settle } of this.#line.tell(now, this.#deps.config.waitingTellMs, this.#last))
+      settle(err(BANNED));
     if (this.#used) this.#usedAt = now;
     return now - this.#usedAt < this.#deps.config.joinMsMax;
   }
@@ -190,7 +163,7 @@ export class EventDoor {
   }
 
   #refuseAll(refusal: Refusal): void {
-    for (const { settle } of this.#line.splice(0)) settle(err(refusal));
+    for (const { settle } of this.#line.takeAll()) settle(err(refusal));
     for (const { settle } of this.#watchers.splice(0)) settle(err(refusal));
   }
 
@@ -199,36 +172,34 @@ export class EventDoor {
     this.#look();
     const phase = this.#event?.phase;
     if (phase === "ending" || phase === "closed")
-      for (const { settle } of this.#line.splice(0)) settle(err(OVER));
-    for (let at = 0; at < this.#line.length; ) {
-      const next = this.#line[at] as InLine;
-      if (!next.newcomer.wanted() || this.#banned(next.newcomer.person)) {
-        this.#line.splice(at, 1);
-        next.settle(err(BANNED));
-        continue;
-      }
-      // Friends are asked for one by one: their seat is beside somebody.
-      if (next.newcomer.beside !== null) {
-        at++;
-        continue;
-      }
-      const shard = this.#event ? this.#pool.take(now) : undefined;
+      for (const { settle } of this.#line.takeAll()) settle(err(OVER));
+    for (let next = this.#line.first; next && this.#event; next = this.#line.first) {
+      if (this.#barred(next)) continue;
+      const shard = this.#pool.take(now);
       if (shard === undefined) break;
-      this.#line.splice(at, 1);
+      this.#line.leave(next);
       this.#give(next, shard);
     }
     this.#ask(now);
   }
 
+  /** Who has gone, or may not come in, is out of the line. */
+  #barred(one: InLine): boolean {
+    const { newcomer, settle } = one;
+    if (newcomer.wanted() && !this.#banned(newcomer.person)) return false;
+    this.#line.leave(one);
+    settle(err(BANNED));
+    return true;
+  }
+
   #ask(now: number): void {
     const { stage } = this.#deps;
     if (!stage.replica.ready || !this.#event) return;
-    const waiting = this.#line.length;
-    if (!this.#pool.due(waiting, now)) return;
-    const first = this.#line[0];
-    this.#beside = first && first.newcomer.beside !== null ? first : undefined;
-    const beside = this.#beside?.newcomer.beside ?? null;
-    const asked = this.#pool.question(waiting, beside, this.#seated(), now);
+    if (!this.#pool.due(this.#line.length, now)) return;
+    this.#wishing = this.#line.wishing(WISHES_MAX).filter((one) => !this.#barred(one));
+    const wishes = this.#wishing.map(({ newcomer }) => newcomer.wish as SeatWish);
+    const { anywhere, length: waiting } = this.#line;
+    const asked = this.#pool.question({ anywhere, waiting }, wishes, this.#seated(), now);
     const door = this.#deps.number;
     // Changed in place, and the message is encoded at once.
     const stretch = this.#deps.stretch();
@@ -240,10 +211,14 @@ export class EventDoor {
     settle(ok(shard));
   }
 
-  #leave(one: InLine): boolean {
-    const at = this.#line.indexOf(one);
-    if (at >= 0) this.#line.splice(at, 1);
-    return at >= 0;
+  /** Asks people over to other shards, where the stage's owner finds that better. */
+  #regroup({ moves }: SeatsAnswer, now: number): void {
+    const { shard, stage } = this.#deps;
+    for (const { from, seats, to } of moves) {
+      const attendance = shard(shardRoom(stage.id, from))?.attendance;
+      const { name } = roomParts(shardRoom(stage.id, to));
+      if (attendance) this.#movers.ask(attendance, name, seats, now);
+    }
   }
 
   #seated(): Seated {
@@ -305,9 +280,10 @@ export class EventDoor {
     if (this.#event) return;
     if (stage.replica.ready) return this.#refuseAll(NO_EVENT);
     const refusal = err({ ...UNREACHABLE, code: stage.route.problem });
-    for (const waiting of [this.#line, this.#watchers])
-      while (waiting[0] && now - waiting[0].since >= config.joinMsMax)
-        waiting.shift()?.settle(refusal);
+    const sinceMax = now - config.joinMsMax;
+    for (const { settle } of this.#line.takeLate(sinceMax)) settle(refusal);
+    while (this.#watchers[0] && this.#watchers[0].since <= sinceMax)
+      this.#watchers.shift()?.settle(refusal);
   }
 
   /** How the whole crowd is, to everybody here who watches the stage. */
@@ -316,38 +292,11 @@ export class EventDoor {
     this.#toldCrowdAt = now;
     this.#deps.stage.news.add({ type: "crowd", seated, waiting, reactions, energy });
   }
-
-  /**
-   * Everybody in line is told every `waitingTellMs`, some of them at each sweep: thousands at once
-   * would hold the loop up. Whoever has gone meanwhile is nobody's to wait for.
-   */
-  #tell(now: number): void {
-    const share = (now - this.#toldAt) / this.#deps.config.waitingTellMs;
-    this.#toldAt = now;
-    const { perS = 0, waiting = 0 } = this.#last ?? {};
-    for (let left = Math.ceil(this.#line.length * share); left > 0; left--) {
-      if (this.#toldTo >= this.#line.length) this.#toldTo = 0;
-      const at = this.#toldTo;
-      const next = this.#line[at];
-      if (!next) return;
-      if (!next.newcomer.wanted()) {
-        this.#line.splice(at, 1);
-        next.settle(err(BANNED));
-        continue;
-      }
-      const here = this.#line.length;
-      const total = Math.max(here, waiting);
-      // People wait in as many lines as there are gateways, which move alike.
-      const ahead = Math.round((at * total) / here);
-      const etaMs = perS > 0 ? Math.round((at / perS) * 1000) : null;
-      next.newcomer.told({ ahead, total, etaMs });
-      this.#toldTo++;
-    }
-  }
 }
 
 const BANNED: Refusal = { code: "kicked", message: BARRED };
 const OVER: Refusal = { code: "room_closed", message: "the event is over" };
+const SHARD_FULL: Refusal = { code: "room_full", message: "no seat is free there" };
 const NO_EVENT: Refusal = { code: "room_unknown", message: "there is no such event" };
 const UNREACHABLE: Refusal = {
   ...{ code: "room_unavailable", message: "the event could not be reached in time" },

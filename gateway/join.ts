@@ -1,13 +1,20 @@
-import { parseRoomId, type RoomId, type SessionId, sessionId } from "../src/kernel/ids.ts";
+import {
+  parseRoomId,
+  type RoomId,
+  roomParts,
+  type SessionId,
+  sessionId,
+} from "../src/kernel/ids.ts";
 import { type Random, randomId } from "../src/kernel/random.ts";
 import { err, ok, type Result } from "../src/kernel/result.ts";
 import { addressOf, shardOf, shardRoom } from "../src/protocol/event-names.ts";
 import type { Auth, Person, SessionClaims } from "./auth.ts";
 import type { GatewayConfig } from "./config.ts";
 import type { Connection, JoinMessage } from "./connection.ts";
-import type { EventDoor, Refusal, Waiting } from "./event-door.ts";
+import type { EventDoor } from "./event-door.ts";
 import type { HeldRoom } from "./held-room.ts";
 import { Session, type SessionInit } from "./session.ts";
+import type { Refusal, Waiting } from "./waiting-line.ts";
 
 export interface JoinDeps {
   readonly auth: Pick<Auth, "verifySession" | "signSession">;
@@ -24,8 +31,11 @@ export interface JoinDeps {
 
 /** What a join asks for: a room, or a seat in whatever shard of an event has one. */
 interface Asked {
+  /** Of an event its stage. */
   readonly room: RoomId;
   readonly kind: "room" | "seat" | "watch";
+  /** The one shard that will do. */
+  readonly shard: number | null;
 }
 
 interface Joining {
@@ -96,11 +106,20 @@ function roomAsked(person: Person, message: JoinMessage): Result<Asked, Refusal>
   const address = addressOf(message.room);
   const room = parseRoomId(`${person.tenant}/${address.name}`);
   if (!room) return err({ code: "room_unknown", message: "no room can have such a name" });
-  if (person.rooms && !person.rooms.includes(message.room))
-    return err({ code: "wrong_room", message: "the token does not open this room" });
-  // Who is on the stage has no seat before it.
+  // Who is on the stage has no seat before it, and may look into every shard.
   const onStage = person.role === "performer" || person.role === "staff";
-  return ok({ room, kind: onStage ? "room" : address.kind });
+  const at = onStage ? undefined : shardOf(room);
+  if (person.rooms && !opens(person.rooms, message.room, at?.stage))
+    return err({ code: "wrong_room", message: "the token does not open this room" });
+  // A shard by its name is a seat of the event, and has to be asked for at its door.
+  if (at) return ok({ room: at.stage, kind: "seat", shard: at.shard });
+  return ok({ room, kind: onStage ? "room" : address.kind, shard: null });
+}
+
+/** A token that opens an event opens each of its shards. */
+function opens(rooms: readonly string[], asked: string, stage: RoomId | undefined): boolean {
+  if (rooms.includes(asked)) return true;
+  return stage !== undefined && rooms.includes(`event/${roomParts(stage).name}`);
 }
 
 async function claimsOf(
@@ -135,7 +154,7 @@ async function claimsOf(
 async function placeOf(
   deps: JoinDeps,
   { connection, message, person: { person }, wanted }: Joining,
-  { kind, room }: Asked,
+  { kind, room, shard }: Asked,
 ): Promise<Result<RoomId, Refusal>> {
   if (kind === "room") return ok(room);
   const door = deps.door(room);
@@ -147,7 +166,8 @@ async function placeOf(
   const { beside, channel } = message;
   const told = (waiting: Waiting): void =>
     connection.tell({ type: "waiting", channel, ...waiting });
-  const seat = await door.seat({ person, beside, wanted, told });
+  const wish = shard === null && beside === null ? undefined : { beside, shard };
+  const seat = await door.seat({ person, wish, wanted, told });
   return seat.ok ? ok(shardRoom(room, seat.value)) : seat;
 }
 

@@ -1,4 +1,4 @@
-import type { SeatsAnswer, SeatsQuestion } from "../src/protocol/room-messages.ts";
+import type { SeatsAnswer, SeatsQuestion, SeatWish } from "../src/protocol/room-messages.ts";
 
 export interface SeatPoolLimits {
   /** The owner hears from this gateway at least so often. */
@@ -19,6 +19,12 @@ export const SEAT_POOL_LIMITS: SeatPoolLimits = {
 };
 
 type Asked = Omit<SeatsQuestion, "door" | "reactions" | "stretch">;
+
+/** How many wait, and how many of them for a seat wherever it is. */
+interface Wanted {
+  readonly waiting: number;
+  readonly anywhere: number;
+}
 
 interface Held {
   seats: number;
@@ -54,15 +60,15 @@ export class SeatPool {
       if (until <= now) this.#held.delete(shard);
       else if (seats > most) [best, most] = [shard, seats];
     }
-    if (best !== undefined) this.takeIn(best);
+    const held = best === undefined ? undefined : this.#held.get(best);
+    if (best === undefined || !held) return undefined;
+    if (--held.seats === 0) this.#held.delete(best);
+    this.coming(best);
     return best;
   }
 
-  /** The seat of a grant for one person. */
-  takeIn(shard: number): void {
-    const held = this.#held.get(shard);
-    if (!held) return;
-    if (--held.seats === 0) this.#held.delete(shard);
+  /** Somebody was given a seat there. */
+  coming(shard: number): void {
     this.#coming.set(shard, (this.#coming.get(shard) ?? 0) + 1);
   }
 
@@ -81,16 +87,21 @@ export class SeatPool {
     return waiting > 0 && now >= this.#retryAt;
   }
 
-  question(waiting: number, beside: string | null, seated: Seated, now: number): Asked {
+  question(
+    { anywhere, waiting }: Wanted,
+    wishes: readonly SeatWish[],
+    seated: Seated,
+    now: number,
+  ): Asked {
     this.#askedAt = now;
     const shards = new Set([...seated.keys(), ...this.#held.keys(), ...this.#coming.keys()]);
     for (const [shard, { until }] of this.#held) if (until <= now) this.#held.delete(shard);
     return {
       request: ++this.#request,
       answered: this.#answered,
-      want: beside === null ? Math.min(waiting, this.#limits.wantMax) : 1,
+      want: Math.min(anywhere, this.#limits.wantMax),
       waiting,
-      beside,
+      wishes,
       shards: [...shards].map((shard) => ({
         shard,
         seated: seated.get(shard)?.seated ?? 0,
@@ -101,10 +112,11 @@ export class SeatPool {
   }
 
   /** Takes the seats in. False where it is the answer to no question that is still open. */
-  answer({ grants, request, retryAfterMs }: SeatsAnswer, now: number): boolean {
+  answer({ grants, request, retryAfterMs, wished }: SeatsAnswer, now: number): boolean {
     if (request !== this.#request || request === this.#answered) return false;
     this.#answered = request;
-    this.#retryAt = grants.length > 0 ? now : now + retryAfterMs;
+    const any = grants.length > 0 || wished.some(({ shard }) => shard !== null);
+    this.#retryAt = any ? now : now + retryAfterMs;
     const until = now + this.#limits.holdMsMax;
     for (const { shard, seats } of grants) {
       const before = this.#held.get(shard)?.seats ?? 0;

@@ -8,7 +8,12 @@ import {
   type EventSpec,
   shardsOf,
 } from "../../src/protocol/event-spec.ts";
-import type { SeatsAnswer, SeatsQuestion } from "../../src/protocol/room-messages.ts";
+import {
+  MOVES_MAX,
+  type SeatsAnswer,
+  type SeatsQuestion,
+  type SeatWish,
+} from "../../src/protocol/room-messages.ts";
 import type { Desk, DeskView } from "../room/desk.ts";
 import { type Audit, auditOf } from "./audit.ts";
 import { Crowd, type Heard } from "./crowd.ts";
@@ -16,7 +21,8 @@ import { Easing } from "./easing.ts";
 import { Energy } from "./energy.ts";
 import { admits, type EventState } from "./event-state.ts";
 import { Ramp } from "./ramp.ts";
-import { type Grant, SEATING_LIMITS, Seating } from "./seating.ts";
+import { REGROUPING_LIMITS, Regrouping } from "./regrouping.ts";
+import { SEATING_LIMITS, Seating } from "./seating.ts";
 
 /** A new owner hears the gateways before it gives seats away: they report every second. */
 const LISTEN_MS = 1_500;
@@ -41,7 +47,12 @@ interface Opened {
   readonly spec: EventSpec;
   readonly seating: Seating;
   readonly ramp: Ramp;
+  readonly regrouping: Regrouping;
 }
+
+type Granted = Pick<SeatsAnswer, "grants" | "wished">;
+const NOT_NOW = { shard: null, full: false } as const;
+const FULL = { shard: null, full: true } as const;
 
 /**
  * The volatile half of an event, at its owner: who may seat how many where. Gateways report and ask
@@ -93,18 +104,21 @@ export class EventDesk implements Desk {
     const { request, waiting } = question;
     this.#ease(from, question.stretch, event, now);
     const heard = this.#hear(from, question, event, { now, secret });
-    const nobody = { grants: [], retryAfterMs: RETRY_MS, perS: 0, waiting, seated: 0, shards: 0 };
-    if (!event.spec) return { request, ...nobody, ...heard };
+    const closed: Granted = { grants: [], wished: question.wishes.map(() => NOT_NOW) };
+    const nobody = { retryAfterMs: RETRY_MS, perS: 0, waiting, seated: 0, shards: 0, moves: [] };
+    if (!event.spec) return { request, ...closed, ...nobody, ...heard };
     const opened = this.#open(event.spec, now);
     const { ramp, seating } = opened;
     seating.expire(now);
     seating.report(from, question.answered, question.shards, now);
     this.#hearWaiting(from, waiting, seating, now);
-    const open = admits(event) && now - this.#since >= LISTEN_MS;
-    const grants = open ? this.#grants(from, question, opened, now) : [];
+    const knows = now - this.#since >= LISTEN_MS;
+    const open = admits(event) && knows;
+    const granted = open ? this.#grant(from, question, opened, now) : closed;
     return {
       request,
-      grants,
+      ...granted,
+      moves: open ? this.#moves(from, granted, opened, now) : [],
       retryAfterMs: RETRY_MS,
       perS: ramp.perS * this.#share(from),
       waiting: this.#waitingEverywhere,
@@ -161,7 +175,9 @@ export class EventDesk implements Desk {
     const same = last?.shardSize === shardSize && last.capacity === capacity;
     if (this.#opened && same && last.admitPerS === admitPerS) return this.#opened;
     const limits = { ...SEATING_LIMITS, shardSize, shardsMax: shardsOf(spec) };
-    this.#opened = { spec, seating: new Seating(limits), ramp: new Ramp(admitPerS, now) };
+    const ramp = new Ramp(admitPerS, now);
+    const regrouping = new Regrouping({ ...REGROUPING_LIMITS, shardSize }, now);
+    this.#opened = { spec, seating: new Seating(limits), ramp, regrouping };
     return this.#opened;
   }
 
@@ -174,22 +190,53 @@ export class EventDesk implements Desk {
       }
   }
 
-  #grants(
+  #grant(
     from: ProcessId,
-    { request, want, beside, stretch }: SeatsQuestion,
-    { ramp, seating }: Opened,
+    { request, stretch, want, wishes }: SeatsQuestion,
+    { ramp, regrouping, seating }: Opened,
     now: number,
-  ): readonly Grant[] {
-    const admitted = ramp.admit(want, this.#share(from) / Math.max(1, stretch), now);
-    if (admitted === 0) return [];
-    const friends = beside === null ? undefined : this.#parties.get(beside);
-    const seat =
-      friends === undefined ? undefined : seating.grantBeside(from, request, friends, now);
-    const grants = seat ? [seat] : seating.grant(from, request, admitted, now);
-    const [first] = grants;
-    if (beside !== null && first) this.#remember(beside, first.shard);
-    ramp.spend(grants.reduce((sum, { seats }) => sum + seats, 0));
-    return grants;
+  ): Granted {
+    seating.emptying = regrouping.emptying;
+    const share = this.#share(from) / Math.max(1, stretch);
+    const admitted = ramp.admit(want + wishes.length, share, now);
+    let left = admitted;
+    const wished = wishes.map((wish) => {
+      if (left === 0) return NOT_NOW;
+      const shard = this.#wished(wish);
+      const seat = shard === undefined ? undefined : seating.grantAt(from, request, shard, now);
+      if (!seat && wish.shard !== null) return FULL;
+      const [one] = seat ? [seat] : seating.grant(from, request, 1, now);
+      if (!one) return NOT_NOW;
+      left--;
+      if (wish.beside !== null) this.#remember(wish.beside, one.shard);
+      return { shard: one.shard, full: false };
+    });
+    const grants = seating.grant(from, request, Math.min(want, left), now);
+    const seats = grants.reduce((sum, one) => sum + one.seats, 0);
+    ramp.spend(admitted - left + seats);
+    return { grants, wished };
+  }
+
+  #wished({ beside, shard }: SeatWish): number | undefined {
+    if (shard !== null) return shard;
+    return beside === null ? undefined : this.#parties.get(beside);
+  }
+
+  #moves(
+    from: ProcessId,
+    { grants }: Granted,
+    { regrouping, seating }: Opened,
+    now: number,
+  ): SeatsAnswer["moves"] {
+    const moves = regrouping.moves({
+      held: seating.heldBy(from),
+      seated: seating.seated(),
+      taken: seating.taken(),
+      growing: grants.length > 0,
+      elsewhere: () => seating.elsewhere(from, now),
+      now,
+    });
+    return moves.slice(0, MOVES_MAX);
   }
 
   #remember(party: string, shard: number): void {

@@ -64,6 +64,8 @@ export class Seating {
   readonly #gateways = new Map<ProcessId, Gateway>();
   /** By shard: who opened it, or filled it last where that one is silent. */
   readonly #homes: (ProcessId | undefined)[] = [];
+  /** Its people are asked over to others, so nobody is sent there. */
+  emptying: number | undefined;
 
   constructor(limits: SeatingLimits) {
     assert(limits.shardSize > 0 && limits.shardsMax > 0, "an event has seats");
@@ -90,7 +92,7 @@ export class Seating {
   /** Seats for `want` people who come by this gateway; fewer, or none, where they are taken. */
   grant(from: ProcessId, request: number, want: number, now: number): readonly Grant[] {
     const gateway = this.#gateway(from, now);
-    const taken = this.#taken();
+    const taken = this.taken();
     const grants: Grant[] = [];
     let wanted = Math.min(want, this.#limits.grantSeatsMax);
     // Where shards are small, the others are asked for once more.
@@ -107,13 +109,23 @@ export class Seating {
     return grants;
   }
 
-  /** A seat in the shard where somebody's friends sit, if there is one left. */
-  grantBeside(from: ProcessId, request: number, shard: number, now: number): Grant | undefined {
+  /** A seat in this very shard, if there is one left. */
+  grantAt(from: ProcessId, request: number, shard: number, now: number): Grant | undefined {
     const gateway = this.#gateway(from, now);
-    if (shard >= this.opened || this.#free(shard, this.#taken()) === 0) return undefined;
+    if (shard >= this.opened || this.#free(shard, this.taken()) === 0) return undefined;
     const grant = { shard, seats: 1 };
     gateway.granted.push({ request, until: now + this.#limits.grantMsMax, grants: [grant] });
     return grant;
+  }
+
+  /** Where this gateway's people may go whose shard has too many; opens one if it has to. */
+  elsewhere(from: ProcessId, now: number): number | undefined {
+    return this.#choose(from, this.taken(), now);
+  }
+
+  /** What a gateway said last of its shards. */
+  heldBy(process: ProcessId): Iterable<ShardHeld> {
+    return this.#gateways.get(process)?.shards.values() ?? [];
   }
 
   /** Forgets what is over. */
@@ -162,7 +174,7 @@ export class Seating {
   }
 
   /** Seats that are taken or promised, by shard. */
-  #taken(): number[] {
+  taken(): number[] {
     const taken = this.seated();
     for (const { granted, shards } of this.#gateways.values()) {
       for (const { shard, held } of shards.values()) taken[shard] = (taken[shard] ?? 0) + held;
@@ -200,7 +212,7 @@ export class Seating {
     let least = Number.POSITIVE_INFINITY;
     for (const [shard, home] of this.#homes.entries()) {
       const free = this.#free(shard, taken);
-      if (free === 0 || free >= least || !mayBe(home)) continue;
+      if (free === 0 || free >= least || shard === this.emptying || !mayBe(home)) continue;
       [best, least] = [shard, free];
     }
     return best;

@@ -53,6 +53,8 @@ export class CommandLog<Ticket> {
   #attached = false;
   #suspended = false;
   #blockedUntilMs = 0;
+  /** Nothing new goes out. */
+  resting = false;
 
   constructor(limits: CommandLimits, pace: Pace) {
     this.#limits = limits;
@@ -62,6 +64,11 @@ export class CommandLog<Ticket> {
 
   get pending(): number {
     return this.#inFlight.length + this.#queue.length;
+  }
+
+  /** Sent, and without a reply. */
+  get unanswered(): number {
+    return this.#inFlight.length;
   }
 
   submit(command: Command, ticket: Ticket): PushOutcome {
@@ -74,7 +81,7 @@ export class CommandLog<Ticket> {
     // Counted from the oldest without a reply: the room keeps so many outcomes of a session, and a
     // lost reply is told again only while its outcome is among them.
     const oldest = this.#inFlight[0]?.seq ?? this.#nextSeq;
-    while (this.#nextSeq < oldest + COMMANDS_IN_FLIGHT_MAX) {
+    while (!this.resting && this.#nextSeq < oldest + COMMANDS_IN_FLIGHT_MAX) {
       const next = this.#queue.shift();
       if (next === undefined) break;
       this.#admit(next.command, next.ticket, nowMs);

@@ -31,6 +31,7 @@ export class Commands {
   #shownIndex = 0;
   #timer: Timer | undefined;
   #ended: EndCode | undefined;
+  #rest: { readonly untilMs: number; readonly rested: (all: boolean) => void } | undefined;
 
   constructor(
     clock: Clock,
@@ -116,8 +117,33 @@ export class Commands {
     if (this.#unseen.length > 0) this.#settleUnseen((unseen) => unseen.index <= index);
   }
 
+  /**
+   * Sends nothing new until it is told to go on. `rested` hears when all that was sent has its
+   * reply, or that it has not in time.
+   */
+  rest(msMax: number, rested: (all: boolean) => void): void {
+    this.#log.resting = true;
+    this.#rest = { untilMs: this.#clock.now() + msMax, rested };
+    this.#pump();
+  }
+
+  goOn(): void {
+    this.#log.resting = false;
+    this.#rest = undefined;
+    this.#pump();
+  }
+
+  /** Another room's session from here on; what was sent to the one before has its reply. */
+  renewed(): void {
+    this.#settleUnseen(() => true);
+    this.#shownIndex = 0;
+    this.#log.detached();
+    this.goOn();
+  }
+
   end(code: EndCode): void {
     this.#ended = code;
+    this.#rest = undefined;
     this.#timer?.cancel();
     // These have an outcome, only their record is missing: a durable effect is not called lost.
     this.#settleUnseen(() => true);
@@ -138,8 +164,15 @@ export class Commands {
     const due = this.#log.take(now);
     if (due.length > 0) this.#send(due);
     this.#settleUnseen((unseen) => unseen.untilMs <= now);
+    const all = this.#log.unanswered === 0;
+    if (this.#rest && (all || now >= this.#rest.untilMs)) {
+      const { rested } = this.#rest;
+      this.#rest = undefined;
+      rested(all);
+    }
     this.#timer?.cancel();
     let nextMs = this.#log.nextDueMs(now) ?? Number.POSITIVE_INFINITY;
+    if (this.#rest) nextMs = Math.min(nextMs, this.#rest.untilMs);
     for (const unseen of this.#unseen) nextMs = Math.min(nextMs, unseen.untilMs);
     if (nextMs === Number.POSITIVE_INFINITY) return;
     this.#timer = this.#clock.after(Math.max(0, nextMs - now), () => this.#pump());

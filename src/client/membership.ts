@@ -46,6 +46,14 @@ export interface MembershipHandlers {
   readonly ended: (code: EndCode, reason: string, refusal: JoinRefused | undefined) => void;
 }
 
+export interface MembershipOptions {
+  readonly resume?: SavedSession | undefined;
+  readonly onSession?: ((saved: SavedSession) => void) | undefined;
+  readonly transfer: string | null;
+  readonly beside?: string | undefined;
+  readonly onWaiting?: ((waiting: Waiting) => void) | undefined;
+}
+
 interface Binding {
   readonly connection: Connection;
   readonly channel: number;
@@ -99,13 +107,7 @@ export class Membership implements ChannelOwner {
     host: MembershipHost,
     room: string,
     handlers: MembershipHandlers,
-    options: {
-      readonly resume?: SavedSession | undefined;
-      readonly onSession?: ((saved: SavedSession) => void) | undefined;
-      readonly transfer: string | null;
-      readonly beside?: string | undefined;
-      readonly onWaiting?: ((waiting: Waiting) => void) | undefined;
-    },
+    options: MembershipOptions,
   ) {
     this.room = room;
     this.#host = host;

@@ -71,6 +71,16 @@ export class Replica<State> {
     return changes;
   }
 
+  /** Forgets all of it: what comes next is another room's. */
+  clear(): MemberChange[] {
+    const changes: MemberChange[] = [];
+    for (const slot of [...this.#members.keys()]) this.#remove(slot, changes);
+    this.#index = 0;
+    this.#cursorEpoch = EPOCH_NONE;
+    this.#loaded = false;
+    return changes;
+  }
+
   /** Applies the record after the last one, and no other. */
   apply(epoch: Epoch, record: ClientRecord, changes: MemberChange[]): RecordOutcome {
     if (!this.#loaded) return "unloaded";

@@ -62,6 +62,11 @@ export interface RoomEvents {
   readonly signal: readonly [signal: Signal];
   /** Of an event's stage, about once a second: the whole crowd. */
   readonly crowd: readonly [crowd: CrowdNews];
+  /**
+   * The event has this person sit in another shard now: everybody of before has left, those who sit
+   * there and the state come next.
+   */
+  readonly moved: readonly [place: string];
   /** Another owner serves the room. */
   readonly epoch: readonly [epoch: number];
   /** No owner is reachable (`room`), or no gateway is (`connection`). Commands wait. */

@@ -16,9 +16,10 @@ import { Emitter } from "./emitter.ts";
 import { type EndCode, JoinRefused } from "./errors.ts";
 import { Follows } from "./follows.ts";
 import { judgeQuality, type Quality } from "./link-quality.ts";
-import { type Joined, Membership } from "./membership.ts";
-import { PoseSender } from "./pose-sender.ts";
+import type { Joined } from "./membership.ts";
+import { PoseLink } from "./pose-link.ts";
 import { type MemberChange, Replica } from "./replica.ts";
+import { Residence, type ResidenceHandlers } from "./residence.ts";
 import type { RoomEvents, RoomStats } from "./room-events.ts";
 import type { RoomHost } from "./room-host.ts";
 import type { JoinOptions, Me } from "./room-options.ts";
@@ -29,12 +30,12 @@ const HOUSEKEEPING_MS = 500;
 export class Room<State = unknown> {
   readonly name: string;
   readonly #host: RoomHost;
-  readonly #membership: Membership;
+  readonly #residence: Residence;
   readonly #events = new Emitter<RoomEvents>();
   readonly #replica = new Replica<State>();
   readonly #commands: Commands;
   readonly #avatars: Avatars;
-  readonly #sender: PoseSender;
+  readonly #poses: PoseLink;
   readonly #follows: Follows;
   readonly #housekeeping: Timer;
   /** Tells whoever waits for the join; later calls say nothing new. */
@@ -46,10 +47,7 @@ export class Room<State = unknown> {
   #frameAtMs: number;
   #quality: Quality;
   #suspended = false;
-  #poseTimer: Timer | undefined;
-  #framesFenced = 0;
-  #duplicates = 0;
-  #holes = 0;
+  readonly #counts = { framesFenced: 0, duplicates: 0, holes: 0 };
 
   /** Joins, and answers once the state is there. Rejects with `JoinRefused`. */
   static open<State>(
@@ -62,7 +60,7 @@ export class Room<State = unknown> {
       const room = new Room<State>(host, name, options, transfer, (refusal) =>
         refusal ? reject(refusal) : resolve(room),
       );
-      room.#membership.start();
+      room.#residence.current.start();
     });
   }
 
@@ -79,15 +77,15 @@ export class Room<State = unknown> {
     this.#settled = settled;
     this.#profile = options.profile;
     this.#commands = new Commands(host.clock, limits, host.commandPace, (due) => {
-      const live = this.#membership.live;
+      const live = this.#residence.live;
       if (!live) return;
       const { channel, connection } = live;
       connection.send(...due.map((command) => ({ type: "command", channel, ...command }) as const));
     });
     this.#avatars = new Avatars(limits, () => host.rtt().wayMs);
-    this.#sender = new PoseSender(limits);
+    this.#poses = new PoseLink(host.clock, limits, () => this.#residence.live);
     this.#follows = new Follows(host, this.#replica, (members) => {
-      const live = this.#membership.live;
+      const live = this.#residence.live;
       live?.connection.send({ type: "follow", channel: live.channel, members });
       return live !== undefined;
     });
@@ -96,7 +94,7 @@ export class Room<State = unknown> {
     this.#housekeeping = host.clock.every(HOUSEKEEPING_MS, () => this.#judgeQuality());
     const { beside, onSession, onWaiting, resume } = options;
     const how = { beside, onSession, onWaiting, resume, transfer };
-    this.#membership = new Membership(host, name, this.#handlers(), how);
+    this.#residence = new Residence(host, name, this.#handlers(), this.#commands, how);
   }
 
   get me(): Me {
@@ -112,6 +110,10 @@ export class Room<State = unknown> {
   get members(): ReadonlyMap<number, Member> {
     return this.#replica.members;
   }
+  /** The room's own name, which of a seat in an event is a shard's. */
+  get place(): string {
+    return this.#me?.room ?? this.name;
+  }
   get epoch(): number {
     return this.#epoch;
   }
@@ -122,15 +124,10 @@ export class Room<State = unknown> {
     return this.#quality;
   }
   get ended(): boolean {
-    return this.#membership.ended;
+    return this.#residence.ended;
   }
   get stats(): RoomStats {
-    return {
-      framesFenced: this.#framesFenced,
-      duplicates: this.#duplicates,
-      holes: this.#holes,
-      resyncs: this.#membership.resyncs,
-    };
+    return { ...this.#counts, resyncs: this.#residence.current.resyncs };
   }
 
   /** The room's time in ms since 1970, as every member has it. Never goes back. */
@@ -149,13 +146,12 @@ export class Room<State = unknown> {
 
   /** Moves your avatar. The latest pose wins; call it as often as you draw. */
   setPose(pose: Pose): void {
-    this.#sender.set(pose);
-    this.#sendPose();
+    this.#poses.set(pose);
   }
 
   /** Best effort, never repeated. False where it could not even be sent. */
   signal(name: string, body: unknown = null): boolean {
-    const live = this.#membership.live;
+    const live = this.#residence.live;
     if (!live || live.connection.congested) return false;
     if (!this.#host.signalPace.take(1, this.#host.clock.now())) return false;
     live.connection.send({ type: "signal", channel: live.channel, name, body });
@@ -172,7 +168,7 @@ export class Room<State = unknown> {
 
   setProfile(profile: Profile): void {
     this.#profile = profile;
-    const live = this.#membership.live;
+    const live = this.#residence.live;
     live?.connection.send({ type: "profile", channel: live.channel, profile });
   }
 
@@ -194,7 +190,7 @@ export class Room<State = unknown> {
     return new Promise((resolve) => {
       if (this.ended) return resolve();
       this.#events.on("ended", () => resolve());
-      this.#membership.leave(transfer);
+      this.#residence.leave(transfer);
     });
   }
 
@@ -203,32 +199,43 @@ export class Room<State = unknown> {
     return this.#host.travel<Next>(this, room, options, randomId(this.#host.random));
   }
 
-  #handlers(): ConstructorParameters<typeof Membership>[2] {
+  #handlers(): ResidenceHandlers {
     return {
       cursor: () => this.#replica.cursor,
       profile: () => this.#profile,
       lastTick: () => this.#lastTick,
       joined: (joined) => this.#joined(joined),
+      moved: (place) => this.#moved(place),
       message: (message) => this.#message(message),
       frame: (frame) => this.#frame(frame),
-      detached: () => {
-        this.#commands.detached();
-        this.#poseTimer?.cancel();
-        this.#suspend("connection", 0);
-      },
+      detached: () => this.#detached(),
       ended: (code, reason, refusal) => this.#ended(code, reason, refusal),
     };
+  }
+
+  #detached(): void {
+    this.#commands.detached();
+    this.#poses.stop();
+    this.#suspend("connection", 0);
   }
 
   #joined(joined: Joined): void {
     this.#me = joined;
     this.#frameAtMs = this.#host.clock.now();
     this.#avatars.joined(joined.tickHz);
-    this.#sender.reattached();
     this.#follows.attached();
     this.#commands.joined(joined.seq);
     this.#resume();
-    this.#sendPose();
+    this.#poses.attached();
+  }
+
+  #moved(place: string): void {
+    this.#tellMembers(this.#replica.clear());
+    // Those of another room say nothing of this one's.
+    this.#epoch = EPOCH_NONE;
+    this.#lastTick = undefined;
+    this.#commands.renewed();
+    this.#events.emit("moved", place);
   }
 
   #message(message: GatewayMessage): void {
@@ -257,6 +264,8 @@ export class Room<State = unknown> {
         if (member?.generation === generation) this.#events.emit("signal", { member, name, body });
         return;
       }
+      case "moveTo":
+        return this.#residence.move(message.room);
       case "crowd": {
         const { channel, type, ...crowd } = message;
         return this.#events.emit("crowd", crowd);
@@ -283,7 +292,7 @@ export class Room<State = unknown> {
       this.#avatars.rows(frame.rows, frame.at, (slot, generation) =>
         this.#replica.seated(slot, generation),
       );
-    } else this.#framesFenced++;
+    } else this.#counts.framesFenced++;
     const { epoch, tick, at: atMs, index } = frame;
     const rows = frame.rows.length / ROW_WORDS;
     const attach = this.#me?.attach ?? 0;
@@ -317,7 +326,7 @@ export class Room<State = unknown> {
       );
     this.#commands.shown(snapshot.index);
     this.#events.emit("state", null, snapshot.index);
-    this.#membership.ready();
+    this.#residence.current.ready();
     this.#settled(undefined);
   }
 
@@ -330,7 +339,7 @@ export class Room<State = unknown> {
     // Before the snapshot that this client waits for, records mean nothing; it includes them.
     if (outcome === "unloaded") return;
     if (outcome === "duplicate") {
-      this.#duplicates++;
+      this.#counts.duplicates++;
       return;
     }
     if (outcome !== "applied") return this.#hole();
@@ -351,8 +360,8 @@ export class Room<State = unknown> {
   }
 
   #hole(): void {
-    this.#holes++;
-    this.#membership.resync();
+    this.#counts.holes++;
+    this.#residence.current.resync();
   }
 
   #suspend(cause: "room" | "connection", forMs: number): void {
@@ -366,32 +375,18 @@ export class Room<State = unknown> {
     this.#events.emit("resumed");
   }
 
-  /** Sends the pose if it is time, and comes back when it is the next time. */
-  #sendPose(): void {
-    const { clock } = this.#host;
-    const live = this.#membership.live;
-    this.#poseTimer?.cancel();
-    if (!live) return;
-    // Dropped, not queued, when the link is clogged: by then it would be an old pose anyway.
-    const payload = this.#sender.take(clock.now(), live.channel);
-    if (payload && !live.connection.congested) live.connection.sendRaw(payload);
-    const dueMs = this.#sender.nextDueMs();
-    if (dueMs === undefined) return;
-    this.#poseTimer = clock.after(Math.max(0, dueMs - clock.now()), () => this.#sendPose());
-  }
-
   #judgeQuality(): void {
     const { rttMs } = this.#host.rtt();
     const frameAgeMs = this.#host.clock.now() - this.#frameAtMs;
     const measured = { rttMs, frameAgeMs, jitterMs: this.#avatars.jitterMs };
     const before = this.#quality.level;
-    this.#quality = judgeQuality(measured, this.#membership.live !== undefined);
+    this.#quality = judgeQuality(measured, this.#residence.live !== undefined);
     if (this.#quality.level !== before) this.#events.emit("quality", this.#quality);
   }
 
   #ended(code: EndCode, reason: string, refusal: JoinRefused | undefined): void {
     this.#housekeeping.cancel();
-    this.#poseTimer?.cancel();
+    this.#poses.stop();
     this.#commands.end(code);
     this.#settled(refusal ?? new JoinRefused(code, reason, null));
     this.#events.emit("ended", code, reason);

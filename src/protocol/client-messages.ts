@@ -163,6 +163,8 @@ export const gatewayToClient = family({
       world: text(64),
       /** Followed by `snapshot` (false) or by `record`s from the cursor on (true). */
       replayed: BOOLEAN,
+      /** The name of the room, which of an event is a shard's. */
+      room: nullable(text(64)),
     },
   ],
   refused: [
@@ -203,6 +205,8 @@ export const gatewayToClient = family({
       energy: NUMBER,
     },
   ],
+  /** The shard is to be emptied, or has too many: join that one instead, if you can. */
+  moveTo: [22, { channel: U8, room: text(64) }],
   /** A join to an event is in line: so many are before it, of so many. Null: nobody can say. */
   waiting: [20, { channel: U8, ahead: U32, total: U32, etaMs: nullable(U32) }],
 });

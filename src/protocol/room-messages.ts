@@ -72,17 +72,21 @@ const MEMBERSHIP = { ...FENCE, session: SESSION, attach: U32, connection: CONNEC
 
 /** Shards of an event, and grants of one answer. */
 export const GRANTS_MAX = 64;
+/** Seats of one question that somebody has named a place for. */
+export const WISHES_MAX = 32;
+export const MOVES_MAX = 16;
 
 const SEATS_QUESTION = {
   /** Rises by one with each. */
   request: U32,
   /** The last request whose grants are counted in below. */
   answered: U32,
+  /** For people who sit anywhere. */
   want: U16,
   /** How many people wait at this gateway, those for whom it asks included. */
   waiting: U32,
-  /** Friends who are to sit together, by a name of their own; null for anybody. */
-  beside: nullable(text(64)),
+  /** One seat each: in that shard, or where those sit who gave the same name. */
+  wishes: list(tuple({ beside: nullable(text(64)), shard: nullable(U16) }), WISHES_MAX),
   /**
    * By shard: who sits there by this gateway, seats that it may still give away, and all members
    * that its replica shows, of other gateways and who are just away included.
@@ -96,10 +100,15 @@ const SEATS_QUESTION = {
   stretch: NUMBER,
 };
 export type SeatsQuestion = Read<typeof SEATS_QUESTION>;
+export type SeatWish = SeatsQuestion["wishes"][number];
 
 const SEATS_ANSWER = {
   request: U32,
   grants: list(tuple({ shard: U16, seats: U16 }), GRANTS_MAX),
+  /** A seat for each wish, in their order; null: not now, or not there, where it is full. */
+  wished: list(tuple({ shard: nullable(U16), full: BOOLEAN }), WISHES_MAX),
+  /** So many people who sit in `from` by this gateway are to be asked over to `to`. */
+  moves: list(tuple({ from: U16, to: U16, seats: U16 }), MOVES_MAX),
   /** When to ask again, where people still wait. */
   retryAfterMs: U32,
   /** How many this gateway may expect to seat in a second. */
@@ -115,6 +124,7 @@ const SEATS_ANSWER = {
   energy: NUMBER,
 };
 export type SeatsAnswer = Read<typeof SEATS_ANSWER>;
+export type SeatMove = SeatsAnswer["moves"][number];
 
 /** Gateway to the owning node. */
 export const gatewayToRoom = family({

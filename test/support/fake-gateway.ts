@@ -243,6 +243,7 @@ export const joined = (
   tickHz: 10,
   world: "plaza",
   replayed: false,
+  room: null,
   ...over,
 });
 

@@ -117,6 +117,7 @@ const JOINED: Extract<GatewayMessage, { type: "joined" }> = {
   tickHz: 10,
   world: worldName("w"),
   replayed: false,
+  room: null,
 };
 const SNAPSHOT: Extract<GatewayMessage, { type: "snapshot" }> = {
   type: "snapshot",

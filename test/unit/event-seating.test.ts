@@ -167,9 +167,9 @@ describe("seating", () => {
     const one = new Asker(seating, ONE);
     one.seat(2, 0);
     one.report(0);
-    expect(seating.grantBeside(TWO, 1, 0, 10)).toEqual({ shard: 0, seats: 1 });
-    expect(seating.grantBeside(TWO, 2, 0, 20)).toBeUndefined();
-    expect(seating.grantBeside(TWO, 3, 4, 30)).toBeUndefined();
+    expect(seating.grantAt(TWO, 1, 0, 10)).toEqual({ shard: 0, seats: 1 });
+    expect(seating.grantAt(TWO, 2, 0, 20)).toBeUndefined();
+    expect(seating.grantAt(TWO, 3, 4, 30)).toBeUndefined();
   });
 
   it("[ST6] the ramp lets so many in a second, each gateway by how many wait there", () => {

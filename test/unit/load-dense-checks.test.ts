@@ -162,7 +162,15 @@ class Seen {
 
   constructor() {
     const session = sessionId("AAAAAAAAAAAAAAAAAAAAAA");
-    const seat = { attach: 1, slot: 0, generation: 1, seq: 0, tickHz: TICK_HZ, replayed: false };
+    const seat = {
+      attach: 1,
+      slot: 0,
+      generation: 1,
+      seq: 0,
+      tickHz: TICK_HZ,
+      replayed: false,
+      room: null,
+    };
     const joined = { channel: 0, session, token: "t", world: worldName("w"), ...seat };
     this.message({ type: "joined", ...joined });
   }
@@ -218,7 +226,7 @@ describe("who does not decode", () => {
       expect(isRun(bytes[0]), title).toBe(true);
       expect(concernsMembership(bytes, 0), title).toBe(acted.includes(type));
     }
-    expect(seen.size).toBe(19);
+    expect(seen.size).toBe(20);
     expect(isRun(0x03)).toBe(false);
     expect(concernsMembership(Uint8Array.of(0x92), 0)).toBe(false);
   });

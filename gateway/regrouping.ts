@@ -1,0 +1,25 @@
+import type { Attendance } from "./attendance.ts";
+import type { Session } from "./session.ts";
+
+/** Who was asked to move, and is still there, is asked again after so long. */
+const ASK_AGAIN_MS = 20_000;
+
+/** Asks people of a shard over to another one. Who cannot go, or will not, stays. */
+export class Movers {
+  readonly #askedAt = new WeakMap<Session, number>();
+
+  /** `room`: where to, by the name that a client joins it with. */
+  ask({ sessions }: Pick<Attendance, "sessions">, room: string, people: number, now: number): void {
+    let left = people;
+    for (const session of sessions) {
+      if (left === 0) return;
+      const { channel, role } = session.init;
+      const staff = role === "performer" || role === "staff";
+      const asked = this.#askedAt.get(session) ?? Number.NEGATIVE_INFINITY;
+      if (staff || !session.viewer.admitted || now - asked < ASK_AGAIN_MS) continue;
+      this.#askedAt.set(session, now);
+      session.link.tell({ type: "moveTo", channel, room });
+      left--;
+    }
+  }
+}

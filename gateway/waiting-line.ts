@@ -1,0 +1,136 @@
+import type { Result } from "../src/kernel/result.ts";
+import type { MembershipCode } from "../src/protocol/close-codes.ts";
+import type { SeatWish } from "../src/protocol/room-messages.ts";
+
+export interface Refusal {
+  readonly code: MembershipCode;
+  readonly message: string;
+  readonly retryAfterMs?: number;
+}
+
+/** How far somebody has come who waits to be let in. */
+export interface Waiting {
+  /** How many are before them. */
+  readonly ahead: number;
+  /** At all gateways. */
+  readonly total: number;
+  /** Null where nobody can say: doors are not open, or all seats are taken. */
+  readonly etaMs: number | null;
+}
+
+/** Somebody who wants a seat. */
+export interface Newcomer {
+  readonly person: string;
+  /** Undefined: they sit anywhere. */
+  readonly wish: SeatWish | undefined;
+  /** False once they are gone. */
+  wanted(): boolean;
+  /** Where they wait, every now and then. */
+  told(waiting: Waiting): void;
+}
+
+export interface InLine {
+  readonly newcomer: Newcomer;
+  readonly since: number;
+  readonly settle: (seat: Result<number, Refusal>) => void;
+}
+
+/** How all lines of an event move. */
+export interface LineNews {
+  /** At all gateways. */
+  readonly waiting: number;
+  /** How many this gateway may expect to seat in a second. */
+  readonly perS: number;
+}
+
+/** Who waits for a seat at one gateway, in the order they came. */
+export class WaitingLine {
+  readonly #anywhere: InLine[] = [];
+  /** Who has named a place is asked for by name, whoever is before them. */
+  readonly #wishing: InLine[] = [];
+  /** How far down the line people were told, and when. */
+  #toldTo = 0;
+  #toldAt: number;
+
+  constructor(now: number) {
+    this.#toldAt = now;
+  }
+
+  get length(): number {
+    return this.#anywhere.length + this.#wishing.length;
+  }
+
+  /** Of them, those who sit anywhere. */
+  get anywhere(): number {
+    return this.#anywhere.length;
+  }
+
+  push(one: InLine): void {
+    this.#lineOf(one).push(one);
+  }
+
+  /** Everybody at once, to be told that it was in vain. */
+  takeAll(): InLine[] {
+    return [...this.#wishing.splice(0), ...this.#anywhere.splice(0)];
+  }
+
+  /** Those who have waited for so long; the first have waited longest. */
+  takeLate(sinceMax: number): InLine[] {
+    const late: InLine[] = [];
+    for (const line of [this.#wishing, this.#anywhere])
+      while (line[0] && line[0].since <= sinceMax) late.push(line.shift() as InLine);
+    return late;
+  }
+
+  /** The first of those who have named a place; they stay in line. */
+  wishing(most: number): readonly InLine[] {
+    return this.#wishing.slice(0, most);
+  }
+
+  /** The first who sits anywhere. */
+  get first(): InLine | undefined {
+    return this.#anywhere[0];
+  }
+
+  /** False where they are not in line any more. */
+  leave(one: InLine): boolean {
+    const line = this.#lineOf(one);
+    const at = line.indexOf(one);
+    if (at >= 0) line.splice(at, 1);
+    return at >= 0;
+  }
+
+  /**
+   * Everybody is told every `everyMs`, some of them at each call: thousands at once would hold the
+   * loop up. Answers who has gone meanwhile, for whom nobody is to wait.
+   */
+  tell(now: number, everyMs: number, news: LineNews | undefined): InLine[] {
+    const share = (now - this.#toldAt) / everyMs;
+    this.#toldAt = now;
+    const gone: InLine[] = [];
+    for (let left = Math.ceil(this.length * share); left > 0; left--) {
+      if (this.#toldTo >= this.length) this.#toldTo = 0;
+      const named = this.#toldTo < this.#wishing.length;
+      const at = named ? this.#toldTo : this.#toldTo - this.#wishing.length;
+      const next = (named ? this.#wishing : this.#anywhere)[at];
+      if (!next) break;
+      if (next.newcomer.wanted()) {
+        next.newcomer.told(this.#standing(at, news));
+        this.#toldTo++;
+      } else if (this.leave(next)) gone.push(next);
+    }
+    return gone;
+  }
+
+  #standing(at: number, { perS = 0, waiting = 0 }: Partial<LineNews> = {}): Waiting {
+    const here = this.length;
+    const total = Math.max(here, waiting);
+    // People wait in as many lines as there are gateways, which move alike.
+    const ahead = Math.round((at * total) / here);
+    return { ahead, total, etaMs: perS > 0 ? Math.round((at / perS) * 1000) : null };
+  }
+
+  #lineOf({ newcomer }: InLine): InLine[] {
+    return newcomer.wish === undefined ? this.#anywhere : this.#wishing;
+  }
+}
