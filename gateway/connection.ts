@@ -6,6 +6,7 @@ import {
   clientToGateway,
   type GatewayMessage,
   gatewayToClient,
+  isOnStage,
   VERSION_MAX,
   VERSION_MIN,
 } from "../src/protocol/client-messages.ts";
@@ -69,10 +70,13 @@ export class Connection implements SessionLink {
   readonly #socket: ClientSocket;
   #state: State;
   readonly #pulse: Pulse;
+  readonly #retryMs: number | undefined;
 
-  constructor(socket: ClientSocket, deps: ConnectionDeps) {
+  /** `retryMs`: when to come back, for whoever is neither a performer nor of the staff. */
+  constructor(socket: ClientSocket, deps: ConnectionDeps, retryMs?: number) {
     const now = deps.clock.now();
     this.#deps = deps;
+    this.#retryMs = retryMs;
     this.#socket = socket;
     this.#limits = new ConnectionLimits(deps.allowances, now);
     this.outbox = new Outbox(deps.config.tailBytesMax);
@@ -125,13 +129,7 @@ export class Connection implements SessionLink {
   refuse(channel: number, code: MembershipCode, message: string, retryAfterMs?: number): void {
     if (this.channels.get(channel)?.kind === "joining" && code !== "channel_taken")
       this.channels.free(channel);
-    this.tell({
-      type: "refused",
-      channel,
-      code,
-      message,
-      retryAfterMs: retryAfterMs ?? null,
-    });
+    this.tell({ type: "refused", channel, code, message, retryAfterMs: retryAfterMs ?? null });
   }
 
   released(channel: number, code: MembershipCode): void {
@@ -308,6 +306,8 @@ export class Connection implements SessionLink {
     const person = await this.#deps.auth.verifyPerson(hello.token);
     if (this.#state.kind !== "verifying") return;
     if (!person.ok) return this.close(person.error === "unavailable" ? "internal" : "unauthorized");
+    if (this.#retryMs !== undefined && !isOnStage(person.value.role))
+      return this.turnAway(this.#retryMs);
     this.#state = { kind: "open", person: person.value };
     const { clock, config, gateway } = this.#deps;
     this.tell({

@@ -20,6 +20,7 @@ import { EventDoor } from "./event-door.ts";
 import { HeldRoom } from "./held-room.ts";
 import { join } from "./join.ts";
 import type { SocketHandler } from "./server.ts";
+import type { Standing } from "./standing.ts";
 import { Uplinks } from "./uplinks.ts";
 
 export interface CoreDeps {
@@ -173,12 +174,13 @@ export class GatewayCore {
     this.#uplinks.close();
   }
 
-  /** A socket that was upgraded; `overloaded` ones are let in only to be told so. */
-  accept(socket: ClientSocket, standing: "welcome" | "overloaded"): SocketHandler {
+  /** A socket that was upgraded. */
+  accept(socket: ClientSocket, standing: Standing): SocketHandler {
     const { config, random } = this.#deps;
-    const connection = new Connection(socket, this.#shared);
+    const retryMs = standing === "welcome" ? undefined : config.retrySpreadMs * random.next();
+    const connection = new Connection(socket, this.#shared, retryMs);
     this.#connections.add(connection);
-    if (standing === "overloaded") connection.turnAway(config.retrySpreadMs * random.next());
+    if (standing === "overloaded" && retryMs !== undefined) connection.turnAway(retryMs);
     return connection;
   }
 

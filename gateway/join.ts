@@ -7,6 +7,7 @@ import {
 } from "../src/kernel/ids.ts";
 import { type Random, randomId } from "../src/kernel/random.ts";
 import { err, ok, type Result } from "../src/kernel/result.ts";
+import { isOnStage } from "../src/protocol/client-messages.ts";
 import { addressOf, shardOf, shardRoom } from "../src/protocol/event-names.ts";
 import type { Auth, Person, SessionClaims } from "./auth.ts";
 import type { GatewayConfig } from "./config.ts";
@@ -107,7 +108,7 @@ function roomAsked(person: Person, message: JoinMessage): Result<Asked, Refusal>
   const room = parseRoomId(`${person.tenant}/${address.name}`);
   if (!room) return err({ code: "room_unknown", message: "no room can have such a name" });
   // Who is on the stage has no seat before it, and may look into every shard.
-  const onStage = person.role === "performer" || person.role === "staff";
+  const onStage = isOnStage(person.role);
   const at = onStage ? undefined : shardOf(room);
   if (person.rooms && !opens(person.rooms, message.room, at?.stage))
     return err({ code: "wrong_room", message: "the token does not open this room" });

@@ -1,3 +1,4 @@
+import { isOnStage } from "../src/protocol/client-messages.ts";
 import type { Attendance } from "./attendance.ts";
 import type { Session } from "./session.ts";
 
@@ -14,9 +15,8 @@ export class Movers {
     for (const session of sessions) {
       if (left === 0) return;
       const { channel, role } = session.init;
-      const staff = role === "performer" || role === "staff";
       const asked = this.#askedAt.get(session) ?? Number.NEGATIVE_INFINITY;
-      if (staff || !session.viewer.admitted || now - asked < ASK_AGAIN_MS) continue;
+      if (isOnStage(role) || !session.viewer.admitted || now - asked < ASK_AGAIN_MS) continue;
       this.#askedAt.set(session, now);
       session.link.tell({ type: "moveTo", channel, room });
       left--;

@@ -17,6 +17,7 @@ import type { GatewayConfig } from "./config.ts";
 import type { ClientSocket } from "./connection.ts";
 import { socketCap } from "./file-limit.ts";
 import { type SocketInternals, socketInternals } from "./socket-internals.ts";
+import { type Standing, standingOf } from "./standing.ts";
 
 /** What becomes of a socket's events. */
 export interface SocketHandler {
@@ -37,8 +38,7 @@ export interface ServerDeps {
   readonly draining: () => boolean;
   /** Answers a plain request, or says false. */
   readonly http: (request: IncomingMessage, response: ServerResponse) => boolean;
-  /** `overloaded`: let in only to be told so. */
-  readonly accept: (socket: ClientSocket, standing: "welcome" | "overloaded") => SocketHandler;
+  readonly accept: (socket: ClientSocket, standing: Standing) => SocketHandler;
 }
 
 export interface GatewayServer {
@@ -126,7 +126,7 @@ export async function listen(deps: ServerDeps): Promise<GatewayServer> {
     socket.on("close", forget);
     // Until the library has taken it over, an error of the socket would end the process.
     socket.on("error", destroy);
-    const standing = sockets.size > cap.sockets ? "overloaded" : "welcome";
+    const standing = standingOf(sockets.size - cap.sockets, config.socketsHeadroom);
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const client = clientSocket(webSocket, socket as Socket, internals);
       const handler = deps.accept(client, standing);

@@ -14,8 +14,8 @@ import {
   type SeatsQuestion,
   type SeatWish,
 } from "../../src/protocol/room-messages.ts";
-import type { Desk, DeskView } from "../room/desk.ts";
-import { type Audit, auditOf } from "./audit.ts";
+import type { Desk, DeskRoom, DeskView } from "../room/desk.ts";
+import { type Audit, addAudit, auditOf } from "./audit.ts";
 import { Crowd, type Heard } from "./crowd.ts";
 import { Easing } from "./easing.ts";
 import { Energy } from "./energy.ts";
@@ -80,7 +80,7 @@ export class EventDesk implements Desk {
     return this.#countsDue(now) || this.#step !== undefined;
   }
 
-  write(room: { readonly state: object; readonly secret: object }, now: number): void {
+  write(room: DeskRoom, now: number): void {
     if (this.#countsDue(now)) {
       this.#wroteAt = now;
       this.#crowd?.writeTo((room.secret as EventSecret).event);
@@ -91,6 +91,8 @@ export class EventDesk implements Desk {
     // An operator may have said something meanwhile.
     if (to === undefined || ladder.by !== "load" || ladder.step !== from) return;
     ladder.step = to;
+    const { audit } = room.secret as EventSecret;
+    addAudit(audit, { at: room.now, by: null, what: "event.eased", body: to });
     this.#easing.took(LADDER.indexOf(to) > LADDER.indexOf(from), now);
   }
 

@@ -10,6 +10,14 @@ export interface DeskView {
   readonly secret: object;
 }
 
+/** What a desk writes to. */
+export interface DeskRoom {
+  /** Room time. */
+  readonly now: number;
+  readonly state: object;
+  readonly secret: object;
+}
+
 /**
  * Answers gateways' and operators' questions from what is durable and from memory that lasts as
  * long as an ownership: nothing of it is journaled, and questions and answers may be lost. Events
@@ -19,7 +27,7 @@ export interface Desk {
   seats(from: ProcessId, question: SeatsQuestion, view: DeskView): SeatsAnswer;
   /** True where it has something to write down: then `write` is called as a hook of the room's. */
   due(now: number): boolean;
-  write(room: { readonly state: object; readonly secret: object }, now: number): void;
+  write(room: DeskRoom, now: number): void;
   /** Undefined where it is no question of operators that this desk knows: then it is a command. */
   read(name: string, view: DeskView): unknown;
 }

@@ -1,6 +1,6 @@
 import type { ProcessId } from "../../src/kernel/ids.ts";
 import type { SeatsQuestion } from "../../src/protocol/room-messages.ts";
-import type { DeskView } from "./desk.ts";
+import type { DeskRoom, DeskView } from "./desk.ts";
 import type { RoomParts } from "./effects.ts";
 
 /** A room's desk, where its world has one: it sees what is durable and leaves no record. */
@@ -28,7 +28,7 @@ export class FrontDesk {
   }
 
   /** As a hook of the room's, when it is due. */
-  write(room: { readonly state: object; readonly secret: object }, now: number): void {
+  write(room: DeskRoom, now: number): void {
     this.#desk?.write(room, now);
   }
 

@@ -46,6 +46,8 @@ export type Profile = Read<typeof PROFILE.fields>;
 export const PERFORMER = "performer";
 export const ROLES = [PERFORMER, "staff", "audience", "observer"] as const;
 export type Role = (typeof ROLES)[number];
+/** Of those who make a show: they come onto an event's stage, and are let in first. */
+export const isOnStage = (role: Role): boolean => role === PERFORMER || role === "staff";
 export const ROLE = oneOf(...ROLES);
 
 export const CURSOR = tuple({ epoch: EPOCH, index: COUNT });

@@ -44,7 +44,7 @@ export interface AuditEntry {
   readonly at: number;
   /** Somebody of the staff on the stage; null: an operator, by the API. */
   readonly by: string | null;
-  /** `event.ban`, say. */
+  /** `event.ban`, say; `event.eased` is a step of the ladder that was taken by load. */
   readonly what: string;
   /** What was said with it: a person, a text. */
   readonly body: unknown;

@@ -63,9 +63,9 @@ describe.skipIf(withoutNats)("a gateway that may open few files", () => {
     ann.send(joinOf("pier"));
     await ann.until("ann is in", () => ann.got("snapshot").length > 0);
     for (let n = 1; n < CAP; n++) sockets.push(await RawSocket.upgraded(portOf()));
-    const over = await RawSocket.upgraded(portOf());
-    sockets.push(over);
-    await over.until("one more is told 4001", () => over.closeCode === CLOSE.overloaded.code);
+    const over = await new RawClient(url).opened();
+    over.hello(await cluster.token(url, "bo"));
+    await over.until("one more is told 4001", () => over.closed?.code === CLOSE.overloaded.code);
     // More than there are descriptors, and they do not hang up.
     const late = await Promise.all(
       Array.from({ length: FILES_MAX }, () => RawSocket.dial(portOf())),

@@ -3,6 +3,7 @@ import { GATEWAY_DEFAULTS, type GatewayConfig } from "../../gateway/config.ts";
 import type { ClientSocket } from "../../gateway/connection.ts";
 import { GatewayCore } from "../../gateway/core.ts";
 import type { SocketHandler } from "../../gateway/server.ts";
+import type { Standing } from "../../gateway/standing.ts";
 import type { Bus } from "../../src/bus/bus.ts";
 import { MemoryNetwork } from "../../src/bus/memory-bus.ts";
 import { EPOCH_NONE } from "../../src/kernel/epoch.ts";
@@ -191,7 +192,7 @@ export class FakeClient implements ClientSocket {
   #gone = false;
   readonly #handler: SocketHandler;
 
-  constructor(rig: GatewayRig, standing: "welcome" | "overloaded" = "welcome") {
+  constructor(rig: GatewayRig, standing: Standing = "welcome") {
     this.#handler = rig.core.accept(this, standing);
   }
 

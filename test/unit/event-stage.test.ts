@@ -259,7 +259,7 @@ describe("an event's stage", () => {
     });
   });
 
-  it("[EV8] takes a step by load, journaled once, and none against an operator's word", async () => {
+  it("[EV8] [EV9] takes a step by load, journaled once, and none against an operator's word", async () => {
     const served = await serve(stage);
     const { harness } = served;
     await operate(served, "event.configure", SPEC);
@@ -279,6 +279,12 @@ describe("an event's stage", () => {
     await operate(next, "event.ease", "whole");
     await behindFor(20);
     expect((await eventOf(next)).ladder).toEqual({ step: "whole", by: "operator" });
+    expect((await operate(next, "event.audit", null))?.data).toMatchObject([
+      { what: "event.ease", body: "whole" },
+      { what: "event.eased", body: "pose_rate" },
+      { what: "event.eased", body: "crowd_rate" },
+      { what: "event.configure" },
+    ]);
   });
 
   it("[ST6] seats fewer by a gateway that is behind", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { socketCap } from "../../gateway/file-limit.ts";
+import { standingOf } from "../../gateway/standing.ts";
 import { parseLimits } from "../../src/observe/open-files.ts";
 import { CLOSE } from "../../src/protocol/close-codes.ts";
 import { control, decodeControl } from "../../src/protocol/control-messages.ts";
@@ -384,6 +385,27 @@ describe("limits", () => {
     const client = new FakeClient(rig, "overloaded");
     expect(client.got("retryAfter")).toHaveLength(1);
     expect(client.closedWith).toEqual(CLOSE.overloaded);
+  });
+
+  it("[GW2] lets performers and staff in over the cap, as far as half of the headroom", async () => {
+    const cases = [-1, 0, 1, 32, 33, 64].map((over) => standingOf(over, 64));
+    const [first, , , last] = ["welcome", "welcome", "staff_only", "staff_only"] as const;
+    expect(cases).toEqual([first, first, last, last, "overloaded", "overloaded"]);
+    const rig = new GatewayRig();
+    for (const [role, welcome] of Object.entries({
+      audience: 0,
+      observer: 0,
+      staff: 1,
+      performer: 1,
+    })) {
+      const client = new FakeClient(rig, "staff_only");
+      expect(client.got("retryAfter"), "nobody knows who it is").toEqual([]);
+      client.hello(`ann/${role}`);
+      await rig.run(10);
+      expect(client.got("welcome"), role).toHaveLength(welcome);
+      expect(client.got("retryAfter"), role).toHaveLength(1 - welcome);
+      expect(client.closedWith, role).toEqual(welcome ? undefined : CLOSE.overloaded);
+    }
   });
 });
 
