@@ -1,5 +1,6 @@
 import type { Clock } from "../src/kernel/clock.ts";
 import { roomParts } from "../src/kernel/ids.ts";
+import { type Random, randomBelow } from "../src/kernel/random.ts";
 import type { Observer } from "../src/observe/observer.ts";
 import { gatewayToClient } from "../src/protocol/client-messages.ts";
 import type { RoomRecord, ToRoom } from "../src/protocol/room-messages.ts";
@@ -11,7 +12,10 @@ import type { RoomRoute } from "./room-route.ts";
 import type { Session } from "./session.ts";
 import { FRESH, type Viewer } from "./viewer.ts";
 
+const REFERRAL_MS_MAX = 2_000;
+
 export interface AdmissionDeps {
+  readonly random: Random;
   readonly route: RoomRoute;
   readonly replica: Replica;
   readonly news: News;
@@ -90,12 +94,19 @@ export class Admission {
       replayed: replay !== undefined,
       room: roomParts(init.room).name,
     });
-    viewer.preamble = [joined, ...(replay ?? [])];
+    viewer.preamble = [joined, ...(replay ?? []), ...this.#referral(init.servedAt)];
     viewer.place = replay ? news.end : FRESH;
     viewer.admitted = true;
     const label = init.resumed ? (replay ? how : "snapshot") : "new";
     observer.metrics.add("roomcluster_gateway_joins_total", 1, { how: label });
     show(viewer);
+  }
+
+  /** Friends who come together are not to dial at the same moment. */
+  #referral(url: string | null): Uint8Array[] {
+    if (url === null) return [];
+    const afterMs = randomBelow(this.#deps.random, REFERRAL_MS_MAX);
+    return [gatewayToClient.encode({ type: "servedAt", url, afterMs })];
   }
 
   /** Repeats what was not answered in time, a bounded number of times. */

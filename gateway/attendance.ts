@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
 import type { SessionId } from "../src/kernel/ids.ts";
-import type { Random } from "../src/kernel/random.ts";
 import {
   type ClientMessage,
   type GatewayMessage,
@@ -19,7 +18,6 @@ type From<T extends FromRoom["type"]> = Extract<FromRoom, { type: T }>;
 type InPassing = Extract<ClientMessage, { type: "signal" | "profile" | "follow" }>;
 
 export interface AttendanceDeps extends AdmissionDeps {
-  readonly random: Random;
   /** Something was put behind the next frame of this viewer. */
   readonly told: (viewer: Viewer) => void;
   readonly gone: (viewer: Viewer) => void;

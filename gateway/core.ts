@@ -226,6 +226,7 @@ export class GatewayCore {
       shard,
       stretch,
       number: ++this.#doorNumber,
+      url: () => this.#url,
     });
     this.#doors.set(id, door);
     return door;

@@ -13,7 +13,13 @@ import { Movers } from "./regrouping.ts";
 import { type Seated, SeatPool } from "./seat-pool.ts";
 import type { SessionInit } from "./session.ts";
 import { Speech, type Utterance } from "./speech.ts";
-import { type InLine, type Newcomer, type Refusal, WaitingLine } from "./waiting-line.ts";
+import {
+  type InLine,
+  type Newcomer,
+  type Place,
+  type Refusal,
+  WaitingLine,
+} from "./waiting-line.ts";
 
 export interface DoorDeps {
   readonly clock: Clock;
@@ -23,6 +29,8 @@ export interface DoorDeps {
   readonly number: number;
   /** How much longer than ticks this gateway's frames are apart because it is behind. */
   readonly stretch: () => number;
+  /** What clients dial to come by this gateway. */
+  readonly url: () => string;
   /** A shard, where this gateway holds it. */
   readonly shard: (room: RoomId) => HeldRoom | undefined;
 }
@@ -70,8 +78,8 @@ export class EventDoor {
     deps.stage.serve(this);
   }
 
-  /** Resolves to a shard when there is a seat, however long that takes while they are wanted. */
-  seat(newcomer: Newcomer): Promise<Result<number, Refusal>> {
+  /** Resolves when there is a seat, however long that takes while they are wanted. */
+  seat(newcomer: Newcomer): Promise<Result<Place, Refusal>> {
     const { clock, config } = this.#deps;
     this.#usedAt = clock.now();
     if (this.#line.length >= config.waitingMax) return Promise.resolve(err(LINE_FULL));
@@ -124,13 +132,13 @@ export class EventDoor {
     if (!this.#pool.answer(seats, now)) return;
     this.#wishing = [];
     this.#last = seats;
-    for (const [at, { full, shard }] of seats.wished.entries()) {
+    for (const [at, { full, home, shard }] of seats.wished.entries()) {
       const one = wishing[at];
       if (!one || (shard === null && !full) || !this.#line.leave(one)) continue;
       if (shard === null) one.settle(err(SHARD_FULL));
       else {
         this.#pool.coming(shard);
-        this.#give(one, shard);
+        this.#give(one, shard, home);
       }
     }
     this.#regroup(seats, now);
@@ -202,13 +210,13 @@ export class EventDoor {
     const asked = this.#pool.question({ anywhere, waiting }, wishes, this.#seated(), now);
     const door = this.#deps.number;
     // Changed in place, and the message is encoded at once.
-    const stretch = this.#deps.stretch();
-    stage.askSeats({ ...asked, door, reactions: this.#reactions, stretch });
+    const [stretch, url] = [this.#deps.stretch(), this.#deps.url()];
+    stage.askSeats({ ...asked, door, reactions: this.#reactions, stretch, url });
   }
 
-  #give({ settle }: InLine, shard: number): void {
+  #give({ settle }: InLine, shard: number, servedAt: string | null = null): void {
     this.#serves(shard);
-    settle(ok(shard));
+    settle(ok({ shard, servedAt }));
   }
 
   /** Asks people over to other shards, where the stage's owner finds that better. */

@@ -15,7 +15,7 @@ import type { Connection, JoinMessage } from "./connection.ts";
 import type { EventDoor } from "./event-door.ts";
 import type { HeldRoom } from "./held-room.ts";
 import { Session, type SessionInit } from "./session.ts";
-import type { Refusal, Waiting } from "./waiting-line.ts";
+import type { Place, Refusal, Waiting } from "./waiting-line.ts";
 
 export interface JoinDeps {
   readonly auth: Pick<Auth, "verifySession" | "signSession">;
@@ -37,6 +37,11 @@ interface Asked {
   readonly kind: "room" | "seat" | "watch";
   /** The one shard that will do. */
   readonly shard: number | null;
+}
+
+/** Who comes in, and where they would be better served. */
+interface Entry extends Pick<Place, "servedAt"> {
+  readonly claims: SessionClaims;
 }
 
 interface Joining {
@@ -61,12 +66,12 @@ export async function join(
   const wanted = (): boolean => connection.open && connection.channels.get(channel) === joining;
   const join: Joining = { connection, person, message, wanted };
   const asked = roomAsked(person, message);
-  const claims = asked.ok ? await claimsOf(deps, join, asked.value) : asked;
-  const token = claims.ok ? await deps.auth.signSession(claims.value) : "";
+  const entry = asked.ok ? await entryOf(deps, join, asked.value) : asked;
+  const token = entry.ok ? await deps.auth.signSession(entry.value.claims) : "";
   const watches = asked.ok && asked.value.kind === "watch";
-  const spectator = watches || (claims.ok && claims.value.ghost);
-  if (wanted()) enter(deps, join, claims, { token, spectator });
-  const shard = claims.ok ? shardOf(claims.value.room) : undefined;
+  const spectator = watches || (entry.ok && entry.value.claims.ghost);
+  if (wanted()) enter(deps, join, entry, { token, spectator });
+  const shard = entry.ok ? shardOf(entry.value.claims.room) : undefined;
   const given = asked.ok && asked.value.kind === "seat" && message.session === null;
   if (shard) deps.door(shard.stage)?.settled(shard.shard, given);
 }
@@ -74,18 +79,19 @@ export async function join(
 function enter(
   deps: JoinDeps,
   { connection, message, person }: Joining,
-  claims: Result<SessionClaims, Refusal>,
+  entry: Result<Entry, Refusal>,
   { token, spectator }: Pick<SessionInit, "token" | "spectator">,
 ): void {
   const { attach, channel, cursor, profile } = message;
-  const room = claims.ok ? deps.hold(claims.value.room) : undefined;
-  if (!claims.ok || !room) {
-    const refusal = claims.ok ? TOO_MANY_ROOMS : claims.error;
+  const room = entry.ok ? deps.hold(entry.value.claims.room) : undefined;
+  if (!entry.ok || !room) {
+    const refusal = entry.ok ? TOO_MANY_ROOMS : entry.error;
     return connection.refuse(channel, refusal.code, refusal.message, refusal.retryAfterMs);
   }
+  const { claims, servedAt } = entry.value;
   const init = {
     room: room.id,
-    session: claims.value.session,
+    session: claims.session,
     person: person.person,
     // Not as of the session's first join: a role may be taken away.
     role: person.role,
@@ -97,6 +103,7 @@ function enter(
     cursor,
     token,
     spectator,
+    servedAt,
   };
   const member = new Session(init, connection, deps.config, deps.now());
   connection.channels.settle({ kind: "member", channel, session: member, room });
@@ -123,18 +130,19 @@ function opens(rooms: readonly string[], asked: string, stage: RoomId | undefine
   return stage !== undefined && rooms.includes(`event/${roomParts(stage).name}`);
 }
 
-async function claimsOf(
+async function entryOf(
   deps: JoinDeps,
   join: Joining,
   asked: Asked,
-): Promise<Result<SessionClaims, Refusal>> {
+): Promise<Result<Entry, Refusal>> {
   const { message, person } = join;
   if (message.session === null) {
     const session: SessionId = sessionId(randomId(deps.random));
-    const room = await placeOf(deps, join, asked);
-    if (!room.ok) return room;
+    const place = await placeOf(deps, join, asked);
+    if (!place.ok) return place;
+    const { room, servedAt } = place.value;
     const ghost = asked.kind === "seat" && deps.door(asked.room)?.ghosts === true;
-    return ok({ session, room: room.value, person: person.person, ghost });
+    return ok({ claims: { session, room, person: person.person, ghost }, servedAt });
   }
   const claims = await deps.auth.verifySession(message.session);
   if (!claims.ok) {
@@ -148,7 +156,7 @@ async function claimsOf(
       code: "wrong_room",
       message: "the session is another room's or another person's",
     });
-  return claims;
+  return ok({ claims: claims.value, servedAt: null });
 }
 
 /** Where a new session is to be. To find a seat may take as long as the line before the doors. */
@@ -156,20 +164,21 @@ async function placeOf(
   deps: JoinDeps,
   { connection, message, person: { person }, wanted }: Joining,
   { kind, room, shard }: Asked,
-): Promise<Result<RoomId, Refusal>> {
-  if (kind === "room") return ok(room);
+): Promise<Result<{ readonly room: RoomId } & Pick<Place, "servedAt">, Refusal>> {
+  if (kind === "room") return ok({ room, servedAt: null });
   const door = deps.door(room);
   if (!door) return err(TOO_MANY_ROOMS);
   if (kind === "watch") {
     const may = await door.watch(person);
-    return may.ok ? ok(room) : may;
+    return may.ok ? ok({ room, servedAt: null }) : may;
   }
   const { beside, channel } = message;
   const told = (waiting: Waiting): void =>
     connection.tell({ type: "waiting", channel, ...waiting });
   const wish = shard === null && beside === null ? undefined : { beside, shard };
   const seat = await door.seat({ person, wish, wanted, told });
-  return seat.ok ? ok(shardRoom(room, seat.value)) : seat;
+  if (!seat.ok) return seat;
+  return ok({ room: shardRoom(room, seat.value.shard), servedAt: seat.value.servedAt });
 }
 
 const TOO_MANY_ROOMS: Refusal = {

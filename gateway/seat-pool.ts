@@ -18,7 +18,7 @@ export const SEAT_POOL_LIMITS: SeatPoolLimits = {
   wantMax: 256,
 };
 
-type Asked = Omit<SeatsQuestion, "door" | "reactions" | "stretch">;
+type Asked = Omit<SeatsQuestion, "door" | "reactions" | "stretch" | "url">;
 
 /** How many wait, and how many of them for a seat wherever it is. */
 interface Wanted {

@@ -51,6 +51,8 @@ export interface SessionInit {
   readonly token: string;
   /** Sees the room from this gateway's replica; its owner never hears of it. */
   readonly spectator: boolean;
+  /** Another gateway that serves the room anyway, which the client is told of once it is in. */
+  readonly servedAt: string | null;
 }
 
 /** Nobody's: slots are dealt from 0 up. */

@@ -29,10 +29,16 @@ export interface Newcomer {
   told(waiting: Waiting): void;
 }
 
+export interface Place {
+  readonly shard: number;
+  /** Another gateway that serves the shard anyway, by what clients dial. */
+  readonly servedAt: string | null;
+}
+
 export interface InLine {
   readonly newcomer: Newcomer;
   readonly since: number;
-  readonly settle: (seat: Result<number, Refusal>) => void;
+  readonly settle: (seat: Result<Place, Refusal>) => void;
 }
 
 /** How all lines of an event move. */

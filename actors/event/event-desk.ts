@@ -10,6 +10,7 @@ import {
 } from "../../src/protocol/event-spec.ts";
 import {
   MOVES_MAX,
+  type SeatGiven,
   type SeatsAnswer,
   type SeatsQuestion,
   type SeatWish,
@@ -51,8 +52,8 @@ interface Opened {
 }
 
 type Granted = Pick<SeatsAnswer, "grants" | "wished">;
-const NOT_NOW = { shard: null, full: false } as const;
-const FULL = { shard: null, full: true } as const;
+const NOT_NOW: SeatGiven = { shard: null, full: false, home: null };
+const FULL: SeatGiven = { ...NOT_NOW, full: true };
 
 /**
  * The volatile half of an event, at its owner: who may seat how many where. Gateways report and ask
@@ -62,6 +63,8 @@ export class EventDesk implements Desk {
   readonly #since: number;
   /** How many wait at each gateway, as it last said. */
   readonly #waiting = new Map<ProcessId, number>();
+  /** By what clients dial each gateway. */
+  readonly #urls = new Map<ProcessId, string>();
   readonly #parties = new Map<string, number>();
   readonly #energy = new Energy();
   readonly #easing = new Easing();
@@ -113,6 +116,7 @@ export class EventDesk implements Desk {
     const { ramp, seating } = opened;
     seating.expire(now);
     seating.report(from, question.answered, question.shards, now);
+    this.#urls.set(from, question.url);
     this.#hearWaiting(from, waiting, seating, now);
     const knows = now - this.#since >= LISTEN_MS;
     const open = admits(event) && knows;
@@ -188,6 +192,7 @@ export class EventDesk implements Desk {
     for (const process of this.#waiting.keys())
       if (!seating.present(process, now)) {
         this.#waiting.delete(process);
+        this.#urls.delete(process);
         this.#easing.forget(process);
       }
   }
@@ -211,7 +216,7 @@ export class EventDesk implements Desk {
       if (!one) return NOT_NOW;
       left--;
       if (wish.beside !== null) this.#remember(wish.beside, one.shard);
-      return { shard: one.shard, full: false };
+      return { shard: one.shard, full: false, home: this.#homeOf(one.shard, from, seating, now) };
     });
     const grants = seating.grant(from, request, Math.min(want, left), now);
     const seats = grants.reduce((sum, one) => sum + one.seats, 0);
@@ -222,6 +227,13 @@ export class EventDesk implements Desk {
   #wished({ beside, shard }: SeatWish): number | undefined {
     if (shard !== null) return shard;
     return beside === null ? undefined : this.#parties.get(beside);
+  }
+
+  /** Of a shard that another gateway serves. */
+  #homeOf(shard: number, from: ProcessId, seating: Seating, now: number): string | null {
+    const home = seating.homeOf(shard);
+    if (home === undefined || home === from || !seating.present(home, now)) return null;
+    return this.#urls.get(home) ?? null;
   }
 
   #moves(

@@ -123,6 +123,11 @@ export class Seating {
     return this.#choose(from, this.taken(), now);
   }
 
+  /** The gateway that fills it. */
+  homeOf(shard: number): ProcessId | undefined {
+    return this.#homes[shard];
+  }
+
   /** What a gateway said last of its shards. */
   heldBy(process: ProcessId): Iterable<ShardHeld> {
     return this.#gateways.get(process)?.shards.values() ?? [];

@@ -81,6 +81,8 @@ const platformTransport = async (): Promise<Transport> =>
 
 interface Dial {
   connection: Connection | undefined;
+  /** While the current socket serves, nothing is lost where it fails. */
+  readonly optional: boolean;
 }
 
 /** One person's link to the cluster, over whichever gateway serves it, and the rooms on it. */
@@ -185,8 +187,8 @@ export class Client {
     };
   }
 
-  #dialNow(): void {
-    const dial: Dial = { connection: undefined };
+  #dialNow(optional = false): void {
+    const dial: Dial = { connection: undefined, optional };
     this.#dial = dial;
     this.#dialTimer?.cancel();
     this.#dialTimer = undefined;
@@ -214,6 +216,7 @@ export class Client {
       handlers: {
         opened: (connection) => this.#opened(connection),
         retryAfter: (connection, afterMs) => this.#retryAfter(connection, afterMs),
+        servedAt: (connection, servedAt, afterMs) => this.#servedAt(connection, servedAt, afterMs),
         closed: (connection, code, reason) => this.#closed(connection, code, reason),
       },
     });
@@ -252,6 +255,17 @@ export class Client {
     if (connection === this.#current && this.#dial === undefined) this.#dialLater();
   }
 
+  /** Another gateway serves this client's shard anyway: there is no hurry, and no need. */
+  #servedAt(connection: Connection, url: string, afterMs: number): void {
+    const busy = this.#dial !== undefined || this.#dialTimer !== undefined;
+    if (connection !== this.#current || connection.url === url || busy) return;
+    const waitMs = Math.min(afterMs, this.#limits.retryAfterMsMax);
+    this.#dialTimer = this.#clock.after(waitMs, () => {
+      this.#plan.prefer(url);
+      this.#dialNow(true);
+    });
+  }
+
   #closed(connection: Connection, code: number, reason: string): void {
     this.#lastClose = { code, reason };
     const dialed = this.#dial?.connection === connection;
@@ -273,7 +287,9 @@ export class Client {
   }
 
   #dialFailed(code: number, reason: string): void {
+    const optional = this.#dial?.optional === true;
     this.#dial = undefined;
+    if (optional && this.#current) return;
     this.#lastClose = { code, reason };
     // While another socket still serves, even a final answer can wait until that one has closed.
     if (!mayReconnect(code) && !this.#current) return this.#finish(endCodeOf(code), code, reason);

@@ -33,6 +33,7 @@ export interface ChannelOwner {
 export interface ConnectionHandlers {
   readonly opened: (connection: Connection) => void;
   readonly retryAfter: (connection: Connection, afterMs: number) => void;
+  readonly servedAt: (connection: Connection, url: string, afterMs: number) => void;
   /** Exactly once and last. */
   readonly closed: (connection: Connection, code: number, reason: string) => void;
 }
@@ -194,6 +195,8 @@ export class Connection {
         return this.pings.note(message.clientTime, message.serverTime, now);
       case "retryAfter":
         return this.#options.handlers.retryAfter(this, message.afterMs);
+      case "servedAt":
+        return this.#options.handlers.servedAt(this, message.url, message.afterMs);
       case "rows":
         // Only a frame says of which tick they are (PR58).
         return;

@@ -9,6 +9,7 @@ export class DialPlan {
   #last: string | undefined;
   #attempt = 0;
   #notBeforeMs = 0;
+  #preferred: string | undefined;
 
   constructor(backoff: ClientLimits["backoff"], random: Random) {
     this.#backoff = backoff;
@@ -20,8 +21,20 @@ export class DialPlan {
     return this.#attempt;
   }
 
+  /** Where the next attempt goes, if the application knows that gateway too; else nowhere. */
+  prefer(url: string): void {
+    this.#preferred = url;
+  }
+
   /** The one after the last: every other url comes before the same one again. */
   next(urls: readonly string[]): string | undefined {
+    const preferred = this.#preferred;
+    this.#preferred = undefined;
+    if (preferred !== undefined && !urls.includes(preferred)) return undefined;
+    if (preferred !== undefined) {
+      this.#last = preferred;
+      return preferred;
+    }
     const last = this.#last === undefined ? -1 : urls.indexOf(this.#last);
     const at = last < 0 ? randomBelow(this.#random, urls.length) : (last + 1) % urls.length;
     this.#last = urls[at];

@@ -38,6 +38,9 @@ export const RECORD_ITEMS_MAX = 65536;
 /** Members whom a client names to follow; a gateway may be set to take fewer. */
 export const FOLLOWED_MAX = 64;
 
+/** What clients dial. */
+export const URL_MAX = 256;
+
 /** How a person looks. Volatile: never journaled. */
 export const PROFILE = tuple({ name: text(48), color: U32, model: text(32) });
 export type Profile = Read<typeof PROFILE.fields>;
@@ -209,6 +212,8 @@ export const gatewayToClient = family({
   ],
   /** The shard is to be emptied, or has too many: join that one instead, if you can. */
   moveTo: [22, { channel: U8, room: text(64) }],
+  /** The gateway that serves this client's shard anyway: go on there, after the delay. */
+  servedAt: [23, { url: text(URL_MAX), afterMs: U32 }],
   /** A join to an event is in line: so many are before it, of so many. Null: nobody can say. */
   waiting: [20, { channel: U8, ahead: U32, total: U32, etaMs: nullable(U32) }],
 });

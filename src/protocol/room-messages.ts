@@ -5,6 +5,7 @@ import {
   RECORD_ITEMS_MAX,
   ROLE,
   SEAT,
+  URL_MAX,
 } from "./client-messages.ts";
 import { MEMBERSHIP_CODES } from "./close-codes.ts";
 import { SHARDS_MAX } from "./event-names.ts";
@@ -92,6 +93,8 @@ const SEATS_QUESTION = {
    * that its replica shows, of other gateways and who are just away included.
    */
   shards: list(tuple({ shard: U16, seated: U16, held: U16, members: U16 }), SHARDS_MAX),
+  /** What clients dial to come by this gateway. */
+  url: text(URL_MAX),
   /** Numbers the doors of one gateway process: what is counted begins anew with each. */
   door: U32,
   /** How often each reaction was heard here since that door opened, in the event's order. */
@@ -102,11 +105,15 @@ const SEATS_QUESTION = {
 export type SeatsQuestion = Read<typeof SEATS_QUESTION>;
 export type SeatWish = SeatsQuestion["wishes"][number];
 
+/** `home`: another gateway, which serves the shard anyway, by what clients dial. */
+const SEAT_GIVEN = tuple({ shard: nullable(U16), full: BOOLEAN, home: nullable(text(URL_MAX)) });
+export type SeatGiven = Read<typeof SEAT_GIVEN.fields>;
+
 const SEATS_ANSWER = {
   request: U32,
   grants: list(tuple({ shard: U16, seats: U16 }), GRANTS_MAX),
   /** A seat for each wish, in their order; null: not now, or not there, where it is full. */
-  wished: list(tuple({ shard: nullable(U16), full: BOOLEAN }), WISHES_MAX),
+  wished: list(SEAT_GIVEN, WISHES_MAX),
   /** So many people who sit in `from` by this gateway are to be asked over to `to`. */
   moves: list(tuple({ from: U16, to: U16, seats: U16 }), MOVES_MAX),
   /** When to ask again, where people still wait. */

@@ -83,7 +83,13 @@ export class Gala {
       const located = { type: "located", status, epoch: EPOCH_NONE, owner: null } as const;
       respond(control.encode({ ...located, retryAfterMs: 0 }));
     });
-    this.gateways = Array.from({ length: gateways }, () => gatewayOn(this.harness, over));
+    this.gateways = Array.from({ length: gateways }, (_, n) =>
+      gatewayOn(this.harness, over, this.urlOf(n)),
+    );
+  }
+
+  urlOf(gateway: number): string {
+    return `ws://gw-${gateway}`;
   }
 
   async open(spec: object = {}): Promise<void> {

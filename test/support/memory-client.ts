@@ -32,7 +32,11 @@ export const TRUSTING: Auth = {
 };
 
 /** A gateway without its listener, beside the nodes of a harness. */
-export function gatewayOn(harness: RoomHarness, over: Partial<GatewayConfig> = {}): GatewayCore {
+export function gatewayOn(
+  harness: RoomHarness,
+  over: Partial<GatewayConfig> = {},
+  url = "ws://gw",
+): GatewayCore {
   const self = harness.process("gw");
   const core = new GatewayCore({
     self,
@@ -46,7 +50,7 @@ export function gatewayOn(harness: RoomHarness, over: Partial<GatewayConfig> = {
     auth: TRUSTING,
     utilisation: () => 0,
   });
-  core.start({ url: "ws://gw", socketsMax: 100 });
+  core.start({ url, socketsMax: 100 });
   return core;
 }
 

@@ -198,6 +198,27 @@ test("[CL9] a draining gateway is left only once the next one serves", async () 
   expect(gateways.sockets).toHaveLength(2);
 });
 
+test("[CL53] [PR64] goes on at the gateway that serves its shard, or stays", async () => {
+  const { gateways, clock, client, room } = await inRoom({ urls: URLS });
+  const old = gateways.last;
+  old.tell({ type: "servedAt", url: "ws://elsewhere", afterMs: 100 });
+  await clock.run(5_000, 100);
+  expect(gateways.sockets, "nobody knows that one").toHaveLength(1);
+  const url = URLS.find((one) => one !== old.url) ?? "";
+  gateways.behaviour = { unreachable: [url] };
+  old.tell({ type: "servedAt", url, afterMs: 100 });
+  await clock.run(5_000, 100);
+  expect([gateways.sockets.length, client.state], "tried once").toEqual([2, "open"]);
+  gateways.behaviour = {};
+  old.tell({ type: "servedAt", url, afterMs: 100 });
+  await clock.run(1_000, 50);
+  const next = gateways.last;
+  expect([next.url, old.closedByClient]).toEqual([url, undefined]);
+  next.tell(joined({ attach: 2, replayed: true }), record(11));
+  expect([room.index, room.ended, client.state]).toEqual([11, false, "open"]);
+  expect(old.closedByClient).toBeDefined();
+});
+
 test("[CL9] where the old gateway closes early, the room goes on from its cursor", async () => {
   const { gateways, clock, client, room } = await inRoom({ urls: URLS });
   const old = gateways.last;

@@ -104,6 +104,18 @@ describe("an event's door", () => {
     expect(gala.sitting(0)).toHaveLength(20);
   });
 
+  it("[GW73] [ST9] says which gateway serves the shard of somebody's friends, once", async () => {
+    const gala = new Gala(2);
+    await gala.open({ capacity: 9 });
+    const ada = await gala.come("ada", 0, "us");
+    await gala.harness.run(1_000);
+    const bo = await gala.come("bo", 1, "us");
+    await gala.harness.run(2_000);
+    expect(ada.got("servedAt"), "it came by that one").toEqual([]);
+    expect(bo.got("servedAt"), bo.describe()).toMatchObject([{ url: gala.urlOf(0) }]);
+    expect(gala.sitting(0)).toEqual(["ada", "bo"]);
+  });
+
   it("[GW72] [ST8] asks people over when the crowd has thinned", async () => {
     const gala = new Gala(1, 8);
     await gala.open({ capacity: 16, shardSize: 8 });

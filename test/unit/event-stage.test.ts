@@ -38,7 +38,7 @@ const SPEC = {
   ...{ doorsAt: null, startsAt: null, endsAt: null },
 };
 const QUESTION: SeatsQuestion = {
-  ...{ request: 1, answered: 0, want: 3, waiting: 3, wishes: [], shards: [] },
+  ...{ request: 1, answered: 0, want: 3, waiting: 3, wishes: [], shards: [], url: "ws://one" },
   ...{ door: 1, reactions: [], stretch: 1 },
 };
 

@@ -226,7 +226,7 @@ describe("who does not decode", () => {
       expect(isRun(bytes[0]), title).toBe(true);
       expect(concernsMembership(bytes, 0), title).toBe(acted.includes(type));
     }
-    expect(seen.size).toBe(20);
+    expect(seen.size).toBe(21);
     expect(isRun(0x03)).toBe(false);
     expect(concernsMembership(Uint8Array.of(0x92), 0)).toBe(false);
   });
