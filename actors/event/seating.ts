@@ -109,10 +109,12 @@ export class Seating {
     return grants;
   }
 
-  /** A seat in this very shard, if there is one left. */
+  /** A seat in this very shard, if there is one left; the next shard is opened for it. */
   grantAt(from: ProcessId, request: number, shard: number, now: number): Grant | undefined {
     const gateway = this.#gateway(from, now);
-    if (shard >= this.opened || this.#free(shard, this.taken()) === 0) return undefined;
+    if (shard >= this.#limits.shardsMax || shard > this.opened) return undefined;
+    if (shard === this.opened) this.#homes.push(from);
+    if (this.#free(shard, this.taken()) === 0) return undefined;
     const grant = { shard, seats: 1 };
     gateway.granted.push({ request, until: now + this.#limits.grantMsMax, grants: [grant] });
     return grant;

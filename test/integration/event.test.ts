@@ -129,7 +129,7 @@ describe.skipIf(withoutNats)("an event", () => {
     expect(await ask("DELETE", EVENT)).toMatchObject([200, { status: "closed", shardsClosed: 2 }]);
     await settled("everybody is told that it is over", () => stage.ended && seat.ended);
     await expect(join("later", "gala--2", "audience")).rejects.toMatchObject({
-      code: "room_unknown",
+      code: "room_closed",
     });
     expect(await ask("DELETE", EVENT)).toMatchObject([200, { shardsClosed: 0 }]);
     expect(await view()).toMatchObject({ status: "closed", phase: "closed" });

@@ -86,11 +86,13 @@ describe("an event's door", () => {
     expect(cy.got("joined"), cy.describe()).toMatchObject([{ room: "gala--0" }]);
     const late = await gala.join("di", "gala--0", 1);
     const eve = await gala.join("eve", "gala--0");
-    const far = await gala.join("fay", "gala--1");
+    const next = await gala.join("fay", "gala--1");
+    const far = await gala.join("guy", "gala--7");
     await gala.harness.run(1_500);
     expect(late.got("refused")).toMatchObject([{ code: "room_full" }]);
     expect(eve.got("refused")).toMatchObject([{ code: "kicked" }]);
-    expect(far.got("refused"), "it has not been opened").toMatchObject([{ code: "room_full" }]);
+    expect(far.got("refused"), "there is no such shard").toMatchObject([{ code: "room_full" }]);
+    expect(next.got("joined"), "the next may be opened so").toMatchObject([{ room: "gala--1" }]);
     expect(gala.sitting(0)).toEqual(["ada", "bo", "cy"]);
   });
 
