@@ -138,8 +138,7 @@ export class HeldRoom {
     const { row, seat } = session.viewer;
     if (!owner || !seat || !row || !session.attachedUnder(floor)) return;
     asOf(row, seat);
-    // A fifth of a tick later is early enough for the tick, and many others are there by then.
-    this.#poses.put(row, 200 / this.replica.tickHz);
+    this.#poses.put(row, { tickMs: 1_000 / this.replica.tickHz, tickedAt: this.#tickedAt });
   }
 
   /** A message that says it is about this room, from a process that may or may not own it. */

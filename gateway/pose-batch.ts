@@ -2,7 +2,21 @@ import type { Clock, Timer } from "../src/kernel/clock.ts";
 import type { Seat } from "../src/protocol/client-messages.ts";
 import { bytesOfRows, ROW_WORDS, rowSlot } from "../src/protocol/pose-row.ts";
 
-/** The latest row of each member of one room that moved, sent on together a moment later. */
+/** What a room has ticked, as far as this gateway knows. */
+export interface Ticking {
+  readonly tickMs: number;
+  /** When its last tick was heard. */
+  readonly tickedAt: number;
+}
+
+/** Of a tick: how long before the next one poses are under way. */
+const EARLY_SHARE = 0.2;
+
+/**
+ * The latest row of each member of one room that moved, sent on together. Before its next tick a
+ * room has no use for them, so they are sent shortly before that: one message a tick, and a pose
+ * that comes just in time is as early as one that came long before.
+ */
 export class PoseBatch {
   readonly #clock: Clock;
   readonly #send: (rows: Uint8Array) => void;
@@ -17,9 +31,9 @@ export class PoseBatch {
     this.#send = send;
   }
 
-  /** Replaces what the same member has waiting. The first to wait does so for `waitMs`. */
-  put(row: Uint32Array, waitMs: number): void {
-    this.#due ??= this.#clock.after(waitMs, () => this.#flush());
+  /** Replaces what the same member has waiting. */
+  put(row: Uint32Array, ticking: Ticking): void {
+    this.#due ??= this.#clock.after(this.#waitMs(ticking), () => this.#flush());
     const slot = rowSlot(row, 0);
     if (slot >= this.#places.length) this.#grow(slot);
     let place = this.#places[slot] as number;
@@ -41,6 +55,13 @@ export class PoseBatch {
     this.#due = undefined;
     for (let at = 0; at < this.#count; at++) this.#places[rowSlot(this.#words, at * ROW_WORDS)] = 0;
     this.#count = 0;
+  }
+
+  /** Where the next tick is late or was never heard of, others have a moment to come along. */
+  #waitMs({ tickMs, tickedAt }: Ticking): number {
+    const earlyMs = tickMs * EARLY_SHARE;
+    const untilTickMs = tickedAt + tickMs - this.#clock.now();
+    return Math.max(earlyMs, untilTickMs - earlyMs);
   }
 
   #flush(): void {

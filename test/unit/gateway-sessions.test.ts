@@ -200,6 +200,31 @@ describe("commands, poses, signals", () => {
     expect([...(poses?.rows ?? [])]).toEqual(both);
   });
 
+  it("[GW32] sends the poses of a room once a tick, a little before the next one", async () => {
+    const rig = new GatewayRig();
+    const [ann, bob] = [await rig.joined("ann"), await rig.joined("bob")];
+    const tickMs = 100;
+    for (let ticks = 0; ticks < 5; ticks++) {
+      rig.room.tick(GATEWAY);
+      await rig.settle();
+      const before = rig.room.heard("poses").length;
+      for (let part = 0; part < 7; part++) {
+        ann.pose(rowAt(40, ticks, part));
+        bob.pose(rowAt(41, ticks, part));
+        await rig.run(tickMs / 10);
+      }
+      expect(rig.room.heard("poses"), "there is time").toHaveLength(before);
+      await rig.run(tickMs * 0.3);
+      expect(rig.room.heard("poses")).toHaveLength(before + 1);
+    }
+    // Nothing is heard of its ticks any more: others have a moment to come along, and no longer.
+    const late = rig.room.heard("poses").length;
+    await rig.run(tickMs * 3);
+    ann.pose(rowAt(40, 9, 9));
+    await rig.run(tickMs * 0.3);
+    expect(rig.room.heard("poses")).toHaveLength(late + 1);
+  });
+
   it("[GW36] passes a signal to the room under the sender's seat, and the room's to everyone", async () => {
     const rig = new GatewayRig();
     const [ann, bob] = [await rig.joined("ann"), await rig.joined("bob")];
