@@ -35,8 +35,10 @@ const READY_MS_MAX = 60_000;
 const say = (text: string): void => console.error(text);
 
 const built = buildProduct(fileURLToPath(new URL("./gala-worlds.ts", import.meta.url)));
-// Who stands and says so this rarely is not stuck.
-const quietMs = Math.max(3_000, Math.round(2_000 / Number(values["stand-hz"])));
+// Who stands and says so this rarely is not stuck, nor gone.
+const standMs = Math.round(1_000 / Number(values["stand-hz"]));
+const quietMs = Math.max(3_000, 2 * standMs);
+const pingMs = Math.max(5_000, standMs);
 const cluster = await Cluster.start({
   nats: 1,
   placements: 1,
@@ -46,7 +48,7 @@ const cluster = await Cluster.start({
   // A node of capacity 1 is given 4,000 people at most, however little it has to do. Gateways may
   // take seconds between frames: what all of them got is what is asked here.
   set: {
-    gateway: [`gateway.quietMs=${quietMs}`, "gateway.frameMsMax=4000"],
+    gateway: [`gateway.quietMs=${quietMs}`, `gateway.pingMs=${pingMs}`, "gateway.frameMsMax=4000"],
     node: [`node.capacity=${Math.max(1, Math.ceil(Number(values.users) / 3_000))}`],
   },
 });

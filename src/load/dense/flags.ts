@@ -142,8 +142,8 @@ const WHOLE = {
 const REAL = {
   "joins-per-second": [0.1, 100_000, 500],
   moving: [0, 1, 0.3],
-  "move-hz": [0.2, 50, 10],
-  "stand-hz": [0.2, 50, 0.5],
+  "move-hz": [0.02, 50, 10],
+  "stand-hz": [0.02, 50, 0.5],
   beacons: [0, 1, 0.1],
   decode: [0, 1, 0.02],
   says: [0, 600, 0],

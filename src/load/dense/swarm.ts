@@ -66,7 +66,7 @@ export interface SwarmSample {
 
 const INFLOW_BYTES = 64 * 1024;
 const STEP_MS = 5;
-const SLOTS = 1_024;
+const SLOTS = 10_240;
 /** Nobody waits longer than this between two poses. */
 export const TURN_MS_MAX = (SLOTS - 1) * STEP_MS;
 const STEPS_AT_ONCE_MAX = 40;
