@@ -117,7 +117,7 @@ export class GatewayCore {
       controlBus.subscribe(ALL_ROUTES, (message) => this.#routes(message)),
       controlBus.subscribe(gatewayControl(self), (message) => this.#control(message)),
       dataBus.onConnection((connected) => {
-        if (connected) for (const room of this.#rooms.values()) room.reconnected();
+        if (connected) for (const room of this.#rooms.values()) room.lost(null);
       }),
     ];
     for (const subscription of subscriptions) this.#ends.push(() => subscription.close());
@@ -226,6 +226,7 @@ export class GatewayCore {
       shard,
       stretch,
       number: ++this.#doorNumber,
+      expect: (room, ms) => this.#hold(room)?.expect(ms),
       url: () => this.#url,
     });
     this.#doors.set(id, door);

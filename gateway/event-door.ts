@@ -31,6 +31,8 @@ export interface DoorDeps {
   readonly stretch: () => number;
   /** What clients dial to come by this gateway. */
   readonly url: () => string;
+  /** People are about to be sent there. */
+  readonly expect: (room: RoomId, ms: number) => void;
   /** A shard, where this gateway holds it. */
   readonly shard: (room: RoomId) => HeldRoom | undefined;
 }
@@ -41,6 +43,8 @@ interface Watcher {
   readonly settle: (may: Result<true, Refusal>) => void;
 }
 
+/** A shard that is made ahead of need is needed by then, or asked for again. */
+const EXPECTED_MS = 5_000;
 const FULL_RETRY_MS = 5_000;
 
 /**
@@ -142,6 +146,8 @@ export class EventDoor {
       }
     }
     this.#regroup(seats, now);
+    for (const shard of seats.ahead)
+      this.#deps.expect(shardRoom(this.#deps.stage.id, shard), EXPECTED_MS);
     this.#serve(now);
   }
 

@@ -13,7 +13,7 @@ import { FramePace, type GatewayPace } from "./frame-pace.ts";
 import { passOn } from "./in-passing.ts";
 import { LateTails } from "./late-tails.ts";
 import { News } from "./news.ts";
-import { asOf, PoseBatch } from "./pose-batch.ts";
+import { PoseBatch } from "./pose-batch.ts";
 import { Replica } from "./replica.ts";
 import { RoomRoute, type RouteDeps } from "./room-route.ts";
 import type { Session } from "./session.ts";
@@ -58,6 +58,8 @@ export class HeldRoom {
   /** Attaches whoever the owner does not confirm by itself. */
   #attaching: Timer | undefined;
   #idleSince: number;
+  /** Somebody is about to come: until then it is held, and its owner watched. */
+  #expectedUntil = Number.NEGATIVE_INFINITY;
   /** Where this is a stage, which is held as long as somebody sits in one of its shards. */
   #door: EventDoor | undefined;
 
@@ -106,10 +108,10 @@ export class HeldRoom {
 
   join(session: Session): void {
     this.attendance.join(session);
-    if (!this.route.owner) this.route.sweep(this.#deps.clock.now(), true);
+    this.#locate();
   }
 
-  /** Latest wins: it replaces what the member's last pose left waiting. `data`: a client's pose. */
+  /** Latest wins. `data`: a client's pose. */
   pose(session: Session, data: Uint8Array): void {
     const { viewer } = session;
     viewer.row ??= new Uint32Array(ROW_WORDS);
@@ -120,7 +122,16 @@ export class HeldRoom {
   /** Undefined: it is held no longer than for those who are in it. */
   serve(door: EventDoor | undefined): void {
     this.#door = door;
-    if (door && !this.route.owner) this.route.sweep(this.#deps.clock.now(), true);
+    if (door) this.#locate();
+  }
+
+  #locate(): void {
+    if (!this.route.owner) this.route.sweep(this.#deps.clock.now(), true);
+  }
+
+  expect(ms: number): void {
+    this.#expectedUntil = this.#deps.clock.now() + ms;
+    this.#locate();
   }
 
   /** What an event asks of this gateway's frames of one of its shards. */
@@ -137,8 +148,7 @@ export class HeldRoom {
     const { floor, owner } = this.route;
     const { row, seat } = session.viewer;
     if (!owner || !seat || !row || !session.attachedUnder(floor)) return;
-    asOf(row, seat);
-    this.#poses.put(row, { tickMs: 1_000 / this.replica.tickHz, tickedAt: this.#tickedAt });
+    this.#poses.put(row, seat, { tickMs: 1_000 / this.replica.tickHz, tickedAt: this.#tickedAt });
   }
 
   /** A message that says it is about this room, from a process that may or may not own it. */
@@ -189,20 +199,16 @@ export class HeldRoom {
     this.route.heard(gone ? "gone" : epoch);
   }
 
-  /** Batches from this process were lost; some of them may have been about this room. */
-  lost(from: ProcessId): void {
-    if (from === this.route.owner) this.#fallBehind();
-  }
-
-  /** The bus was gone for a while, and whatever was said meanwhile is lost. */
-  reconnected(): void {
-    this.#fallBehind();
+  /** Batches of this process, or (null) of everybody, were lost: some may have been of this room. */
+  lost(from: ProcessId | null): void {
+    if (from === null || from === this.route.owner) this.#fallBehind();
   }
 
   /** Does what is due. True while the room is to be kept. */
   sweep(now: number): boolean {
     const { config } = this.#deps;
-    const wanted = this.#door !== undefined || this.attendance.size > 0;
+    const expected = this.#door !== undefined || now < this.#expectedUntil;
+    const wanted = expected || this.attendance.size > 0;
     const unheard = this.route.owner === undefined || this.#silence.forMs(now) > config.watchMs;
     this.route.sweep(now, wanted && unheard);
     this.attendance.sweep(now);
@@ -210,7 +216,7 @@ export class HeldRoom {
     const expired = this.#ahead.expire(now);
     if (expired > 0) this.#dropped("ahead", expired);
     const watchDue = this.#behind || now - this.#watchedAt >= config.watchMs;
-    const used = this.#door !== undefined || !this.attendance.empty;
+    const used = expected || !this.attendance.empty;
     if (used && watchDue) this.#watch(now);
     this.#flush(now);
     if (used) this.#idleSince = now;
@@ -373,10 +379,7 @@ export class HeldRoom {
     if (this.replica.ready) this.#count(this.#composer.flush(this.attendance.viewers));
   }
 
-  /**
-   * News of a room that does not tick, and tails that no frame took along in time. While it ticks,
-   * half a period late at most, frames bring everything else.
-   */
+  /** News of a room that has not ticked for half a period too long, and tails that are late. */
   #flush(now: number): void {
     if (!this.replica.ready) return;
     const { tailMs, silentMs } = this.#deps.config;

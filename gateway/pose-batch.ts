@@ -31,8 +31,9 @@ export class PoseBatch {
     this.#send = send;
   }
 
-  /** Replaces what the same member has waiting. */
-  put(row: Uint32Array, ticking: Ticking): void {
+  /** Replaces what the same member has waiting. `row` is made that of the seat. */
+  put(row: Uint32Array, seat: Seat, ticking: Ticking): void {
+    asOf(row, seat);
     this.#due ??= this.#clock.after(this.#waitMs(ticking), () => this.#flush());
     const slot = rowSlot(row, 0);
     if (slot >= this.#places.length) this.#grow(slot);
@@ -78,7 +79,7 @@ export class PoseBatch {
 }
 
 /** Makes a row that a client sent that of its seat. */
-export function asOf(row: Uint32Array, { slot, generation }: Seat): void {
+function asOf(row: Uint32Array, { slot, generation }: Seat): void {
   // The upper bit of the animation is the room's own, to show that somebody is away.
   row[0] = (((row[0] as number) & 0x7f000000) | (generation << 16) | slot) >>> 0;
   // Reserved: a later version can give it a meaning only if nobody sends it now.

@@ -21,6 +21,7 @@ import { Crowd, type Heard } from "./crowd.ts";
 import { Easing } from "./easing.ts";
 import { Energy } from "./energy.ts";
 import { admits, type EventState } from "./event-state.ts";
+import { Foresight } from "./foresight.ts";
 import { Ramp } from "./ramp.ts";
 import { REGROUPING_LIMITS, Regrouping } from "./regrouping.ts";
 import { SEATING_LIMITS, Seating } from "./seating.ts";
@@ -49,6 +50,7 @@ interface Opened {
   readonly seating: Seating;
   readonly ramp: Ramp;
   readonly regrouping: Regrouping;
+  readonly foresight: Foresight;
 }
 
 type Granted = Pick<SeatsAnswer, "grants" | "wished">;
@@ -110,8 +112,9 @@ export class EventDesk implements Desk {
     this.#ease(from, question.stretch, event, now);
     const heard = this.#hear(from, question, event, { now, secret });
     const closed: Granted = { grants: [], wished: question.wishes.map(() => NOT_NOW) };
-    const nobody = { retryAfterMs: RETRY_MS, perS: 0, waiting, seated: 0, shards: 0, moves: [] };
-    if (!event.spec) return { request, ...closed, ...nobody, ...heard };
+    const nobody = { retryAfterMs: RETRY_MS, perS: 0, waiting, seated: 0, shards: 0 };
+    const idle = { moves: [], ahead: [] };
+    if (!event.spec) return { request, ...closed, ...nobody, ...idle, ...heard };
     const opened = this.#open(event.spec, now);
     const { ramp, seating } = opened;
     seating.expire(now);
@@ -125,6 +128,7 @@ export class EventDesk implements Desk {
       request,
       ...granted,
       moves: open ? this.#moves(from, granted, opened, now) : [],
+      ahead: knows ? this.#ahead(from, opened, view) : [],
       retryAfterMs: RETRY_MS,
       perS: ramp.perS * this.#share(from),
       waiting: this.#waitingEverywhere,
@@ -183,7 +187,8 @@ export class EventDesk implements Desk {
     const limits = { ...SEATING_LIMITS, shardSize, shardsMax: shardsOf(spec) };
     const ramp = new Ramp(admitPerS, now);
     const regrouping = new Regrouping({ ...REGROUPING_LIMITS, shardSize }, now);
-    this.#opened = { spec, seating: new Seating(limits), ramp, regrouping };
+    const foresight = new Foresight(now);
+    this.#opened = { spec, seating: new Seating(limits), ramp, regrouping, foresight };
     return this.#opened;
   }
 
@@ -200,7 +205,7 @@ export class EventDesk implements Desk {
   #grant(
     from: ProcessId,
     { request, stretch, want, wishes }: SeatsQuestion,
-    { ramp, regrouping, seating }: Opened,
+    { foresight, ramp, regrouping, seating }: Opened,
     now: number,
   ): Granted {
     seating.emptying = regrouping.emptying;
@@ -221,6 +226,7 @@ export class EventDesk implements Desk {
     const grants = seating.grant(from, request, Math.min(want, left), now);
     const seats = grants.reduce((sum, one) => sum + one.seats, 0);
     ramp.spend(admitted - left + seats);
+    foresight.came(admitted - left + seats, now);
     return { grants, wished };
   }
 
@@ -234,6 +240,18 @@ export class EventDesk implements Desk {
     const home = seating.homeOf(shard);
     if (home === undefined || home === from || !seating.present(home, now)) return null;
     return this.#urls.get(home) ?? null;
+  }
+
+  /** This gateway's part of those who are about to come; before the doors it is all alike. */
+  #ahead(
+    from: ProcessId,
+    { foresight, seating, spec }: Opened,
+    { at, now, state }: DeskView,
+  ): readonly number[] {
+    const { phase } = (state as StageState).event;
+    if (phase === "ending" || phase === "closed") return [];
+    const share = this.#waitingEverywhere === 0 ? 1 / seating.gateways(now) : this.#share(from);
+    return seating.ahead(from, Math.ceil(foresight.people(spec, at, now) * share));
   }
 
   #moves(

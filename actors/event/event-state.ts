@@ -18,6 +18,14 @@ export const EVENT_SPEC: z.ZodType<EventSpec> = z
     doorsAt: MOMENT,
     startsAt: MOMENT,
     endsAt: MOMENT,
+    arrivals: z
+      .array(
+        z.strictObject({
+          afterMs: whole(1, EVENT_LIMITS.arrivalMsMax),
+          people: whole(0, EVENT_LIMITS.capacityMax),
+        }),
+      )
+      .max(EVENT_LIMITS.arrivalsMax),
   })
   .refine((spec) => specFault(spec) === undefined);
 

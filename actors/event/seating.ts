@@ -1,6 +1,6 @@
 import { assert } from "../../src/kernel/assert.ts";
 import type { ProcessId } from "../../src/kernel/ids.ts";
-import { GRANTS_MAX } from "../../src/protocol/room-messages.ts";
+import { AHEAD_MAX, GRANTS_MAX } from "../../src/protocol/room-messages.ts";
 
 export interface SeatingLimits {
   /** People in a shard; its owner admits no more, whatever is thought here. */
@@ -123,6 +123,27 @@ export class Seating {
   /** Where this gateway's people may go whose shard has too many; opens one if it has to. */
   elsewhere(from: ProcessId, now: number): number | undefined {
     return this.#choose(from, this.taken(), now);
+  }
+
+  /**
+   * Shards of this gateway's that nobody sits in, so many that `people` more find seats; it opens
+   * them where there are too few.
+   */
+  ahead(from: ProcessId, people: number): readonly number[] {
+    const taken = this.taken();
+    const empty: number[] = [];
+    let seats = 0;
+    for (const [shard, home] of this.#homes.entries()) {
+      if (home !== from || shard === this.emptying) continue;
+      const free = this.#free(shard, taken);
+      if (free === this.#limits.shardSize && seats < people) empty.push(shard);
+      seats += free;
+    }
+    while (seats < people && empty.length < AHEAD_MAX && this.opened < this.#limits.shardsMax) {
+      empty.push(this.#homes.push(from) - 1);
+      seats += this.#limits.shardSize;
+    }
+    return empty.slice(0, AHEAD_MAX);
   }
 
   /** The gateway that fills it. */

@@ -200,7 +200,7 @@ export class RoomCore {
         const { request, name, body } = message;
         const answer = (status: string, data: unknown): void =>
           void this.#effects.push({ type: "operated", request, status, data });
-        const seen = this.#desk.read(name, moment.now);
+        const seen = this.#desk.read(name, { now: moment.now, at: this.#at(moment) });
         if (seen !== undefined) return answer("ok", seen);
         if (this.alone) return answer("busy", null);
         return this.#commands.operate(name, body, this.#at(moment), answer);
@@ -253,7 +253,7 @@ export class RoomCore {
       case "profile":
         return this.#membership.profile(message);
       case "askSeats":
-        return this.#desk.seats(from, message, moment.now);
+        return this.#desk.seats(from, message, { now: moment.now, at: this.#at(moment) });
       case "command":
         return this.#commands.command(from, message, at);
       case "signal":

@@ -5,6 +5,8 @@ import type { SeatsAnswer, SeatsQuestion } from "../../src/protocol/room-message
 export interface DeskView {
   /** Monotonic, in ms. */
   readonly now: number;
+  /** Room time. */
+  readonly at: number;
   /** As it is durable. */
   readonly state: object;
   readonly secret: object;

@@ -3,6 +3,8 @@ import type { SeatsQuestion } from "../../src/protocol/room-messages.ts";
 import type { DeskRoom, DeskView } from "./desk.ts";
 import type { RoomParts } from "./effects.ts";
 
+type When = Pick<DeskView, "now" | "at">;
+
 /** A room's desk, where its world has one: it sees what is durable and leaves no record. */
 export class FrontDesk {
   readonly #parts: RoomParts;
@@ -13,14 +15,14 @@ export class FrontDesk {
     this.#desk = parts.world.desk?.(now);
   }
 
-  seats(from: ProcessId, question: SeatsQuestion, now: number): void {
-    const seats = this.#desk?.seats(from, question, this.#view(now));
+  seats(from: ProcessId, question: SeatsQuestion, moment: When): void {
+    const seats = this.#desk?.seats(from, question, this.#view(moment));
     if (seats) this.#parts.outlet.send(from, { type: "seats", ...seats });
   }
 
   /** What an operator wants to know; undefined where that is for a command to answer. */
-  read(name: string, now: number): unknown {
-    return this.#desk?.read(name, this.#view(now));
+  read(name: string, moment: When): unknown {
+    return this.#desk?.read(name, this.#view(moment));
   }
 
   due(now: number): boolean {
@@ -32,5 +34,5 @@ export class FrontDesk {
     this.#desk?.write(room, now);
   }
 
-  #view = (now: number): DeskView => ({ now, ...this.#parts.ledger.acked.document });
+  #view = (moment: When): DeskView => ({ ...moment, ...this.#parts.ledger.acked.document });
 }

@@ -38,6 +38,15 @@ const moment = z.iso
   .nullable()
   .default(null);
 
+const ARRIVALS_FORM = `must be a list of at most ${EVENT_LIMITS.arrivalsMax}, each of afterMs and people`;
+const arrival = only(
+  {
+    afterMs: whole(1, EVENT_LIMITS.arrivalMsMax),
+    people: whole(0, EVENT_LIMITS.capacityMax),
+  },
+  "must be an object of afterMs and people",
+);
+
 export const createEventBody = only(
   {
     event,
@@ -52,6 +61,10 @@ export const createEventBody = only(
     doorsAt: moment,
     startsAt: moment,
     endsAt: moment,
+    arrivals: z
+      .array(arrival, ARRIVALS_FORM)
+      .max(EVENT_LIMITS.arrivalsMax, ARRIVALS_FORM)
+      .default([]),
     immovable: z.boolean().default(false),
   },
   "must be an object of event, world, capacity and shardSize",
@@ -106,6 +119,7 @@ const SPEC: z.ZodType<EventSpec> = z.object({
   doorsAt: count.nullable(),
   startsAt: count.nullable(),
   endsAt: count.nullable(),
+  arrivals: z.array(z.object({ afterMs: count, people: count })),
 });
 
 export const AUDIT = z.array(

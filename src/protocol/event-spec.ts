@@ -14,6 +14,14 @@ export interface EventSpec {
   readonly doorsAt: number | null;
   readonly startsAt: number | null;
   readonly endsAt: number | null;
+  /** How the crowd is expected to come, from `doorsAt` on; empty: nobody knows. */
+  readonly arrivals: readonly Arrivals[];
+}
+
+/** So many people have come, all in all, so long after the doors opened. */
+export interface Arrivals {
+  readonly afterMs: number;
+  readonly people: number;
 }
 
 /** What a gateway's table and an owner's memory are made for. */
@@ -22,6 +30,9 @@ export const EVENT_LIMITS = {
   shardSizeMax: 4_096,
   admitPerSMax: 100_000,
   slowMsMax: 3_600_000,
+  arrivalsMax: 64,
+  /** After the doors. */
+  arrivalMsMax: 604_800_000,
   /** The end of the year 9999: later moments have no usual form. */
   momentMax: 253_402_300_799_999,
 };
@@ -32,7 +43,13 @@ export const shardsOf = ({ capacity, shardSize }: Pick<EventSpec, "capacity" | "
 /** What is wrong with a spec whose fields are right one by one. */
 export function specFault(spec: EventSpec): string | undefined {
   if (shardsOf(spec) > SHARDS_MAX) return `an event has at most ${SHARDS_MAX} shards`;
-  const { doorsAt, startsAt, endsAt } = spec;
+  const { arrivals, doorsAt, startsAt, endsAt } = spec;
+  const rising = arrivals.every((one, i) => {
+    const before = arrivals[i - 1];
+    return !before || (one.afterMs > before.afterMs && one.people >= before.people);
+  });
+  if (!rising) return "arrivals come one after the other, and nobody is taken off";
+  if (arrivals.length > 0 && doorsAt === null) return "arrivals count from doorsAt";
   const moments = [doorsAt, startsAt, endsAt].filter((moment) => moment !== null);
   const inOrder = moments.every((moment, i) => i === 0 || moment >= (moments[i - 1] ?? 0));
   return inOrder ? undefined : "doorsAt, startsAt and endsAt come in this order";

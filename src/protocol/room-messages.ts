@@ -76,6 +76,8 @@ export const GRANTS_MAX = 64;
 /** Seats of one question that somebody has named a place for. */
 export const WISHES_MAX = 32;
 export const MOVES_MAX = 16;
+/** Shards that one gateway makes before anybody sits there. */
+export const AHEAD_MAX = 16;
 
 const SEATS_QUESTION = {
   /** Rises by one with each. */
@@ -116,6 +118,8 @@ const SEATS_ANSWER = {
   wished: list(SEAT_GIVEN, WISHES_MAX),
   /** So many people who sit in `from` by this gateway are to be asked over to `to`. */
   moves: list(tuple({ from: U16, to: U16, seats: U16 }), MOVES_MAX),
+  /** Shards that people are about to be sent to: to be made now. */
+  ahead: list(U16, AHEAD_MAX),
   /** When to ask again, where people still wait. */
   retryAfterMs: U32,
   /** How many this gateway may expect to seat in a second. */

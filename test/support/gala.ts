@@ -94,7 +94,7 @@ export class Gala {
 
   async open(spec: object = {}): Promise<void> {
     await this.harness.run(50);
-    const common = { admitPerS: 1_000, doorsAt: null, startsAt: null, endsAt: null };
+    const common = { admitPerS: 1_000, doorsAt: null, startsAt: null, endsAt: null, arrivals: [] };
     await this.operate("event.configure", { capacity: 9, shardSize: 3, ...common, ...spec });
     await this.operate("event.phase", "doors_open");
     await this.harness.run(2_000);

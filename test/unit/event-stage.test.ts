@@ -34,7 +34,7 @@ const [stage, shard] = defineEvent({
 });
 
 const SPEC = {
-  ...{ capacity: 400, shardSize: 200, admitPerS: 1_000 },
+  ...{ capacity: 400, shardSize: 200, admitPerS: 1_000, arrivals: [] },
   ...{ doorsAt: null, startsAt: null, endsAt: null },
 };
 const QUESTION: SeatsQuestion = {
