@@ -112,6 +112,11 @@ export class EventDoor {
     if (given) this.#pool.came(shard);
   }
 
+  /** Who may not come in, also not where they were before. */
+  bars(person: string): boolean {
+    return this.#moderation.bars(person, this.#deps.stage.replica.at);
+  }
+
   /** Newcomers see and are not seen. */
   get ghosts(): boolean {
     return this.#ease.ghosts;
@@ -200,7 +205,7 @@ export class EventDoor {
   /** Who has gone, or may not come in, is out of the line. */
   #barred(one: InLine): boolean {
     const { newcomer, settle } = one;
-    if (newcomer.wanted() && !this.#banned(newcomer.person)) return false;
+    if (newcomer.wanted() && !this.bars(newcomer.person)) return false;
     this.#line.leave(one);
     settle(err(BANNED));
     return true;
@@ -271,11 +276,7 @@ export class EventDoor {
     }
     if (!this.#event) return;
     for (const { person, settle } of this.#watchers.splice(0))
-      settle(this.#banned(person) ? err(BANNED) : ok(true));
-  }
-
-  #banned(person: string): boolean {
-    return this.#moderation.bars(person, this.#deps.stage.replica.at);
+      settle(this.bars(person) ? err(BANNED) : ok(true));
   }
 
   /** Everybody of the event who is here, in whatever shard or before the stage. */
@@ -308,7 +309,7 @@ export class EventDoor {
   }
 }
 
-const BANNED: Refusal = { code: "kicked", message: BARRED };
+export const BANNED: Refusal = { code: "kicked", message: BARRED };
 const OVER: Refusal = { code: "room_closed", message: "the event is over" };
 const SHARD_FULL: Refusal = { code: "room_full", message: "no seat is free there" };
 const NO_EVENT: Refusal = { code: "room_unknown", message: "there is no such event" };

@@ -12,7 +12,7 @@ import { addressOf, shardOf, shardRoom } from "../src/protocol/event-names.ts";
 import type { Auth, Person, SessionClaims } from "./auth.ts";
 import type { GatewayConfig } from "./config.ts";
 import type { Connection, JoinMessage } from "./connection.ts";
-import type { EventDoor } from "./event-door.ts";
+import { BANNED, type EventDoor } from "./event-door.ts";
 import type { HeldRoom } from "./held-room.ts";
 import { Session, type SessionInit } from "./session.ts";
 import type { Place, Refusal, Waiting } from "./waiting-line.ts";
@@ -156,6 +156,7 @@ async function entryOf(
       code: "wrong_room",
       message: "the session is another room's or another person's",
     });
+  if (asked.kind !== "room" && deps.door(asked.room)?.bars(person.person)) return err(BANNED);
   return ok({ claims: claims.value, servedAt: null });
 }
 

@@ -125,6 +125,14 @@ export class Gala {
     return visitor;
   }
 
+  /** Somebody goes on, by another socket, in the seat that they have or had. */
+  async resume(person: string, to: string, before: Visitor, gateway = 0): Promise<Visitor> {
+    const visitor = new Visitor(this.gateways[gateway] as GatewayCore, person);
+    await this.harness.run(5);
+    visitor.join(to, null, 0, before.got("joined").at(-1)?.token);
+    return visitor;
+  }
+
   /** Who sits in a shard, by its journal's attaches and leaves. */
   sitting(shard: number): string[] {
     const sitting = new Map<string, string>();

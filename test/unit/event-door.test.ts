@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { shardRoom } from "../../src/protocol/event-names.ts";
 import { Gala, STAGE, type Visitor, worldsOf } from "../support/gala.ts";
 
 describe("an event's door", () => {
@@ -84,6 +85,28 @@ describe("an event's door", () => {
     await gala.harness.run(2_000);
     expect(again.map((visitor) => visitor.count("joined"))).toEqual([0, 1]);
     expect(again[0]?.got("refused")).toMatchObject([{ code: "kicked" }]);
+  });
+
+  it("[GW55] who is banned is not let in to resume either, not for a moment (seed 24)", async () => {
+    const gala = new Gala(1);
+    await gala.open();
+    const [eve, fay] = [await gala.come("eve"), await gala.join("fay", "stage/gala")];
+    await gala.harness.run(1_000);
+    for (const person of ["eve", "fay"])
+      await gala.operate("event.ban", { person, until: null, why: "rude" });
+    await gala.harness.run(500);
+    expect([eve.count("left"), fay.count("left"), gala.sitting(0)]).toEqual([1, 1, []]);
+    const records = gala.harness.journal(shardRoom(STAGE, 0)).length;
+    const again = [
+      await gala.resume("eve", "event/gala", eve),
+      await gala.resume("fay", "stage/gala", fay),
+    ];
+    await gala.harness.run(1_000);
+    for (const visitor of again) {
+      expect(visitor.got("refused"), visitor.describe()).toMatchObject([{ code: "kicked" }]);
+      expect(visitor.count("joined")).toBe(0);
+    }
+    expect(gala.harness.journal(shardRoom(STAGE, 0))).toHaveLength(records);
   });
 
   it("[GW65] friends sit together", async () => {
