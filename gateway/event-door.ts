@@ -123,6 +123,7 @@ export class EventDoor {
   }
 
   refuses(who: SessionInit, utterance: Utterance): Silenced | undefined {
+    this.#look();
     return this.#speech.refuses(who, utterance, this.#deps.stage.replica.at);
   }
 

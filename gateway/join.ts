@@ -106,6 +106,9 @@ function enter(
     servedAt,
   };
   const member = new Session(init, connection, deps.config, deps.now());
+  const stage = shardOf(room.id)?.stage;
+  // From their first word on: what is said at the stage is gone through only at the next sweep.
+  if (stage) member.speech = deps.door(stage);
   connection.channels.settle({ kind: "member", channel, session: member, room });
   room.join(member);
 }

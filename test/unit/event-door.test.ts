@@ -223,6 +223,20 @@ describe("an event's door", () => {
     expect(ada.count("signal")).toBe(1);
   });
 
+  it("[GW55] who is muted is not heard right after they came, either (seed 56)", async () => {
+    const gala = new Gala(1);
+    await gala.open();
+    await gala.come("ada");
+    await gala.operate("event.mute", { person: "eve", until: null, why: "loud" });
+    await gala.harness.run(500);
+    const eve = await gala.come("eve");
+    await gala.harness.run(20);
+    expect(eve.count("joined")).toBe(1);
+    eve.command(1, "say", "HELLO");
+    await gala.harness.run(200);
+    expect(eve.got("reply")).toMatchObject([{ seq: 1, status: "muted" }]);
+  });
+
   it("[GW64] the stage rides the frames of a shard, in one write, until there are none", async () => {
     const gala = new Gala(1);
     await gala.open();
