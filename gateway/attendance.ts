@@ -230,8 +230,11 @@ export class Attendance {
   refused(message: From<"refused">): void {
     const session = this.#at(message);
     if (session?.phase !== "attaching") return;
-    // Whom an event's door sent there is given another seat when they ask again.
     const full = message.code === "room_full" && shardOf(message.room) !== undefined;
+    // Their seat was let go and is taken. Another shard may have one, for who comes anew.
+    if (full && session.init.resumed)
+      return this.end(session, "session_expired", { reason: "the seat was given away" });
+    // Whom an event's door sent there is given another seat when they ask again.
     const retryAfterMs = message.retryAfterMs ?? (full ? FULL_RETRY_MS : null);
     // A new owner that can not take this socket yet is asked again; the membership stays.
     if (session.viewer.admitted && message.code === "room_unavailable") return;

@@ -69,6 +69,25 @@ describe("an event's door", () => {
     expect(stayed.count("joined"), stayed.describe()).toBe(1);
   });
 
+  it("[GW54] whose seat was let go and is taken comes anew, to another shard (seed 8)", async () => {
+    const gala = new Gala(1);
+    await gala.open();
+    const ada = await gala.come("ada");
+    for (const name of ["bo", "cy"]) await gala.come(name);
+    await gala.harness.run(1_000);
+    ada.leave();
+    await gala.harness.run(2_000);
+    await gala.come("di");
+    await gala.harness.run(1_000);
+    expect(gala.sitting(0)).toEqual(["bo", "cy", "di"]);
+    const again = await gala.resume("ada", "event/gala", ada);
+    await gala.harness.run(500);
+    expect(again.got("refused"), again.describe()).toMatchObject([{ code: "session_expired" }]);
+    await gala.come("ada");
+    await gala.harness.run(500);
+    expect(gala.sitting(1)).toEqual(["ada"]);
+  });
+
   it("[GW55] who is kicked or banned at the stage goes from every shard, and who is banned stays out", async () => {
     const gala = new Gala(1);
     await gala.open();
