@@ -274,8 +274,9 @@ export class Node {
     const body = decode(message.body);
     const runtime = this.#rooms.get(room);
     const owned = body.ok && runtime?.epoch === epoch;
-    const operated = owned ? await runtime.operate(name, body.value) : undefined;
-    const { status, data } = operated ?? { status: "gone", data: null };
+    const operated = owned && (await runtime.operate(name, body.value));
+    // Nobody may run again what was begun.
+    const { status, data } = operated || { status: owned ? "ended" : "gone", data: null };
     if (!this.#closed) respond(control.encode({ type: "operated", room, status, data }));
   }
 

@@ -27,8 +27,8 @@ export interface Ordered {
 }
 
 /**
- * unplaced: no owner in time, so nothing was run. unanswered, gone: it may have been run. The
- * others say what the room is.
+ * unplaced: no owner in time, so nothing was run. unanswered, gone: it may have been run, by an
+ * owner that did not say so. The others say what the room is.
  */
 export type OrderError =
   | "unplaced"
@@ -48,7 +48,7 @@ interface OrderParts {
 
 /**
  * Gives operators' commands to the owners of rooms (PR59). An owner that is not there any more is
- * followed by the next one, once: nobody but whoever asked repeats what may have been run.
+ * followed by the next one, once. Nobody but whoever asked repeats what may have been run.
  */
 export class Orders {
   readonly #parts: OrderParts;
@@ -87,13 +87,14 @@ export class Orders {
       const { owner, epoch } = located;
       if (located.status === "placed" && owner && epoch !== left) {
         const answer = await this.#ask(owner, { room, epoch, name, body });
-        // Twice would be a loop: each of them may have run it.
-        if (answer.ok || answer.error !== "gone" || left !== undefined) return answer;
+        if (answer.ok) return answer;
+        if (answer.error !== "absent") return err(answer.error);
+        // Twice would be a loop.
+        if (left !== undefined) return err("unplaced");
         left = epoch;
         readTail(room);
       }
-      if (this.#closed || clock.now() >= until)
-        return err(left === undefined ? "unplaced" : "gone");
+      if (this.#closed || clock.now() >= until) return err("unplaced");
       await delay(clock, againMs);
     }
   }
@@ -101,14 +102,16 @@ export class Orders {
   async #ask(
     owner: ProcessId,
     order: { room: RoomId; epoch: Epoch; name: string; body: Uint8Array },
-  ): Promise<Result<Ordered, OrderError>> {
+  ): Promise<Result<Ordered, OrderError | "absent">> {
     const { control: bus } = this.#parts;
     const data = control.encode({ type: "operate", ...order });
     const answer = await bus.request(nodeControl(owner), data, this.#limits.answerMsMax);
-    if (!answer.ok) return err(answer.error === "no_responders" ? "gone" : "unanswered");
+    if (!answer.ok) return err(answer.error === "no_responders" ? "absent" : "unanswered");
     const said = decodeControl(answer.value);
     if (said?.type !== "operated" || said.room !== order.room) return err("unanswered");
-    if (said.status === "gone") return err("gone");
+    // That owner is not there, so nothing was run; or it was, and may have run it.
+    if (said.status === "gone") return err("absent");
+    if (said.status === "ended") return err("gone");
     if (said.status === "room_closed") return err("room_closed");
     return ok({ status: said.status, data: said.data, owner, epoch: order.epoch });
   }

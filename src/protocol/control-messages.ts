@@ -150,7 +150,10 @@ export const control = family({
   forward: [19, { room: ROOM, epoch: EPOCH, letters: list(LETTER, FORWARDED_MAX) }],
   /** An operator's command, to a room's owner; answered `operated`. `body`: one msgpack value. */
   operate: [20, { room: ROOM, epoch: EPOCH, name: ID, body: bytes(OPERATE_BYTES_MAX) }],
-  /** Once it is durable. `gone`: that ownership is not here, or did not live to answer. */
+  /**
+   * Once it is durable. `gone`: that ownership is not here, so nothing was run. `ended`: it did not
+   * live to answer.
+   */
   operated: [21, { room: ROOM, status: text(48), data: ANY }],
 });
 export type ControlMessage = MessageOf<typeof control.definitions>;

@@ -142,6 +142,22 @@ describe("an event's stage", () => {
     expect((await eventOf(served)).announcement).toBeNull();
   });
 
+  it("[EV9] [PR59] who ended before it could answer does not say that nothing was run", async () => {
+    const served = await serve(stage);
+    const { harness, node } = served;
+    node.stores.faults.unreachable = true;
+    const epoch = currentEpoch(harness);
+    const rest = { name: "event.announce", body: encode("hello") };
+    const order = control.encode({ type: "operate", room: ROOM, epoch, ...rest });
+    const asked = harness.placement.request(nodeControl(node.id), order, 10_000);
+    await harness.run(100);
+    await takeOver(served, stage);
+    node.stores.faults.unreachable = false;
+    await harness.run(8_000);
+    const answer = await asked;
+    expect(answer.ok && decodeControl(answer.value)).toMatchObject({ status: "ended" });
+  });
+
   it("[EV3] goes on by its schedule, or earlier by an operator's word, and never back", async () => {
     const served = await serve(stage);
     const { harness } = served;

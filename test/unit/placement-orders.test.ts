@@ -81,11 +81,17 @@ describe("an operator's command", () => {
     expect(asked.map(([, epoch]) => epoch)).toEqual([1, 2]);
     expect(tails).toHaveLength(1);
     const twice = script([placed(1), placed(2), placed(3)], [gone]);
-    expect(await twice.outcome(ORDER_LIMITS.placeMsMax * 2)).toBe("gone");
+    expect(await twice.outcome(ORDER_LIMITS.placeMsMax * 2)).toBe("unplaced");
     expect(twice.asked).toHaveLength(2);
     const stays = script([placed(1)], [gone]);
-    expect(await stays.outcome(ORDER_LIMITS.placeMsMax + 200)).toBe("gone");
+    expect(await stays.outcome(ORDER_LIMITS.placeMsMax + 200)).toBe("unplaced");
     expect(stays.asked, "nobody else owns it").toHaveLength(1);
+  });
+
+  test("[PL72] what an owner may have run before it ended is not run again (seed 30)", async () => {
+    const { asked, outcome } = script([placed(1), placed(2)], ["ended", "ok"]);
+    expect(await outcome(ORDER_LIMITS.placeMsMax * 2)).toBe("gone");
+    expect(asked).toHaveLength(1);
   });
 
   test.each([
