@@ -9,7 +9,7 @@ export const brokenSeed = (
   what: string,
 ): SeedReport => ({
   seed,
-  shape: { nodes: 0, placements: 0, gateways: 0, rooms: 0, clients: 0 },
+  shape: { nodes: 0, placements: 0, gateways: 0, rooms: 0, clients: 0, event: undefined },
   plan: plan ?? [],
   struck: {},
   fired: {},

@@ -1,10 +1,10 @@
-import type { SimClient } from "./sim-client.ts";
+import type { SimPerson } from "./sim-person.ts";
 import type { SimProcess } from "./sim-process.ts";
 
-export type Sufferer = SimProcess | SimClient | "nats" | "placement";
+export type Sufferer = SimProcess | SimPerson<unknown> | "nats" | "placement";
 
 /** A process by its name: its next incarnation may suffer from the same. */
-const keyOf = (who: Sufferer): SimClient | string =>
+const keyOf = (who: Sufferer): SimPerson<unknown> | string =>
   typeof who === "object" && "role" in who ? who.name : who;
 
 /**
@@ -12,7 +12,7 @@ const keyOf = (who: Sufferer): SimClient | string =>
  * that no disturbance explains is a violation.
  */
 export class Disturbances {
-  readonly #until = new Map<SimClient | string, number>();
+  readonly #until = new Map<SimPerson<unknown> | string, number>();
 
   /** Something is or was wrong with `who` until then. */
   add(who: Sufferer, untilMs: number): void {

@@ -2,6 +2,7 @@ import type { AppendFault, StoreFaults } from "../../src/journal/store-faults.ts
 import { between, type Fault, harm, lasting, one, type Scene, victim } from "./fault-scene.ts";
 import type { SimClient } from "./sim-client.ts";
 import { HEALTHY_LINKS, STORE_LATENCY, STREAMS } from "./sim-nats.ts";
+import type { SimPerson } from "./sim-person.ts";
 import type { SimRole } from "./sim-process.ts";
 
 function crash(role: SimRole, backMs: readonly [number, number]): Fault {
@@ -97,6 +98,22 @@ function client(act: ClientAct): Fault {
     if (!chosen) return undefined;
     const ms = act(scene, chosen);
     if (ms === undefined) return undefined;
+    scene.disturbances.add(chosen, scene.fleet.time.now + ms);
+    return ms;
+  };
+}
+
+/** Befalls somebody in a room or at the event. */
+function anybody(act: (scene: Scene, person: SimPerson<unknown>) => number): Fault {
+  return (scene) => {
+    const { clients, visitors } = scene.fleet;
+    const there = [
+      ...clients.filter(({ room }) => room !== undefined),
+      ...visitors.filter(({ rooms }) => rooms.length > 0),
+    ];
+    const chosen: SimPerson<unknown> | undefined = one<SimPerson<unknown>>(scene.random, there);
+    if (!chosen) return undefined;
+    const ms = act(scene, chosen);
     scene.disturbances.add(chosen, scene.fleet.time.now + ms);
     return ms;
   };
@@ -321,7 +338,7 @@ export const FAULTS = {
     return process ? 0 : undefined;
   },
 
-  clientCut: client(({ fleet, random }, { access }) => {
+  clientCut: anybody(({ fleet, random }, { access }) => {
     const ms = between(random, 500, 12_000);
     access.cut = true;
     fleet.time.in(ms, () => {
@@ -329,11 +346,11 @@ export const FAULTS = {
     });
     return ms + 6_000;
   }),
-  clientReset: client((_scene, { sockets }) => {
+  clientReset: anybody((_scene, { sockets }) => {
     for (const socket of [...sockets]) socket.reset();
     return 1_000;
   }),
-  clientPause: client(({ fleet, random }, { access }) => {
+  clientPause: anybody(({ fleet, random }, { access }) => {
     const ms = between(random, 500, 12_000);
     access.strand.freeze();
     fleet.time.in(ms, () => access.strand.resume());

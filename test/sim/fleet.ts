@@ -2,12 +2,15 @@ import type { SavedSession } from "../../src/client/membership.ts";
 import type { StoresBackup } from "../../src/journal/memory-stores.ts";
 import { type RoomId, roomId, worldName } from "../../src/kernel/ids.ts";
 import { type Random, randomBelow, seededRandom } from "../../src/kernel/random.ts";
+import type { DeskWitness, EventShape } from "./event-world.ts";
 import { type ClientWitness, SimClient } from "./sim-client.ts";
 import { SimGateway } from "./sim-gateway.ts";
 import { type JournalWitness, SimNats } from "./sim-nats.ts";
 import { SimNode } from "./sim-node.ts";
+import type { SimPerson } from "./sim-person.ts";
 import { SimPlacement } from "./sim-placement.ts";
 import type { SimProcess, Surroundings } from "./sim-process.ts";
+import { SimVisitor, type Ticket, type VisitorWitness } from "./sim-visitor.ts";
 import { Strand } from "./strand.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
@@ -17,6 +20,8 @@ export interface Shape {
   readonly gateways: number;
   readonly rooms: number;
   readonly clients: number;
+  /** Every second seed hosts an event beside its rooms. */
+  readonly event: EventShape | undefined;
 }
 
 /** Who watches the cluster from above. */
@@ -27,10 +32,22 @@ export interface FleetWitness extends ClientWitness {
   readonly restored: () => void;
   /** A process ended by itself. */
   readonly exited: (process: SimProcess, why: string) => void;
+  readonly visitor: VisitorWitness;
+  /** A stage's owner answered a gateway. */
+  readonly answered: DeskWitness;
 }
 
 export const ROOM_WORLD = worldName("registers");
 export const roomOf = (name: string): RoomId => roomId(`sim/${name}`);
+
+const SEAT: Ticket = { to: "seat", beside: undefined };
+/** Of the first visitors. */
+const TICKETS: readonly Ticket[] = [
+  { to: "stage", beside: undefined },
+  { to: "both", beside: undefined },
+  { to: "seat", beside: "friends" },
+  { to: "seat", beside: "friends" },
+];
 
 /** A whole cluster and its audience on virtual time; what ends is started again. */
 export class Fleet {
@@ -41,6 +58,7 @@ export class Fleet {
   readonly placements: SimPlacement[] = [];
   readonly gateways: SimGateway[] = [];
   readonly clients: SimClient[] = [];
+  readonly visitors: SimVisitor[] = [];
   readonly rooms: readonly string[];
   /** The version of the world that nodes start with from here on. */
   version = 1;
@@ -63,6 +81,7 @@ export class Fleet {
       random: this.random,
       nats: this.nats,
       logged: witness.logged,
+      event: shape.event && { shape: shape.event, answered: witness.answered },
       ended: (process, why) => {
         witness.exited(process, why);
         this.#again(process);
@@ -82,6 +101,7 @@ export class Fleet {
       const room = this.rooms[i % this.rooms.length] as string;
       this.time.in(1_500 + this.random.next() * 1_500, () => this.join(`p${i}`, room));
     });
+    if (shape.event) this.#invite(shape.event);
   }
 
   get processes(): SimProcess[] {
@@ -102,6 +122,11 @@ export class Fleet {
     return client;
   }
 
+  /** All who sit at a computer somewhere. */
+  get people(): SimPerson<unknown>[] {
+    return [...this.clients, ...this.visitors];
+  }
+
   /** SIGKILL, and its supervisor starts another. */
   crash(process: SimProcess, backAfterMs?: number): void {
     if (!process.up) return;
@@ -119,6 +144,7 @@ export class Fleet {
   stop(): void {
     this.#stopped = true;
     for (const client of this.clients) client.stop();
+    for (const visitor of this.visitors) visitor.stop();
     for (const { core } of this.gateways) core.close();
     for (const { node } of this.nodes) node.close();
     for (const { placement } of this.placements) placement.close();
@@ -139,6 +165,21 @@ export class Fleet {
     });
   }
 
+  /** They come a while after its doors have opened. */
+  #invite({ visitors }: EventShape): void {
+    for (let i = 0; i < visitors; i++) {
+      // The last one is the second again, by another page.
+      const visitor = new SimVisitor(`v${i === visitors - 1 ? 1 : i}`, TICKETS[i] ?? SEAT, {
+        time: this.time,
+        random: this.random,
+        gateways: () => this.gateways,
+        witness: this.#witness.visitor,
+      });
+      this.visitors.push(visitor);
+      this.time.in(3_000 + this.random.next() * 6_000, () => visitor.come());
+    }
+  }
+
   #startNode(name: string): void {
     replace(this.nodes, new SimNode(name, this.version, this.#surroundings));
   }
@@ -150,8 +191,8 @@ export class Fleet {
   #startGateway(name: string): void {
     const gateway = new SimGateway(name, this.#surroundings);
     gateway.process.onGone(() => {
-      for (const client of this.clients)
-        for (const socket of [...client.sockets]) if (socket.gateway === gateway) socket.reset();
+      for (const { sockets } of this.people)
+        for (const socket of [...sockets]) if (socket.gateway === gateway) socket.reset();
     });
     replace(this.gateways, gateway);
   }

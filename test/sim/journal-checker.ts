@@ -28,6 +28,13 @@ export interface Said {
   readonly data: unknown;
 }
 
+interface SessionTruth {
+  last: number;
+  attach: number;
+  here: boolean;
+  person: string;
+}
+
 interface Landed extends StoredRecord {
   readonly generation: number;
 }
@@ -42,6 +49,7 @@ export interface RoomTruth {
   owner: ProcessId | undefined;
   stateVersion: number;
   state: Registers;
+  secret: object;
   /** The state as JSON; undefined where it has changed since. */
   text: string | undefined;
   /** The state after each record, as JSON: what a replica at that index has to show. */
@@ -49,7 +57,7 @@ export interface RoomTruth {
   readonly said: Said[];
   readonly nonces: Set<string>;
   /** By session: the last command with an outcome, the last attach, and whether it is in. */
-  readonly sessions: Map<string, { last: number; attach: number; here: boolean }>;
+  readonly sessions: Map<string, SessionTruth>;
   /** The journal's first record when last looked at. */
   first: { readonly data: Uint8Array; readonly index: number | undefined } | undefined;
   /** By slot and generation: whose that seat is, or was. */
@@ -70,7 +78,9 @@ const blank = (generation: number): RoomTruth => ({
   epoch: EPOCH_NONE,
   owner: undefined,
   stateVersion: 0,
-  state: { values: {} },
+  // The first entry of a journal says all of it.
+  state: {} as Registers,
+  secret: {},
   text: undefined,
   first: undefined,
   states: new Map(),
@@ -228,9 +238,10 @@ export class JournalChecker {
     if (entry.type === "attach" || entry.type === "leave" || entry.type === "command")
       this.#session(truth, entry, bad);
     if (!("patches" in entry)) return;
-    const document = { state: truth.state, secret: {} };
+    const document = { state: truth.state, secret: truth.secret };
     if (!applyPatches(document, entry.patches)) bad("I4", "a patch does not fit");
     truth.state = document.state;
+    truth.secret = document.secret;
     truth.text = undefined;
     for (const { name, data } of entry.events)
       if (name === "said") truth.said.push({ index: record.index, data });
@@ -248,7 +259,10 @@ export class JournalChecker {
     entry: Extract<JournalEntry, { type: "attach" | "leave" | "command" }>,
     bad: Accuse,
   ): void {
-    const known = truth.sessions.get(entry.session) ?? { last: 0, attach: 0, here: false };
+    const known = truth.sessions.get(entry.session) ?? {
+      ...{ last: 0, attach: 0, here: false },
+      person: entry.type === "attach" ? entry.person : "",
+    };
     truth.sessions.set(entry.session, known);
     if (entry.type === "command") {
       if (entry.seq !== known.last + 1)

@@ -13,7 +13,7 @@ export function checkLeftovers(fleet: Fleet, accuse: Accuse): void {
     accuse("I12", `${routes} subscriptions are left, with ${alive} nodes that still beat`);
   for (const { self, main, up } of fleet.processes)
     if (up && main.timers > LIVENESS_TIMERS) accuse("I12", `${self} has ${main.timers} timers`);
-  for (const { name, access } of fleet.clients)
+  for (const { name, access } of fleet.people)
     if (access.strand.timers > 0) accuse("I12", `${name} has ${access.strand.timers} timers`);
 }
 

@@ -3,6 +3,7 @@ import { seededRandom } from "../../src/kernel/random.ts";
 import { animate } from "./audience.ts";
 import { ClientChecker } from "./client-checker.ts";
 import { Disturbances } from "./disturbances.ts";
+import { EventWatch } from "./event-watch.ts";
 import { type PlannedFault, planFaults } from "./fault-plan.ts";
 import { FAULTS, type FaultKind } from "./faults.ts";
 import { Fleet, roomOf, type Shape } from "./fleet.ts";
@@ -62,6 +63,12 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
   const clients = new ClientChecker(journal, () => fleet.time.now, accuse);
   const ownership = new OwnershipHistory(() => fleet.time.now);
   const people = new PeopleChecker(journal, accuse);
+  const event = new EventWatch({
+    ...{ seed, shape: shape.event ?? NO_EVENT, journal, disturbances, trace, accuse },
+    fleet: () => fleet,
+    verdicts: () => verdicts,
+  });
+  const eventRooms = (): string[] => (shape.event ? event.rooms : []);
   const fleet = new Fleet(seed, shape, {
     called: (client, name, body) => {
       trace.note(client.name, `calls ${name}`);
@@ -88,12 +95,14 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
     restored: () => {
       const { logs, generation } = fleet.nats.stores;
       journal.restored(new Map([...logs].map(([room, log]) => [room, tailOf(log)])));
-      const documents = fleet.rooms.map((name) => {
-        const { owner, epoch, state } = journal.truth(roomOf(name));
+      for (const name of [...fleet.rooms, ...eventRooms()]) {
+        const { owner, epoch } = journal.truth(roomOf(name));
         ownership.restored(roomOf(name), generation, owner ?? "", epoch);
-        return [name, new Map(Object.entries(state.values))] as const;
-      });
-      history.restored(new Map(documents));
+      }
+      const valuesOf = (name: string) =>
+        Object.entries(journal.truth(roomOf(name)).state.values ?? {});
+      history.restored(new Map(fleet.rooms.map((name) => [name, new Map(valuesOf(name))])));
+      if (shape.event) event.restored();
       trace.note("stores", `restored as generation ${generation}`);
     },
     journal: (process, stores) => ownership.witness(process, stores),
@@ -105,17 +114,21 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
       trace.note(process.self, `exits: ${why}`);
       verdicts.exited(process, why);
     },
+    visitor: event.witness,
+    answered: event.answered,
   });
   const verdicts = new VerdictChecker(fleet, disturbances, accuse);
   fleet.nats.stores.landed = (room, record) => {
     const truth = journal.truth(room);
     const { owner } = truth;
+    if (shape.event) event.landing(room, record, truth);
     journal.landed(room, record, fleet.nats.stores.logs.get(room)?.records[0]);
+    if (shape.event) event.landed(room, owner, truth);
     service.weigh();
     if (!truth.handedOver) verdicts.owned(room, owner, truth.owner);
     trace.note(room, `record ${journal.truth(room).index} at ${record.sequence}`);
   };
-  const service = new ServiceChecker(fleet, journal, disturbances, accuse);
+  const service = new ServiceChecker(fleet, journal, disturbances, eventRooms, accuse);
   const struck: Partial<Record<FaultKind, number>> = {};
   for (const { atMs, kind, seed: own } of plan)
     fleet.time.at(atMs, () => {
@@ -124,8 +137,10 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
       if (lasts !== undefined) struck[kind] = (struck[kind] ?? 0) + 1;
     });
   animate(fleet, REST_MS);
+  if (shape.event) event.begin(REST_MS);
   fleet.time.run(MINUTE_MS);
-  checkSettled(fleet, journal, clients, accuse);
+  checkSettled(fleet, journal, clients, eventRooms(), accuse);
+  if (shape.event) event.settled();
   people.settled(fleet);
   history.check(accuse);
   ownership.check(accuse);
@@ -138,7 +153,7 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
     shape,
     plan,
     struck,
-    fired: firedIn(fleet),
+    fired: firedIn(fleet, shape.event ? event.fired : {}),
     commands: history.size,
     answered: history.answered,
     epochChanges,
@@ -148,10 +163,13 @@ export function runSeed({ seed, plan = planFaults(seed), tell }: SeedOptions): S
   };
 }
 
+/** Of one that has as many shards as the seed says. */
+const NO_EVENT = { shards: 0, shardSize: 3, visitors: 9 };
+
 const tailOf = ({ records }: { readonly records: readonly StoredRecord[] }): number =>
   records.at(-1)?.sequence ?? 0;
 
-function firedIn({ nats }: Fleet): Record<string, number> {
+function firedIn({ nats }: Fleet, event: object): Record<string, number> {
   const fired: Record<string, number> = {};
   const add = (place: string, counts: object): void => {
     for (const [name, count] of Object.entries(counts) as [string, number][])
@@ -160,6 +178,7 @@ function firedIn({ nats }: Fleet): Record<string, number> {
   for (const { faults } of nats.networks) add("network", faults.fired);
   add("servers", nats.servers.fired);
   add("stores", nats.stores.fired);
+  add("event", event);
   return fired;
 }
 
@@ -171,5 +190,6 @@ function shapeOf(seed: number): Shape {
     gateways: random.next() < 0.7 ? 2 : 3,
     rooms: 8,
     clients: 24,
+    event: seed % 2 === 0 ? { ...NO_EVENT, shards: random.next() < 0.5 ? 2 : 3 } : undefined,
   };
 }

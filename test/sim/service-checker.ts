@@ -43,10 +43,19 @@ export class ServiceChecker {
   readonly #journal: JournalChecker;
   readonly #disturbances: Disturbances;
   readonly #accuse: Accuse;
+  /** They are made one by one. */
+  readonly #eventRooms: () => readonly string[];
   readonly #ear: Subscription;
   #closed = false;
 
-  constructor(fleet: Fleet, journal: JournalChecker, disturbances: Disturbances, accuse: Accuse) {
+  constructor(
+    fleet: Fleet,
+    journal: JournalChecker,
+    disturbances: Disturbances,
+    eventRooms: () => readonly string[],
+    accuse: Accuse,
+  ) {
+    this.#eventRooms = eventRooms;
     this.#fleet = fleet;
     this.#journal = journal;
     this.#disturbances = disturbances;
@@ -100,7 +109,7 @@ export class ServiceChecker {
     const { now } = fleet.time;
     fleet.time.in(LOOK_MS, () => this.#look());
     const excused = this.#isExcused(now);
-    for (const name of fleet.rooms) {
+    for (const name of [...fleet.rooms, ...this.#eventRooms()]) {
       const room = roomOf(name);
       const served = this.#of(room);
       const { epoch } = this.#journal.truth(room);

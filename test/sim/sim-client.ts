@@ -1,27 +1,16 @@
-import { Client } from "../../src/client/client.ts";
+import type { Client } from "../../src/client/client.ts";
 import { CommandLost, CommandRefused } from "../../src/client/errors.ts";
-import type { SavedSession } from "../../src/client/membership.ts";
 import type { Room } from "../../src/client/room.ts";
-import { CLOSED_ABNORMALLY, type Transport } from "../../src/client/transport.ts";
-import { type Random, randomBelow, seededRandom } from "../../src/kernel/random.ts";
+import { randomBelow } from "../../src/kernel/random.ts";
 import { heightOf, type Registers } from "./register-world.ts";
-import type { SimGateway } from "./sim-gateway.ts";
-import { type Access, SimSocket } from "./sim-socket.ts";
-import { Strand } from "./strand.ts";
-import type { VirtualTime } from "./virtual-time.ts";
+import { type Internet, type PersonWitness, SimPerson } from "./sim-person.ts";
+import type { SimSocket } from "./sim-socket.ts";
 
 /** What a client saw and did, as it happens. */
-export interface ClientWitness {
+export interface ClientWitness extends PersonWitness<SimClient> {
   readonly called: (client: SimClient, name: string, body: object) => number;
   readonly returned: (client: SimClient, call: number, outcome: Outcome) => void;
   readonly joined: (client: SimClient, room: Room<Registers>) => void;
-  readonly refused: (client: SimClient, why: string) => void;
-  readonly socketClosed: (
-    client: SimClient,
-    socket: SimSocket,
-    code: number,
-    reason: string,
-  ) => void;
 }
 
 export type Outcome =
@@ -30,64 +19,25 @@ export type Outcome =
   /** Nobody will ever know. */
   | { readonly kind: "lost"; readonly sent: boolean };
 
-export interface Internet {
-  readonly time: VirtualTime;
-  readonly random: Random;
-  readonly gateways: () => readonly SimGateway[];
-  readonly witness: ClientWitness;
-}
-
-/** A person with the product's own SDK, over simulated sockets. */
-export class SimClient {
-  readonly name: string;
+/** Somebody in one of the rooms of registers. */
+export class SimClient extends SimPerson<ClientWitness> {
   /** Two tabs of one person have one name. */
   readonly serial: number;
   readonly roomName: string;
-  readonly access: Access;
-  readonly random: Random;
-  readonly sockets = new Set<SimSocket>();
-  client: Client | undefined;
   room: Room<Registers> | undefined;
-  saved: SavedSession | undefined = undefined;
   /** Where it went last. */
   stands: { readonly x: number; readonly z: number } | undefined;
-  /** It wants to be gone. */
-  leaving = false;
   #waves = 0;
   /** Commands that have neither an answer nor an end. */
   open = 0;
-  readonly #internet: Internet;
 
-  constructor(name: string, serial: number, roomName: string, internet: Internet) {
-    const { time, random } = internet;
-    this.name = name;
+  constructor(name: string, serial: number, roomName: string, internet: Internet<ClientWitness>) {
+    super(name, internet);
     this.serial = serial;
     this.roomName = roomName;
-    this.#internet = internet;
-    this.random = seededRandom(random.next() * 2 ** 32);
-    const strand = new Strand(time, random.next() * 1e5);
-    this.access = { strand, cut: false, latencyMsMin: 5, latencyMsMax: 25 };
   }
 
-  /** Dials and joins, again and again until it is in. */
-  start(): void {
-    const client = new Client({
-      urls: async () => this.#internet.gateways().map(({ url }) => url),
-      token: this.name,
-      agent: "simulation",
-      transport: this.#transport,
-      clock: this.access.strand.clock,
-      random: this.random,
-      limits: { poseHz: 1, poseKeepAliveMs: 5_000 },
-    });
-    this.client = client;
-    client.opened.then(
-      () => this.#join(client),
-      () => this.#again(client, "no gateway"),
-    );
-  }
-
-  async #join(client: Client): Promise<void> {
+  protected async enter(client: Client): Promise<void> {
     try {
       const room = await client.join<Registers>(this.roomName, {
         profile: { name: this.name, color: 1, model: "m" },
@@ -100,30 +50,31 @@ export class SimClient {
       room.on("ended", (code) => {
         if (this.room !== room) return;
         this.room = undefined;
-        this.#again(client, `ended: ${code}`);
+        this.again(client, `ended: ${code}`);
       });
-      this.#internet.witness.joined(this, room);
+      this.internet.witness.joined(this, room);
     } catch (error) {
-      this.#again(client, String(error));
+      this.again(client, String(error));
     }
   }
 
-  /** The page is loaded anew: as the same person where the session may still be resumed. */
-  #again(client: Client, why: string): void {
-    if (this.client !== client) return;
-    this.#internet.witness.refused(this, why);
-    if (/session_expired|superseded|left/.test(why)) this.saved = undefined;
-    client.close();
-    this.client = undefined;
+  protected away(): void {
+    this.room = undefined;
     this.stands = undefined;
-    if (this.leaving) return;
-    this.access.strand.clock.after(500 + 1_000 * this.random.next(), () => this.start());
+  }
+
+  protected refused(why: string): void {
+    this.internet.witness.refused(this, why);
+  }
+
+  protected socketClosed(socket: SimSocket, code: number, reason: string): void {
+    this.internet.witness.socketClosed(this, socket, code, reason);
   }
 
   act(name: string, body: object | null): void {
     const { room } = this;
     if (!room || room.ended) return;
-    const { witness } = this.#internet;
+    const { witness } = this.internet;
     const call = witness.called(this, name, body ?? {});
     this.open++;
     const settle = (outcome: Outcome): void => {
@@ -163,37 +114,4 @@ export class SimClient {
     this.leaving = true;
     void this.room?.leave();
   }
-
-  /** For good: its sockets close with it. */
-  stop(): void {
-    const { client } = this;
-    this.client = undefined;
-    this.room = undefined;
-    client?.close();
-  }
-
-  readonly #transport: Transport = {
-    open: (url, _subprotocol, handlers) => {
-      const { time, random, gateways, witness } = this.#internet;
-      const gateway = gateways().find((known) => known.url === url);
-      const closed = (code: number, reason: string): void => {
-        if (this.client) witness.socketClosed(this, socket, code, reason);
-        handlers.close(code, reason);
-      };
-      if (!gateway) {
-        this.access.strand.clock.after(5, () => handlers.close(CLOSED_ABNORMALLY, "unreachable"));
-        return { send() {}, close() {}, bufferedBytes: 0 };
-      }
-      const socket = new SimSocket({
-        time,
-        random,
-        access: this.access,
-        gateway,
-        client: { ...handlers, close: closed },
-        ended: (ended) => void this.sockets.delete(ended),
-      });
-      this.sockets.add(socket);
-      return socket.clientEnd;
-    },
-  };
 }

@@ -2,6 +2,7 @@ import { NODE_DEFAULTS, Node } from "../../actors/node.ts";
 import type { World } from "../../actors/room/define-room.ts";
 import { type Liveness, startInlineLiveness } from "../../src/membership/liveness.ts";
 import { livenessDefaults } from "../../src/membership/liveness-beats.ts";
+import { eventWorlds } from "./event-world.ts";
 import { type Hang, registerWorld } from "./register-world.ts";
 import { SimProcess, type Surroundings } from "./sim-process.ts";
 
@@ -55,7 +56,11 @@ export class SimNode {
       stores.faults.unreachable = true;
       throw new Error("this turn never ends");
     };
-    const worlds: World[] = [{ ...registerWorld(version, hang), tickHz: TICK_HZ }];
+    const { event } = surroundings;
+    const worlds: World[] = [
+      { ...registerWorld(version, hang), tickHz: TICK_HZ },
+      ...(event ? eventWorlds(self, event.shape, event.answered) : []),
+    ];
     this.node = new Node(
       {
         self,
@@ -87,7 +92,7 @@ export class SimNode {
           pricePerHour: 0,
           host: name,
           pid: 1,
-          worlds: worlds.map(({ name: world }) => ({ world, stateVersion: version })),
+          worlds: worlds.map(({ name: world, version: its }) => ({ world, stateVersion: its })),
         },
         clock,
         control: controlBus,

@@ -2,6 +2,7 @@ import type { Bus } from "../../src/bus/bus.ts";
 import { type ProcessId, processId } from "../../src/kernel/ids.ts";
 import { type Random, randomHex, seededRandom } from "../../src/kernel/random.ts";
 import { type Observer, silentObserver } from "../../src/observe/observer.ts";
+import type { DeskWitness, EventShape } from "./event-world.ts";
 import type { Connections, SimNats } from "./sim-nats.ts";
 import { Strand } from "./strand.ts";
 import type { VirtualTime } from "./virtual-time.ts";
@@ -19,6 +20,8 @@ export interface Surroundings {
   readonly nats: SimNats;
   /** A line of a process's log; checkers read verdicts out of it. */
   readonly logged: (self: ProcessId, level: string, fields: object, text: string) => void;
+  /** The event that nodes host, where there is one. */
+  readonly event: { readonly shape: EventShape; readonly answered: DeskWitness } | undefined;
   /** A process has ended by itself, not by a fault. */
   readonly ended: (process: SimProcess, why: string) => void;
 }

@@ -2,8 +2,10 @@ import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
 import type { Disturbances, Sufferer } from "./disturbances.ts";
 import type { Fleet } from "./fleet.ts";
 import type { SimClient } from "./sim-client.ts";
+import type { SimPerson } from "./sim-person.ts";
 import type { SimProcess } from "./sim-process.ts";
 import type { SimSocket } from "./sim-socket.ts";
+import type { SimVisitor } from "./sim-visitor.ts";
 import type { Accuse } from "./violation.ts";
 
 /** How long after its end a fault may still explain something. */
@@ -59,7 +61,7 @@ export class VerdictChecker {
     this.#accuse("I11", `the healthy ${process.self} ended: ${why}`);
   }
 
-  socketClosed(client: SimClient, socket: SimSocket, code: number): void {
+  socketClosed(client: SimPerson<unknown>, socket: SimSocket, code: number): void {
     if (code === SUPERSEDED || this.#explained(client, socket.gateway.process)) return;
     this.#accuse("I13", `${client.name}'s socket to ${socket.gateway.process.self}: ${code}`);
   }
@@ -70,6 +72,13 @@ export class VerdictChecker {
       this.#accuse("dropped", `${client.name} in ${client.roomName} never wanted to leave`);
     if (this.#explained(client, "nats", "placement", ...this.#fleet.processes)) return;
     this.#accuse("dropped", `${client.name} in ${client.roomName}: ${why}`);
+  }
+
+  /** Somebody may not stay at an event, or not come in, and no operator wanted that. */
+  turnedAway(visitor: SimVisitor, why: string): void {
+    const explained = this.#explained(visitor, "nats", "placement", ...this.#fleet.processes);
+    if (explained && !/kicked/.test(why)) return;
+    this.#accuse("dropped", `${visitor.name} at the event: ${why}`);
   }
 
   #explained(...causes: readonly (Sufferer | undefined)[]) {
