@@ -39,6 +39,13 @@ const MUST_FIRE = [
   "stores.watchLagged",
   "stores.watchDuplicated",
   "stores.watchSilent",
+  "event.seats",
+  "event.waited",
+  "event.claps",
+  "event.words",
+  "event.refused",
+  "event.kicks",
+  "event.mutes",
 ];
 
 const TWICE_EVERY = 50;

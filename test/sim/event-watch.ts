@@ -1,3 +1,4 @@
+import { CLOSED_NORMALLY } from "../../src/client/transport.ts";
 import type { StoredRecord } from "../../src/journal/journal.ts";
 import { EPOCH_NONE } from "../../src/kernel/epoch.ts";
 import type { ProcessId, RoomId } from "../../src/kernel/ids.ts";
@@ -30,6 +31,9 @@ const READ_MS = 57_500;
 const SEAT_MS_MAX = 6_000;
 /** So long after it came a door knows a membership, and has heard a clap. */
 const SURE_MS = 2_000;
+
+/** The gateway closes a socket that has nobody left, or the client does. */
+const MOVED: ReadonlySet<number> = new Set([CLOSE.superseded.code, CLOSED_NORMALLY]);
 
 export interface EventWatchParts {
   readonly seed: number;
@@ -87,7 +91,7 @@ export class EventWatch {
     socketClosed: (visitor, socket, code, reason) => {
       this.#parts.trace.note(visitor.name, `socket closed: ${code} ${reason}`);
       // It went on by another gateway, which it was told serves its shard.
-      const moved = code === CLOSE.superseded.code && visitor.sockets.size > 0;
+      const moved = MOVED.has(code) && visitor.sockets.size > 0;
       if (!moved) this.#parts.verdicts().socketClosed(visitor, socket, code);
     },
     clapped: (visitor) => this.#clapped(visitor),
@@ -172,12 +176,12 @@ export class EventWatch {
   }
 
   get fired(): object {
-    const { acked, bans, kicks, mutes } = this.#moderation.enforced;
+    const { acked, refused, kicks, mutes } = this.#moderation.enforced;
     const { seats } = this.#seats;
     return {
       seats,
       words: acked,
-      bans,
+      refused,
       kicks,
       mutes,
       claps: this.#counts.claps,

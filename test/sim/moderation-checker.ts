@@ -39,7 +39,8 @@ export class ModerationChecker {
   /** Undisturbed for so long: who is in although banned, and who is muted. */
   readonly #inMs = new Map<SimVisitor, number>();
   readonly #mutedMs = new Map<SimVisitor, number>();
-  readonly enforced = { acked: 0, bans: 0, kicks: 0, mutes: 0 };
+  /** What came true, so that it can be seen that there was something to check. */
+  readonly enforced = { acked: 0, refused: 0, kicks: 0, mutes: 0 };
 
   constructor(truth: () => StageTruth, accuse: Accuse) {
     this.#truth = truth;
@@ -100,7 +101,7 @@ export class ModerationChecker {
   /** True where somebody said that this person is to go. */
   expelled(visitor: SimVisitor): boolean {
     const gone = this.#ever("ban", visitor) || this.#ever("kick", visitor);
-    if (gone) this.enforced.bans++;
+    if (gone) this.enforced.refused++;
     return gone;
   }
 

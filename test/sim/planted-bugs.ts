@@ -1,5 +1,6 @@
 import { BUGS_AROUND } from "./planted-around.ts";
 import type { PlantedBug } from "./planted-bug.ts";
+import { EVENT_BUGS } from "./planted-events.ts";
 import { OWNERSHIP_BUGS } from "./planted-ownership.ts";
 
 /**
@@ -24,4 +25,8 @@ import { OWNERSHIP_BUGS } from "./planted-ownership.ts";
  * Beyond the model, an index whose watch is trusted changes nothing here: routes and tails say all
  * that its hints would, and the hints only make placement read sooner.
  */
-export const PLANTED_BUGS: readonly PlantedBug[] = [...OWNERSHIP_BUGS, ...BUGS_AROUND];
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  ...OWNERSHIP_BUGS,
+  ...BUGS_AROUND,
+  ...EVENT_BUGS,
+];
