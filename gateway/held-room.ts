@@ -199,7 +199,7 @@ export class HeldRoom {
     this.route.heard(gone ? "gone" : epoch);
   }
 
-  /** Batches of this process, or (null) of everybody, were lost: some may have been of this room. */
+  /** Batches of this process, or (null) of everybody, were lost: some perhaps of this room. */
   lost(from: ProcessId | null): void {
     if (from === null || from === this.route.owner) this.#fallBehind();
   }
