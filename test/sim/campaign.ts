@@ -49,6 +49,8 @@ const MUST_FIRE = [
 ];
 
 const TWICE_EVERY = 50;
+/** So many seeds have one with an event, which takes twice as long. */
+export const EVENT_EVERY = 4;
 /** Whether an order exists is NP-complete; more open questions than this prove too little. */
 const UNDECIDED_ONE_IN = 1_000;
 

@@ -20,7 +20,7 @@ export interface Shape {
   readonly gateways: number;
   readonly rooms: number;
   readonly clients: number;
-  /** Every second seed hosts an event beside its rooms. */
+  /** Some seeds host an event beside their rooms. */
   readonly event: EventShape | undefined;
 }
 

@@ -4,6 +4,8 @@ export interface PlantedBug {
   /** What the code does then. */
   readonly says: string;
   readonly edits: readonly Edit[];
+  /** It shows in seeds with an event only, and no others are tried. */
+  readonly inEvents?: true;
   /** A seed that showed it, to 500 at most: tried first. */
   readonly seed?: number;
 }

@@ -1,5 +1,5 @@
 import { bundleWorker } from "./bundle.ts";
-import { tasksOf } from "./campaign.ts";
+import { EVENT_EVERY, tasksOf } from "./campaign.ts";
 import { UNDECIDED } from "./history.ts";
 import type { PlantedBug } from "./planted-bug.ts";
 import { Pool } from "./pool.ts";
@@ -10,9 +10,10 @@ export const SEEDS_MAX = 500;
 /** Of a bug: a busy machine gives up on a seed, too. */
 const PROVES_NOTHING: ReadonlySet<string> = new Set([UNDECIDED, "stuck"]);
 
-function* tasksFor({ seed }: PlantedBug): Generator<Task> {
-  if (seed !== undefined) yield { seed };
-  yield* tasksOf(1, SEEDS_MAX);
+function* tasksFor({ inEvents, seed: hint }: PlantedBug): Generator<Task> {
+  if (hint !== undefined) yield { seed: hint };
+  for (const task of tasksOf(1, SEEDS_MAX))
+    if (!inEvents || task.seed % EVENT_EVERY === 0) yield task;
 }
 
 /** Runs seeds with the bug in the product until one shows it; undefined where none does. */

@@ -1,6 +1,7 @@
 import type { StoredRecord } from "../../src/journal/journal.ts";
 import { seededRandom } from "../../src/kernel/random.ts";
 import { animate } from "./audience.ts";
+import { EVENT_EVERY } from "./campaign.ts";
 import { ClientChecker } from "./client-checker.ts";
 import { Disturbances } from "./disturbances.ts";
 import { EventWatch } from "./event-watch.ts";
@@ -190,6 +191,7 @@ function shapeOf(seed: number): Shape {
     gateways: random.next() < 0.7 ? 2 : 3,
     rooms: 8,
     clients: 24,
-    event: seed % 2 === 0 ? { ...NO_EVENT, shards: random.next() < 0.5 ? 2 : 3 } : undefined,
+    event:
+      seed % EVENT_EVERY === 0 ? { ...NO_EVENT, shards: random.next() < 0.5 ? 2 : 3 } : undefined,
   };
 }
