@@ -34,6 +34,10 @@ const SEEDS: Readonly<Record<string, number>> = {
   noChain: 49,
   unboundedQueue: 351,
   holdForEver: 9,
+  fullForEver: 184,
+  countsInMemory: 16,
+  firstWordOnly: 24,
+  banNotOnResume: 36,
 };
 
 export const hint = (name: string): Pick<PlantedBug, "seed"> => {

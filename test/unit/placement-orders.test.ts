@@ -88,7 +88,7 @@ describe("an operator's command", () => {
     expect(stays.asked, "nobody else owns it").toHaveLength(1);
   });
 
-  test("[PL72] what an owner may have run before it ended is not run again (seed 30)", async () => {
+  test("[PL72] what an owner may have run before it ended is not run again", async () => {
     const { asked, outcome } = script([placed(1), placed(2)], ["ended", "ok"]);
     expect(await outcome(ORDER_LIMITS.placeMsMax * 2)).toBe("gone");
     expect(asked).toHaveLength(1);
