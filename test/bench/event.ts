@@ -5,6 +5,8 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Client, connect, type Room } from "../../src/client/client.ts";
+import { residentBytes } from "../../src/load/cpu.ts";
+import type { Second } from "../../src/load/dense/recorder.ts";
 import { buildProduct } from "../support/built-product.ts";
 import { Cluster, SECRET } from "../support/cluster.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -26,6 +28,11 @@ const { values } = parseArgs({
     "stand-hz": { type: "string", default: "0.5" },
     processes: { type: "string" },
     seconds: { type: "string", default: "60" },
+    /** Share of people who decode all; commands a minute of each of them. */
+    decode: { type: "string", default: "0.001" },
+    says: { type: "string", default: "0" },
+    /** Nobody is killed: for figures of a cluster that is well. */
+    "no-kill": { type: "boolean", default: false },
     json: { type: "string" },
   },
 });
@@ -70,8 +77,10 @@ try {
   await waitUntil("the event is made", made, { timeoutMs: READY_MS_MAX, dump });
   await post(`/${EVENT}/phase`, { phase: "doors_open" });
   performer = await perform();
+  const bytesBefore = residentBefore();
   const ended = await crowd();
-  const report = reportOf(JSON.parse(readFileSync(file, "utf8")) as Load);
+  const load = JSON.parse(readFileSync(file, "utf8")) as Load;
+  const report = { ...reportOf(load), process_bytes: bytesBefore };
   console.log(JSON.stringify(report, undefined, 2));
   if (values.json) writeFileSync(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
   process.exitCode = ended;
@@ -116,7 +125,8 @@ async function crowd(): Promise<number> {
   const people = ["--clients", values.users, "--joins-per-second", values["joins-per-second"]];
   const spread = values.processes ? ["--processes", values.processes] : [];
   const mix = ["--moving", values.moving, "--move-hz", values.hz, "--stand-hz", values["stand-hz"]];
-  const how = ["--seconds", values.seconds, "--decode", "0.001", "--token-secret", SECRET];
+  const checked = ["--decode", values.decode, "--says", values.says];
+  const how = ["--seconds", values.seconds, ...checked, "--token-secret", SECRET];
   const pids = cluster.members.map(({ role, pid }) => `${role}:${pid}`);
   const nats = cluster.nats.servers.map(({ pid }) => `nats:${pid}`);
   const servers = ["--pids", [...pids, ...nats].join(","), "--json", file];
@@ -132,7 +142,8 @@ async function crowd(): Promise<number> {
     const text = data.toString().trimEnd();
     say(text);
     const full = text.includes(` ${values.users}/${values.users} in`);
-    if (full) killing ??= setTimeout(() => void killStage(), Number(values.seconds) * 500);
+    if (full && !values["no-kill"])
+      killing ??= setTimeout(() => void killStage(), Number(values.seconds) * 500);
   });
   const code = await new Promise<number>((resolve) => child.once("exit", (n) => resolve(n ?? 1)));
   clearTimeout(killing);
@@ -152,11 +163,38 @@ async function killStage(): Promise<void> {
   failoverMs = Math.round(performance.now() - atMs);
 }
 
+/** Memory of one process of each role while nobody is there. */
+function residentBefore(): Record<string, number> {
+  const nats = cluster.nats.servers.map(({ pid }) => ({ role: "nats", pid }));
+  return Object.fromEntries(
+    [...cluster.members, ...nats].map(({ role, pid }) => [role, residentBytes(pid) ?? 0]),
+  );
+}
+
+/** Finer than the figures of the whole run, which are rounded for people. */
+function meansOf(seconds: readonly Second[]) {
+  const mean = (of: (second: Second) => number): number =>
+    seconds.reduce((sum, second) => sum + of(second), 0) / Math.max(1, seconds.length);
+  const roles = Object.keys(seconds[0]?.cores ?? {});
+  const cores = roles.map((role) => [role, mean((second) => second.cores[role] ?? 0)]);
+  return {
+    seconds: seconds.length,
+    in_room: mean(({ inRoom }) => inRoom),
+    joins_per_s: mean(({ joins }) => joins),
+    frames_per_s: mean(({ framesPerS }) => framesPerS),
+    poses_per_s: mean(({ posesPerS }) => posesPerS),
+    cores: Object.fromEntries(cores) as Record<string, number>,
+  };
+}
+
 interface Load {
   readonly clients: { readonly at_end: number };
   readonly counts: { readonly cut_off: number; readonly stage_frames: number };
   readonly durations_ms: Readonly<Record<"stage", { readonly p50: number; readonly p99: number }>>;
   readonly frames_per_s: number;
+  readonly poses_per_s: number;
+  readonly bytes_per_client_s: number;
+  readonly seconds: readonly Second[];
   readonly joins_per_s: { readonly most: number; readonly mean: number };
   readonly client_frames_per_s: object;
   readonly cores: Readonly<Record<string, number>>;
@@ -174,9 +212,13 @@ function reportOf(load: Load) {
     disconnects: load.counts.cut_off,
     frames_per_s: load.frames_per_s,
     client_frames_per_s: load.client_frames_per_s,
+    poses_per_s: load.poses_per_s,
+    bytes_per_client_s: load.bytes_per_client_s,
     stage_frames: load.counts.stage_frames,
     stage_ms: { p50, p99 },
     join_per_s: load.joins_per_s,
+    joining: meansOf(load.seconds.filter(({ joins, steady }) => joins > 0 && !steady)),
+    steady: meansOf(load.seconds.filter(({ steady }) => steady)),
     server_cores: Number(
       Object.values(servers)
         .reduce((sum, one) => sum + one, 0)

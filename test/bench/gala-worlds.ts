@@ -1,4 +1,5 @@
 import { defineEvent } from "../../actors/event/define-event.ts";
+import { newChat, say } from "../../actors/worlds/chat.ts";
 
 /** Of an audience that is told so often a second. */
 const rates = [1, 2, 5, 10] as const;
@@ -10,6 +11,6 @@ export default rates.flatMap((tickHz) =>
     version: 1,
     reactions: ["clap"],
     stage: { capacity: 64, state: () => ({}), commands: {} },
-    shard: { tickHz, capacity: 250, state: () => ({}), commands: {} },
+    shard: { tickHz, capacity: 250, state: newChat, commands: { say } },
   }),
 );
