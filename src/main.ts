@@ -45,6 +45,9 @@ const HELP = `roomcluster: the server side of live 3D events and worlds
   roomcluster load        a crowd of real clients that check what they are sent: a rehearsal
     --clients N           (default 200), and much more: roomcluster load --help
 
+  roomcluster plan        what an event of so many people needs, and what that costs an hour
+    --users N             and what they do, prices, limits: roomcluster plan --help
+
   roomcluster bots        visitors that move, decode and check
     --gateway URL         may be repeated
     --room NAME           (default plaza)
@@ -130,7 +133,7 @@ function negativesJoined(args: readonly string[]): string[] {
   const joined: string[] = [];
   for (const arg of args) {
     const before = joined.at(-1);
-    if (/^-\d/.test(arg) && before !== undefined && /^--[a-z]+$/.test(before)) {
+    if (/^-\d/.test(arg) && before !== undefined && /^--[a-z\d-]+$/.test(before)) {
       joined[joined.length - 1] = `${before}=${arg}`;
     } else {
       joined.push(arg);
@@ -233,6 +236,26 @@ async function load(args: readonly string[]): Promise<void> {
   return runLoad(flags.value, args);
 }
 
+async function plan(args: readonly string[]): Promise<void> {
+  const { PLAN_HELP, PLAN_OPTIONS, readPlanFlags } = await import("./plan/flags.ts");
+  if (args.includes("--help") || args.includes("-h")) {
+    process.stdout.write(PLAN_HELP);
+    return;
+  }
+  const flags = readPlanFlags(parse(args, PLAN_OPTIONS));
+  if (!flags.ok) return fail(flags.error);
+  const { COEFFICIENTS } = await import("./plan/coefficients.ts");
+  const { planOf } = await import("./plan/plan.ts");
+  const planned = planOf(flags.value, COEFFICIENTS);
+  if (!planned.ok) return fail(planned.error);
+  if (flags.value.json) {
+    process.stdout.write(`${JSON.stringify(planned.value, undefined, 2)}\n`);
+    return;
+  }
+  const { planText } = await import("./plan/plan-text.ts");
+  process.stdout.write(planText(planned.value));
+}
+
 /** Each command loads its own parts only: a gateway has no use for the code of rooms. */
 async function main([command = "", ...args]: readonly string[]): Promise<void> {
   switch (command) {
@@ -272,6 +295,8 @@ async function main([command = "", ...args]: readonly string[]): Promise<void> {
       return restart(args);
     case "load":
       return load(args);
+    case "plan":
+      return plan(args);
     case "bots": {
       const { gateway = [], room, bots, supervised } = parse(args, OPTIONS.bots);
       if (gateway.length === 0) fail("bots need a --gateway URL to go to.");

@@ -104,10 +104,11 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   control: [...BELOW, ...MIDDLE],
   web: [...BELOW, "client"],
   load: [...BELOW, "config", "observe", "client", "deploy"],
+  plan: ["kernel"],
   actors: [...BELOW, ...MIDDLE],
   gateway: [...BELOW, ...MIDDLE],
   roles: [...BELOW, ...MIDDLE, "client", "control", "actors", "gateway", "web", "load", "deploy"],
-  main: [...BELOW, "config", "roles", "load", "deploy"],
+  main: [...BELOW, "config", "roles", "load", "plan", "deploy"],
 };
 /** The dashboard shows what the operator's API answers. */
 const MAY_IMPORT_TYPES: Record<string, readonly string[]> = { web: ["control"] };

@@ -171,6 +171,11 @@ function residentBefore(): Record<string, number> {
   );
 }
 
+/** Before, compilers are still at work on what has only now become hot. */
+function lastHalf(seconds: readonly Second[]): readonly Second[] {
+  return seconds.slice(seconds.length >> 1);
+}
+
 /** Finer than the figures of the whole run, which are rounded for people. */
 function meansOf(seconds: readonly Second[]) {
   const mean = (of: (second: Second) => number): number =>
@@ -218,7 +223,7 @@ function reportOf(load: Load) {
     stage_ms: { p50, p99 },
     join_per_s: load.joins_per_s,
     joining: meansOf(load.seconds.filter(({ joins, steady }) => joins > 0 && !steady)),
-    steady: meansOf(load.seconds.filter(({ steady }) => steady)),
+    steady: meansOf(lastHalf(load.seconds.filter(({ steady }) => steady))),
     server_cores: Number(
       Object.values(servers)
         .reduce((sum, one) => sum + one, 0)
