@@ -1,3 +1,4 @@
+import { STAGE_BYTES } from "./egress.ts";
 import { ARCHS, type Arch, type PlanFlags } from "./flags.ts";
 import { bytes, count, figure, percent } from "./numerals.ts";
 import type { Bill, Plan } from "./plan.ts";
@@ -130,7 +131,7 @@ function egressLines({ egress, flags }: Plan): string[] {
     "What leaves",
     line(
       estimated,
-      `${count(frameBytes)} + 4 WebSocket + 22 TLS + ${packetsEach} × 52 TCP/IP`,
+      `${count(frameBytes)} + ${STAGE_BYTES} stage + 4 WS + 22 TLS + ${packetsEach} × 52 TCP/IP`,
       `${count(wireBytes)} B`,
     ),
     line("egress", `${count(framesPerS)} × ${count(wireBytes)} B × 8`, `${figure(gbit)} Gbit/s`),

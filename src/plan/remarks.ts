@@ -76,7 +76,8 @@ function networkLimits({ egress, flags, sizings }: Planned): string[] {
     const each = egress.gbit / gateway.needed;
     const onOne = Math.min(gateway.needed, machineCores);
     const packets = (egress.packetsPerS / gateway.needed) * onOne;
-    const says = `${count(onOne)} gateways on one machine${on} send ${(each * onOne).toFixed(2)} Gbit/s in ${count(packets)} packets/s`;
+    const those = onOne === 1 ? "A gateway on a machine" : `${count(onOne)} gateways on a machine`;
+    const says = `${those}${on} ${onOne === 1 ? "sends" : "send"} ${(each * onOne).toFixed(2)} Gbit/s in ${count(packets)} packets/s`;
     if (each * onOne <= nicGbit * headroom)
       return `${says}: its network of ${nicGbit} Gbit/s does not bind, its allowance of packets may.`;
     const fit = Math.floor((nicGbit * headroom) / each);
@@ -140,7 +141,7 @@ function checks({ coefficients, flags }: Planned): string[] {
       const { measured, predicted } = sumOf(check);
       const error = errorPercent(predicted, measured);
       const kind = check.beyond ? "more people than any in the fit" : "not in the fit";
-      return `Checked on ${check.name} (${kind}): ${predicted.toFixed(2)} cores predicted, ${measured.toFixed(2)} measured, ${error >= 0 ? "+" : ""}${error.toFixed(0)} %; ${count(check.frameBytes.predicted)} bytes of a frame, ${count(check.frameBytes.measured)}.`;
+      return `Checked on ${check.name} (${kind}): ${predicted.toFixed(2)} cores predicted, ${measured.toFixed(2)} measured, ${error >= 0 ? "+" : ""}${error.toFixed(0)} %; ${count(check.frameBytes.predicted)} bytes of a frame at most, ${count(check.frameBytes.measured)} measured.`;
     }),
     `Fitted to ${source.runs} events with one NATS server, on loopback, on ${source.machine} (C floor ${source.floorUs} µs), ${source.date}, by \`${source.command}\`.`,
     ...(servers > 1

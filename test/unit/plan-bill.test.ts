@@ -8,25 +8,35 @@ const PRICES = { "x64-price": "0.04", "arm64-price": "0.03", "egress-price": "0.
 describe("what leaves", () => {
   it("[PN11] a frame of one packet has the heads of one around it", () => {
     const egress = egressOf(flagsOf({ users: "1000", hz: "10", "frame-bytes": "900" }));
-    expect(egress).toMatchObject({ packetsEach: 1, wireBytes: 900 + 4 + 22 + 52 });
+    expect(egress).toMatchObject({ packetsEach: 1, wireBytes: 900 + 50 + 4 + 22 + 52 });
     expect(egress.packetsPerS).toBe(10_000);
-    expect(egress.gbit).toBeCloseTo((10_000 * 978 * 8) / 1e9, 12);
-    expect(egress.gbPerHour).toBeCloseTo((10_000 * 978 * 3_600) / 1e9, 9);
+    expect(egress.gbit).toBeCloseTo((10_000 * 1_028 * 8) / 1e9, 12);
+    expect(egress.gbPerHour).toBeCloseTo((10_000 * 1_028 * 3_600) / 1e9, 9);
   });
 
   it("[PN11] a larger one is cut at 1,448 bytes", () => {
     const of = (bytes: number) =>
       egressOf(flagsOf({ users: "1", "frame-bytes": String(bytes) })).packetsEach;
-    expect([of(1_422), of(1_423), of(5_000)]).toEqual([1, 2, 4]);
+    expect([of(1_372), of(1_373), of(5_000)]).toEqual([1, 2, 4]);
   });
 
-  it("[PN11] has a row of each who said something, as far as they fit", () => {
-    // 30 % of 100 walk, and of the others one in twenty has just said where they stand.
-    const fits = flagsOf({ users: "1000", hz: "10", "room-size": "100" });
-    expect(frameBytesOf(fits)).toBe(Math.round(32 + (30 + 70 * 0.05) * 16 + 56));
+  it("[PN11] has whom the tick told of, where all fit", () => {
+    // Of 40 people 12 walk, one in twenty others has just said where they stand, and a tenth of
+    // the rest is repeated.
+    const said = 12 + 28 * 0.05;
+    const few = flagsOf({ users: "1000", hz: "10", "room-size": "40" });
+    expect(frameBytesOf(few)).toBe(Math.round(32 + (said + (40 - said) / 10) * 16));
+    // Once a second everybody is.
+    const slow = flagsOf({ users: "1000", hz: "1", "room-size": "200", moving: "0.1" });
+    expect(frameBytesOf(slow)).toBe(32 + 200 * 16);
+  });
+
+  it("[PN11] has some in turn and who walks, as far as they fit", () => {
+    const crowd = { users: "1000", hz: "5", "room-size": "200" };
+    expect(frameBytesOf(flagsOf(crowd))).toBe(32 + (10 + 60 * 0.95) * 16);
     // 9,600 bytes a second have 57 rows at 10 Hz, as README.md says.
-    const crowd = flagsOf({ users: "1000", hz: "10", "room-size": "200" });
-    expect(frameBytesOf(crowd)).toBe(32 + 57 * 16 + 56);
+    expect(frameBytesOf(flagsOf({ ...crowd, hz: "10" }))).toBe(32 + 57 * 16);
+    expect(frameBytesOf(flagsOf({ ...crowd, hz: "20", "room-size": "4096" }))).toBe(32 + 27 * 16);
   });
 });
 

@@ -67,7 +67,7 @@ describe("how far to trust it", () => {
   it("[PN16] the error on runs that were not in the fit", () => {
     const said = cautions({ users: "3000" });
     expect(said).toContain(
-      "2400 people (not in the fit): 1.00 cores predicted, 1.00 measured, +0 %; 1,000 bytes of a frame, 900.",
+      "2400 people (not in the fit): 1.00 cores predicted, 1.00 measured, +0 %; 1,000 bytes of a frame at most, 900 measured.",
     );
   });
 });
