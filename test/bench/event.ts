@@ -44,7 +44,7 @@ const say = (text: string): void => console.error(text);
 const built = buildProduct(fileURLToPath(new URL("./gala-worlds.ts", import.meta.url)));
 // Who stands and says so this rarely is not stuck, nor gone.
 const standMs = Math.round(1_000 / Number(values["stand-hz"]));
-const quietMs = Math.max(3_000, 2 * standMs);
+const quietMs = Math.min(60_000, Math.max(3_000, 2 * standMs));
 const pingMs = Math.max(5_000, standMs);
 const cluster = await Cluster.start({
   nats: 1,
