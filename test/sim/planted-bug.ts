@@ -38,6 +38,7 @@ const SEEDS: Readonly<Record<string, number>> = {
   countsInMemory: 16,
   firstWordOnly: 24,
   banNotOnResume: 36,
+  mutedLater: 12,
 };
 
 export const hint = (name: string): Pick<PlantedBug, "seed"> => {
