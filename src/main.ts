@@ -12,7 +12,8 @@ const HELP = `roomcluster: the server side of live 3D events and worlds
   roomcluster cluster     a whole cluster on this machine, with the demo (npm start)
     --nodes N             processes that host rooms             (default 3)
     --gateways N          processes that hold client sockets    (default 2)
-    --bots N              simulated visitors of the plaza       (default 30)
+    --bots N              simulated visitors of the plaza       (default 30); with any, a band
+                          and as many more, 20 at most, are at the concert
     --port P              of the control API and the page; gateways have the next ones
                           (default 7070; 0: any free ones)
     --world FILE          a module of worlds beside the demo's; may be repeated. From the sources
@@ -52,6 +53,8 @@ const HELP = `roomcluster: the server side of live 3D events and worlds
     --gateway URL         may be repeated
     --room NAME           (default plaza)
     --bots N              (default 20)
+    --event NAME          a concert as well: three who perform
+    --audience N          and so many before them               (default 20)
 
   --version, --help
 
@@ -101,6 +104,8 @@ const OPTIONS = {
     gateway: { type: "string", multiple: true },
     room: { type: "string", default: "plaza" },
     bots: { type: "string", default: "20" },
+    event: { type: "string" },
+    audience: { type: "string", default: "20" },
     supervised: { type: "boolean" },
   },
 } as const satisfies Record<string, Options>;
@@ -298,11 +303,13 @@ async function main([command = "", ...args]: readonly string[]): Promise<void> {
     case "plan":
       return plan(args);
     case "bots": {
-      const { gateway = [], room, bots, supervised } = parse(args, OPTIONS.bots);
+      const { gateway = [], room, event, supervised, ...given } = parse(args, OPTIONS.bots);
       if (gateway.length === 0) fail("bots need a --gateway URL to go to.");
-      const count = whole("bots", bots, 10_000, 1);
+      const bots = whole("bots", given.bots, 10_000, 1);
+      const audience = whole("audience", given.audience, 10_000);
+      const show = event === undefined ? undefined : { event, audience };
       const { runBots } = await import("./roles/bots.ts");
-      return runBots({ gateways: gateway, room, bots: count, supervised: supervised === true });
+      return runBots({ gateways: gateway, room, bots, show, supervised: supervised === true });
     }
     case "--help":
     case "-h":

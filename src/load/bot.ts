@@ -215,7 +215,8 @@ export class Bot {
     this.room.setPose(this.#walker.step(habits.stepMs));
     const now = (meanMs: number): boolean => random.next() < habits.stepMs / meanMs;
     if (now(habits.emoteMs)) {
-      const { name, body } = world.emote(random.next());
+      const { name, body, moves } = world.emote(random.next());
+      if (moves) this.#walker.perform(moves.animation, moves.forMs);
       if (this.room.signal(name, body)) this.checks.counts.signals++;
     }
     if (this.#open < habits.commandsOpenMax && now(habits.sayMs)) {

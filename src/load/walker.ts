@@ -7,7 +7,20 @@ export interface WalkArea {
   readonly z: number;
   readonly radiusM: number;
   readonly gather: { readonly x: number; readonly z: number; readonly radiusM: number };
+  /** How people stand there, where they do not stroll. */
+  readonly stands?: Standing;
 }
+
+interface Standing {
+  /** Of arrivals after which somebody stands for a while. */
+  readonly share: number;
+  readonly msMin: number;
+  readonly msMax: number;
+  /** What they turn to. */
+  readonly facing?: { readonly x: number; readonly z: number };
+}
+
+const STROLLING: Standing = { share: 0.5, msMin: 1_000, msMax: 10_000 };
 
 const WALK_M_S = 1.4;
 const RUN_M_S = 3.2;
@@ -30,6 +43,7 @@ export class Walker {
   #goal: { x: number; z: number };
   #speed = WALK_M_S;
   #restMs = 0;
+  #moves = { animation: IDLE, leftMs: 0 };
   #bound = false;
 
   constructor(random: Random, area: WalkArea) {
@@ -63,27 +77,30 @@ export class Walker {
     this.#bound = false;
   }
 
+  /** What the body does while it stands. */
+  perform(animation: number, forMs: number): void {
+    this.#moves = { animation, leftMs: forMs };
+  }
+
   get arrived(): boolean {
     return Math.hypot(this.#goal.x - this.#x, this.#goal.z - this.#z) <= ARRIVED_M;
   }
 
   /** Where they are `elapsedMs` later. */
   step(elapsedMs: number): Pose {
+    this.#moves.leftMs = Math.max(0, this.#moves.leftMs - elapsedMs);
     if (this.#restMs > 0) {
       this.#restMs -= elapsedMs;
-      return this.#pose(IDLE);
+      return this.#stand(elapsedMs);
     }
     if (this.arrived) {
       if (!this.#bound) this.#choose();
-      return this.#pose(IDLE);
+      return this.#stand(elapsedMs);
     }
     const dx = this.#goal.x - this.#x;
     const dz = this.#goal.z - this.#z;
     const heading = Math.atan2(dx, dz);
-    const off = Math.atan2(Math.sin(heading - this.#yaw), Math.cos(heading - this.#yaw));
-    const turn = (TURN_RAD_S * elapsedMs) / 1000;
-    this.#yaw += Math.max(-turn, Math.min(turn, off));
-    this.#yaw = Math.atan2(Math.sin(this.#yaw), Math.cos(this.#yaw));
+    const off = this.#turn(heading, elapsedMs);
     // Nobody walks sideways: first round, then off.
     const share = Math.max(0, Math.cos(off));
     const stepM = Math.min((this.#speed * share * elapsedMs) / 1000, Math.hypot(dx, dz));
@@ -92,9 +109,25 @@ export class Walker {
     return this.#pose(this.#speed > 2 ? RUNNING : WALKING);
   }
 
+  /** Turns towards a heading; answers how far off it was. */
+  #turn(heading: number, elapsedMs: number): number {
+    const off = Math.atan2(Math.sin(heading - this.#yaw), Math.cos(heading - this.#yaw));
+    const turn = (TURN_RAD_S * elapsedMs) / 1000;
+    this.#yaw += Math.max(-turn, Math.min(turn, off));
+    this.#yaw = Math.atan2(Math.sin(this.#yaw), Math.cos(this.#yaw));
+    return off;
+  }
+
+  #stand(elapsedMs: number): Pose {
+    const facing = this.#area.stands?.facing;
+    if (facing) this.#turn(Math.atan2(facing.x - this.#x, facing.z - this.#z), elapsedMs);
+    return this.#pose(this.#moves.leftMs > 0 ? this.#moves.animation : IDLE);
+  }
+
   #choose(): void {
+    const { share, msMin, msMax } = this.#area.stands ?? STROLLING;
     const dice = this.#random.next();
-    this.#restMs = dice < 0.5 ? 1_000 + this.#random.next() * 9_000 : 0;
+    this.#restMs = dice < share ? msMin + this.#random.next() * (msMax - msMin) : 0;
     this.#speed =
       this.#random.next() < 0.15 ? RUN_M_S : WALK_M_S * (0.8 + this.#random.next() * 0.4);
     this.#goal = this.#within(this.#random.next() < 0.3 ? this.#area.gather : this.#area);

@@ -6,6 +6,11 @@ export interface ScriptCommand {
   readonly body: unknown;
 }
 
+/** What is said in passing, and what the body does meanwhile, where it does anything. */
+export interface ScriptSignal extends ScriptCommand {
+  readonly moves?: { readonly animation: number; readonly forMs: number };
+}
+
 export interface ScriptItem {
   readonly id: string;
   readonly x: number;
@@ -30,7 +35,7 @@ export interface WorldScript {
   line?(number: number, count: number): string;
   /** `person` has never said this before. */
   say(text: string, person: string): ScriptCommand;
-  emote(dice: number): ScriptCommand;
+  emote(dice: number): ScriptSignal;
   grab(item: string): ScriptCommand;
   place(item: string, x: number, z: number, yaw: number): ScriptCommand;
   items(state: unknown): readonly ScriptItem[];
@@ -44,6 +49,17 @@ interface PlazaLike {
   readonly items?: Readonly<Record<string, Omit<ScriptItem, "id">>>;
 }
 const EMOTES = ["wave", "clap", "dance", "jump", "heart"];
+
+/** Of worlds with the demo's chat: `state.chat[n]` is a line. */
+function chatEffects(patches: readonly Patch[]): Effect[] {
+  const effects: Effect[] = [];
+  for (const [op, path, value] of patches) {
+    if (op === 2 || path[0] !== "chat" || path.length !== 2) continue;
+    const { person, text } = value as { person: string; text: string };
+    effects.push({ key: sayKey(person, text), unique: true });
+  }
+  return effects;
+}
 
 /** The demo world. */
 export const plazaScript: WorldScript = {
@@ -61,16 +77,33 @@ export const plazaScript: WorldScript = {
       holder,
     })),
   effects(patches) {
-    const effects: Effect[] = [];
+    const effects = chatEffects(patches);
     for (const [op, path, value] of patches) {
-      if (op === 2) continue;
       const [area, id, field] = path;
-      if (area === "chat" && path.length === 2) {
-        const { person, text } = value as { person: string; text: string };
-        effects.push({ key: sayKey(person, text), unique: true });
-      } else if (area === "items" && field === "holder" && typeof value === "number")
+      if (op !== 2 && area === "items" && field === "holder" && typeof value === "number")
         effects.push({ key: grabKey(String(id), value), unique: false });
     }
     return effects;
   },
 };
+
+const CLAP = { name: "clap", body: null, moves: { animation: 4, forMs: 2_400 } };
+const CHEER = { name: "cheer", body: null, moves: { animation: 6, forMs: 1_800 } };
+const DANCE = {
+  ...{ name: "emote", body: { kind: "dance" }, moves: { animation: 5, forMs: 6_000 } },
+};
+
+/** The audience of the demo's concert: stands before the stage, claps, cheers and dances. */
+export const concertScript = (event: string): WorldScript => ({
+  room: `event/${event}`,
+  area: {
+    ...{ x: 0, z: 4.5, radiusM: 6.5, gather: { x: 0, z: 1.2, radiusM: 3.2 } },
+    stands: { share: 0.95, msMin: 12_000, msMax: 60_000, facing: { x: 0, z: -9 } },
+  },
+  say: (text) => ({ name: "say", body: { text } }),
+  emote: (dice) => (dice < 0.5 ? CLAP : dice < 0.85 ? CHEER : DANCE),
+  grab: (item) => ({ name: "grab", body: { item } }),
+  place: (item, x, z, yaw) => ({ name: "place", body: { item, x, y: 0, z, yaw } }),
+  items: () => [],
+  effects: chatEffects,
+});

@@ -2,9 +2,11 @@ import { type Clock, holdingClock } from "../kernel/clock.ts";
 import { processId } from "../kernel/ids.ts";
 import { randomHex, systemRandom } from "../kernel/random.ts";
 import { Crowd } from "../load/crowd.ts";
-import { plazaScript } from "../load/world-script.ts";
+import { isLoud } from "../load/show-script.ts";
+import { concertScript, plazaScript } from "../load/world-script.ts";
 import { createLog } from "../observe/log.ts";
 import type { Log } from "../observe/observer.ts";
+import { startBand } from "./demo-band.ts";
 import { devToken } from "./demo-room.ts";
 import { crashOnBugs, stopOnSignals, tellWhenReady } from "./process.ts";
 
@@ -12,6 +14,8 @@ export interface BotFlags {
   readonly gateways: readonly string[];
   readonly room: string;
   readonly bots: number;
+  /** An event at which some perform and others are the audience; undefined for none. */
+  readonly show: { readonly event: string; readonly audience: number } | undefined;
   /** Started by another process, which watches over this one. */
   readonly supervised: boolean;
 }
@@ -36,34 +40,58 @@ export async function runBots(flags: BotFlags): Promise<void> {
   if (flags.supervised) tellWhenReady(bots, self);
 }
 
+/** Between two reactions of one person in the audience, in the mean. */
+const LOUD_MS = 1_500;
+const CALM_MS = 9_000;
+const LISTEN_MS = 500;
+
+export interface Bots {
+  notReady(): readonly string[];
+  stop(): Promise<void>;
+}
+
 /** The same inside of another process. They are ready at once: a demo need not wait for them. */
 export function startBots(
-  { gateways, room, bots }: Pick<BotFlags, "gateways" | "room" | "bots">,
+  { gateways, room, bots, show }: Omit<BotFlags, "supervised">,
   log: Log,
   clock: Clock,
-): { notReady(): readonly string[]; stop(): Promise<void> } {
-  const crowd = new Crowd({
-    urls: gateways,
-    token: (person, url) => devToken(url, { person, role: "audience" }),
-    bots,
-    startsPerSecond: STARTS_PER_SECOND,
-    world: { ...plazaScript, room },
-    clock,
-  });
-  const report = (): void => {
-    const { latency, frameGap, failures, ...counts } = crowd.report();
-    const broken = counts.lost + counts.doubled + counts.ghosts + counts.regressed;
-    const fields = { ...counts, latency, frameGap, failures };
-    if (broken > 0) log.error(fields, "Bots found a promise broken.");
-    else log.info(fields, "Bots found every promise kept.");
+): Bots {
+  const token = (person: string, url: string) => devToken(url, { person, role: "audience" });
+  const common = { urls: gateways, token, startsPerSecond: STARTS_PER_SECOND, clock };
+  const crowds = [new Crowd({ ...common, bots, world: { ...plazaScript, room } })];
+  const band = show && startBand(gateways, show.event, log, clock);
+  const reportAll = (): void => {
+    for (const crowd of crowds) report(crowd, log);
   };
-  const reports = clock.every(REPORT_MS, report);
+  const timers = [clock.every(REPORT_MS, reportAll)];
+  if (show && band) {
+    const world = concertScript(show.event);
+    const habits = { sayMs: 60_000, emoteMs: CALM_MS };
+    const crowd = new Crowd({ ...common, bots: show.audience, world, habits });
+    crowds.push(crowd);
+    let loud = false;
+    const listen = (): void => {
+      const moment = band.moment();
+      const now = moment !== undefined && isLoud(moment);
+      if (now !== loud) crowd.adopt({ emoteMs: now ? LOUD_MS : CALM_MS });
+      loud = now;
+    };
+    timers.push(clock.every(LISTEN_MS, listen));
+  }
   return {
     notReady: () => [],
     stop: async () => {
-      reports.cancel();
-      report();
-      await crowd.stop();
+      for (const timer of timers) timer.cancel();
+      reportAll();
+      await Promise.all([band?.stop(), ...crowds.map((crowd) => crowd.stop())]);
     },
   };
+}
+
+function report(crowd: Crowd, log: Log): void {
+  const { latency, frameGap, failures, ...counts } = crowd.report();
+  const broken = counts.lost + counts.doubled + counts.ghosts + counts.regressed;
+  const fields = { ...counts, latency, frameGap, failures };
+  if (broken > 0) log.error(fields, "Bots found a promise broken.");
+  else log.info(fields, "Bots found every promise kept.");
 }

@@ -10,6 +10,7 @@ import { worldModules } from "./worlds.ts";
 export interface ClusterFlags {
   readonly nodes: number;
   readonly gateways: number;
+  /** In the demo room. */
   readonly bots: number;
   /** Of the control API; gateways have the next ones. 0: all are free ones. */
   readonly port: number;
@@ -24,6 +25,12 @@ export interface ClusterFlags {
 export const DEMO_TENANT = "demo";
 export const DEMO_ROOM = "plaza";
 export const DEMO_WORLD = "plaza";
+/** The demo's event, in the same tenant. */
+export const DEMO_EVENT = "show";
+export const DEMO_EVENT_WORLD = "concert";
+/** Bots that are at the event beside those in the room: as many again, and no more than this. */
+const AUDIENCE_MAX = 20;
+export const audienceOf = (bots: number): number => Math.min(bots, AUDIENCE_MAX);
 
 const PLACEMENTS = 2;
 

@@ -36,7 +36,7 @@ export async function runCluster(flags: ClusterFlags): Promise<void> {
 
 /** For a person, then for a machine: the last line is `ready ` and one JSON object. */
 function announce(cluster: LocalCluster, flags: ClusterFlags): void {
-  const { control, demo, gateways, nats } = cluster;
+  const { control, demo, gateways, nats, show } = cluster;
   const hint = nats === null ? "" : "Kill a node in the page or by its pid; ";
   const sizes = [
     count(flags.nodes, "node"),
@@ -46,6 +46,7 @@ function announce(cluster: LocalCluster, flags: ClusterFlags): void {
   const lines = [
     "",
     ...(demo === null ? [] : [`  The plaza      ${demo}`]),
+    ...(show === null ? [] : [`  The concert    ${show}`]),
     `  Control API    ${control}/v1/nodes`,
     ...gateways.map((url, i) => `  Gateway ${i + 1}      ${url}`),
     `  NATS           ${nats ?? "none: everything is in memory"}`,

@@ -1,7 +1,8 @@
 import { type Client, connect } from "../client/client.ts";
 import { type Clock, delay, holdingClock } from "../kernel/clock.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
-import { DEMO_ROOM, DEMO_TENANT, DEMO_WORLD } from "./cluster-plan.ts";
+import { DEMO_EVENT, DEMO_ROOM, DEMO_TENANT, DEMO_WORLD } from "./cluster-plan.ts";
+import { openDemoEvent } from "./demo-event.ts";
 
 interface Where {
   /** Base URL of the operator API. */
@@ -18,33 +19,44 @@ const ASK_MS_MAX = 3_000;
 /** Where gateways issue tokens in dev mode. */
 export const DEV_TOKEN_PATH = "/dev/token";
 
-/**
- * Creates the demo room and joins it once through every gateway: whoever is told that the cluster
- * is ready finds a room that is served. Answers the last thing that went wrong otherwise.
- */
-export async function openDemoRoom(
-  where: Where,
-  clock: Clock = holdingClock,
-): Promise<Result<void, string>> {
-  const deadline = clock.now() + OPEN_MS_MAX;
-  const created = await untilDone(clock, deadline, () => createRoom(where));
-  if (!created.ok) return err(`The demo room can not be created: ${created.error}`);
-  for (const gateway of where.gateways) {
-    const joined = await untilDone(clock, deadline, () => visit(gateway));
-    if (!joined.ok) return err(`The demo room can not be joined at ${gateway}: ${joined.error}`);
-  }
-  return ok(undefined);
+/** What of the demo is open. */
+export interface DemoOpen {
+  /** False where it was ended by an operator of before. */
+  readonly event: boolean;
 }
 
-async function untilDone(
+/**
+ * Creates the demo's room and its event, and joins both once through every gateway: whoever is told
+ * that the cluster is ready finds them served. Answers the last thing that went wrong otherwise.
+ */
+export async function openDemo(
+  where: Where,
+  clock: Clock = holdingClock,
+): Promise<Result<DemoOpen, string>> {
+  const deadline = clock.now() + OPEN_MS_MAX;
+  const [created, event] = await Promise.all([
+    untilDone(clock, deadline, () => createRoom(where)),
+    untilDone(clock, deadline, () => openDemoEvent(where)),
+  ]);
+  if (!created.ok) return err(`The demo room can not be created: ${created.error}`);
+  if (!event.ok) return err(`The demo's event can not be opened: ${event.error}`);
+  const rooms = event.value ? [DEMO_ROOM, `stage/${DEMO_EVENT}`] : [DEMO_ROOM];
+  const visits = where.gateways.map(async (gateway) => {
+    const joined = await untilDone(clock, deadline, () => visit(gateway, rooms));
+    return joined.ok ? [] : [`The demo can not be joined at ${gateway}: ${joined.error}`];
+  });
+  const [failure] = (await Promise.all(visits)).flat();
+  return failure === undefined ? ok({ event: event.value }) : err(failure);
+}
+
+async function untilDone<T>(
   clock: Clock,
   deadline: number,
-  attempt: () => Promise<void>,
-): Promise<Result<void, string>> {
+  attempt: () => Promise<T>,
+): Promise<Result<T, string>> {
   for (;;) {
     try {
-      await attempt();
-      return ok(undefined);
+      return ok(await attempt());
     } catch (error) {
       if (clock.now() >= deadline) return err((error as Error).message);
     }
@@ -66,7 +78,7 @@ async function createRoom({ control, token }: Where): Promise<void> {
 }
 
 /** As an observer, whom nobody sees. */
-async function visit(gateway: string): Promise<void> {
+async function visit(gateway: string, rooms: readonly string[]): Promise<void> {
   const client = await connect({
     urls: [gateway],
     token: (url) => devToken(url, { person: "opening", role: "observer" }),
@@ -75,15 +87,15 @@ async function visit(gateway: string): Promise<void> {
     limits: { connectMsMax: ASK_MS_MAX },
   });
   try {
-    await join(client);
+    await Promise.all(rooms.map((room) => join(client, room)));
   } finally {
     client.close();
   }
 }
 
-async function join(client: Client): Promise<void> {
+async function join(client: Client, name: string): Promise<void> {
   const profile = { name: "opening", color: 0, model: "" };
-  const room = await client.join(DEMO_ROOM, { profile });
+  const room = await client.join(name, { profile });
   await room.leave();
 }
 

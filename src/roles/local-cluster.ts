@@ -7,9 +7,15 @@ import { err, ok, type Result } from "../kernel/result.ts";
 import { redact } from "../observe/redact.ts";
 import { type ChildSpec, type ChildView, Supervisor } from "./children.ts";
 import { type ClusterNats, startClusterNats } from "./cluster-nats.ts";
-import { type ClusterFlags, type ClusterPlan, planRoles } from "./cluster-plan.ts";
+import {
+  audienceOf,
+  type ClusterFlags,
+  type ClusterPlan,
+  DEMO_EVENT,
+  planRoles,
+} from "./cluster-plan.ts";
 import { buildPage } from "./demo-page.ts";
-import { openDemoRoom } from "./demo-room.ts";
+import { openDemo } from "./demo-room.ts";
 import { anyAnswers, type ClusterPorts, clusterPorts } from "./ports.ts";
 import { mainFile, packageVersion } from "./project.ts";
 import { makeWorkDir, type WorkDir } from "./work-dir.ts";
@@ -21,11 +27,13 @@ export interface ProcessView {
   readonly pid: number;
 }
 
-/** A cluster that serves its demo room, however it runs. */
+/** A cluster that serves its demo, however it runs. */
 export interface LocalCluster {
   readonly control: string;
   /** The page; null where it could not be built. */
   readonly demo: string | null;
+  /** The page of the demo's event; null where there is no page, or the event is over. */
+  readonly show: string | null;
   readonly gateways: readonly string[];
   /** Null where there is no NATS. */
   readonly nats: string | null;
@@ -132,14 +140,16 @@ class Processes {
 
     const control = `http://127.0.0.1:${this.#ports.control}`;
     const gateways = this.#ports.gateways.map((port) => `ws://127.0.0.1:${port}`);
-    const opened = await openDemoRoom({ control, gateways, token: env[CONTROL_TOKEN.variable] });
+    const opened = await openDemo({ control, gateways, token: env[CONTROL_TOKEN.variable] });
     if (!opened.ok) return opened;
-    const bots = flags.bots > 0 ? botsSpec(flags.bots, gateways, env) : undefined;
+    const { event } = opened.value;
+    const bots = flags.bots > 0 ? botsSpec(flags.bots, event, gateways, env) : undefined;
     const lonely = bots && (await this.#supervisor.start(bots));
     if (lonely !== undefined) return err(lonely);
     return ok({
       control,
       demo: built.ok ? `${control}/` : null,
+      show: built.ok && event ? showPage(control) : null,
       gateways,
       nats: nats.value.NATS_URL ?? null,
       processes: () => [...natsView(this.#nats), ...this.#supervisor.list()],
@@ -185,14 +195,19 @@ function natsView(nats: ClusterNats | undefined): ProcessView[] {
   return pid === undefined ? [] : [{ role: "nats", id: "nats", pid }];
 }
 
-const botsSpec = (count: number, gateways: readonly string[], env: Environment): ChildSpec => ({
+export const showPage = (control: string): string => `${control}/?event=${DEMO_EVENT}`;
+
+const botsSpec = (
+  count: number,
+  event: boolean,
+  gateways: readonly string[],
+  env: Environment,
+): ChildSpec => ({
   role: "bots",
   name: "bots",
   args: [
-    "bots",
-    "--supervised",
-    "--bots",
-    String(count),
+    ...["bots", "--supervised", "--bots", String(count)],
+    ...(event ? ["--event", DEMO_EVENT, "--audience", String(audienceOf(count))] : []),
     ...gateways.flatMap((url) => ["--gateway", url]),
   ],
   env,

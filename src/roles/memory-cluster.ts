@@ -22,11 +22,11 @@ import { createLog } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { startPlacement } from "../placement/service.ts";
 import { startBots } from "./bots.ts";
-import { DEMO_ROOM, pageOrigins } from "./cluster-plan.ts";
+import { audienceOf, DEMO_EVENT, DEMO_ROOM, pageOrigins } from "./cluster-plan.ts";
 import { buildPage } from "./demo-page.ts";
-import { openDemoRoom } from "./demo-room.ts";
+import { openDemo } from "./demo-room.ts";
 import { gatewayKeys, gatewayLimits } from "./gateway.ts";
-import type { LocalCluster, LocalClusterOptions } from "./local-cluster.ts";
+import { type LocalCluster, type LocalClusterOptions, showPage } from "./local-cluster.ts";
 import { nodeFacts, nodeLimits, nodeLoad } from "./node.ts";
 import { controlPort, operatorHandler, placementLimits } from "./placement.ts";
 import { type ClusterPorts, clusterPorts } from "./ports.ts";
@@ -67,16 +67,17 @@ export async function startMemoryCluster(
   const control = `http://127.0.0.1:${ports.value.control}`;
   const started = await cluster.start(work.path);
   const where = { control, gateways: cluster.gateways, token: env[CONTROL_TOKEN.variable] };
-  const opened = started.ok ? await openDemoRoom(where) : started;
+  const opened = started.ok ? await openDemo(where) : started;
   if (!opened.ok) {
     await stop();
     return err(opened.error);
   }
   cluster.letBotsIn();
+  const show = built.ok ? showPage(control) : null;
   const { gateways } = cluster;
   const processes = () => cluster.processes();
   const demo = built.ok ? `${control}/` : null;
-  return ok({ control, demo, gateways, nats: null, processes, stop });
+  return ok({ control, demo, show, gateways, nats: null, processes, stop });
 }
 
 class MemoryCluster {
@@ -123,7 +124,8 @@ class MemoryCluster {
   letBotsIn(): void {
     const { bots } = this.#options.flags;
     if (bots === 0) return;
-    const options = { gateways: this.gateways, room: DEMO_ROOM, bots };
+    const show = { event: DEMO_EVENT, audience: audienceOf(bots) };
+    const options = { gateways: this.gateways, room: DEMO_ROOM, bots, show };
     const running = startBots(options, this.#logOf("bots", "bots"), holdingClock);
     this.#ends.push(() => running.stop());
   }
