@@ -22,6 +22,8 @@ export interface ConcertState {
 
 const LIGHTS_MAX = 64;
 const SOUNDS_MAX = 8;
+/** People beside each other before the stage. */
+const ROW_SEATS = 14;
 const AHEAD_MS_MAX = 60_000;
 
 const key = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/);
@@ -136,9 +138,9 @@ export const concert = defineEvent({
     },
     spawn(room, who) {
       // In rows before the stage, the first ones in front.
-      const row = Math.floor(who.slot / 20);
-      const x = ((who.slot % 20) - 9.5) * 0.9 + (room.random() - 0.5) * 0.3;
-      const z = row * 1.1 + (room.random() - 0.5) * 0.3;
+      const row = Math.floor(who.slot / ROW_SEATS);
+      const x = ((who.slot % ROW_SEATS) - (ROW_SEATS - 1) / 2) * 0.95 + (room.random() - 0.5) * 0.3;
+      const z = row * 1.05 + (room.random() - 0.5) * 0.3;
       return { x, y: 0, z, yaw: Math.PI, pitch: 0, reach: [0.3, 1, 0.4], animation: 0 };
     },
   },

@@ -11,11 +11,12 @@ import {
 import { HEAD_KINDS, type HeadKind, type Look } from "./avatar-look.ts";
 import type { Joints } from "./avatar-motion.ts";
 import {
+  type BodyPart,
   HEAD_Y,
   HIP_X,
   HIP_Y,
   headGear,
-  partGeometries,
+  partGeometry,
   SHOULDER_X,
   SHOULDER_Y,
 } from "./avatar-parts.ts";
@@ -23,14 +24,45 @@ import {
 /** Bodies drawn at once; the nearest, where there are more. */
 export const BODIES_MAX = 400;
 
-type PartName = keyof typeof partGeometries | HeadKind;
+/** Bodies further from the eye are cut more coarsely: a quarter of the triangles. */
+const FINE_M = 11;
+const COARSE = 0.5;
+
+type PartName = BodyPart | HeadKind;
+type Parts = ReadonlyMap<PartName, InstancedMesh>;
+
+function makeParts(scene: Scene, material: MeshLambertMaterial, detail: number): Parts {
+  const parts = new Map<PartName, InstancedMesh>();
+  const white = new Color(0xffffff);
+  const make = (name: PartName, geometry: BufferGeometry, each: number): void => {
+    const mesh = new InstancedMesh(geometry, material, BODIES_MAX * each);
+    mesh.instanceMatrix.setUsage(DynamicDrawUsage);
+    mesh.setColorAt(0, white);
+    mesh.castShadow = name !== "face";
+    mesh.receiveShadow = true;
+    mesh.frustumCulled = false;
+    mesh.count = 0;
+    parts.set(name, mesh);
+    scene.add(mesh);
+  };
+  for (const name of ["body", "head", "face"] as const) make(name, partGeometry(name, detail), 1);
+  for (const name of ["arm", "hand", "leg", "shoe"] as const)
+    make(name, partGeometry(name, detail), 2);
+  for (const kind of HEAD_KINDS) make(kind, headGear(kind, detail), 1);
+  return parts;
+}
 
 /**
- * All bodies in 13 draw calls, however many there are. A frame is `begin`, `add` for each body,
- * `end`; nothing is allocated in between.
+ * All bodies in 26 draw calls at most, however many there are. A frame is `begin`, `add` for each
+ * body, `end`; nothing is allocated in between.
  */
 export class AvatarCrowd {
-  readonly #parts = new Map<PartName, InstancedMesh>();
+  readonly #fine: Parts;
+  readonly #coarse: Parts;
+  /** What the body that is being added is made of. */
+  #parts: Parts;
+  readonly #eye = { x: 0, z: 0 };
+  #bodies = 0;
   readonly #root = new Matrix4();
   readonly #torso = new Matrix4();
   readonly #joint = new Matrix4();
@@ -39,26 +71,18 @@ export class AvatarCrowd {
 
   constructor(scene: Scene) {
     const material = new MeshLambertMaterial({ vertexColors: true });
-    const make = (name: PartName, geometry: BufferGeometry, each: number): void => {
-      const mesh = new InstancedMesh(geometry, material, BODIES_MAX * each);
-      mesh.instanceMatrix.setUsage(DynamicDrawUsage);
-      mesh.setColorAt(0, this.#color.set(0xffffff));
-      mesh.castShadow = name !== "face";
-      mesh.receiveShadow = true;
-      mesh.frustumCulled = false;
-      mesh.count = 0;
-      this.#parts.set(name, mesh);
-      scene.add(mesh);
-    };
-    for (const name of ["body", "head", "face"] as const) make(name, partGeometries[name](), 1);
-    for (const name of ["arm", "hand", "leg", "shoe"] as const) {
-      make(name, partGeometries[name](), 2);
-    }
-    for (const kind of HEAD_KINDS) make(kind, headGear(kind), 1);
+    this.#fine = makeParts(scene, material, 1);
+    this.#coarse = makeParts(scene, material, COARSE);
+    this.#parts = this.#fine;
   }
 
-  begin(): void {
-    for (const mesh of this.#parts.values()) mesh.count = 0;
+  /** `eye`: where they are looked at from. */
+  begin(eye: { readonly x: number; readonly z: number }): void {
+    this.#eye.x = eye.x;
+    this.#eye.z = eye.z;
+    this.#bodies = 0;
+    for (const parts of [this.#fine, this.#coarse])
+      for (const mesh of parts.values()) mesh.count = 0;
   }
 
   #put(name: PartName, matrix: Matrix4, color: number): void {
@@ -85,7 +109,10 @@ export class AvatarCrowd {
     joints: Joints,
     faded: boolean,
   ): void {
-    if ((this.#parts.get("body")?.count ?? 0) >= BODIES_MAX) return;
+    if (this.#bodies >= BODIES_MAX) return;
+    this.#bodies += 1;
+    const near = Math.hypot(x - this.#eye.x, z - this.#eye.z) < FINE_M;
+    this.#parts = near ? this.#fine : this.#coarse;
     const root = this.#root.makeRotationY(yaw).setPosition(x, y + joints.bob, z);
     const tone = (color: number): number => (faded ? ((color >> 1) & 0x7f7f7f) + 0x30303a : color);
     // Limbs on the avatar's left are at +x: it faces +z.
@@ -126,10 +153,18 @@ export class AvatarCrowd {
   }
 
   end(): void {
-    for (const mesh of this.#parts.values()) {
-      if (mesh.count === 0) continue;
-      mesh.instanceMatrix.needsUpdate = true;
-      if (mesh.instanceColor) mesh.instanceColor.needsUpdate = true;
-    }
+    for (const parts of [this.#fine, this.#coarse]) for (const mesh of parts.values()) sent(mesh);
+  }
+}
+
+/** Only what was written goes to the graphics card. */
+function sent(mesh: InstancedMesh): void {
+  const { count, instanceColor, instanceMatrix } = mesh;
+  mesh.visible = count > 0;
+  for (const attribute of [instanceMatrix, instanceColor]) {
+    if (!attribute || count === 0) continue;
+    attribute.clearUpdateRanges();
+    attribute.addUpdateRange(0, count * attribute.itemSize);
+    attribute.needsUpdate = true;
   }
 }

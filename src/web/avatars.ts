@@ -1,12 +1,12 @@
-import type { Camera, Scene } from "three";
+import type { Camera } from "three";
 import type { Pose } from "../protocol/pose-row.ts";
-import { AvatarCrowd } from "./avatar-crowd.ts";
+import type { AvatarCrowd } from "./avatar-crowd.ts";
 import { type Look, lookOf } from "./avatar-look.ts";
 import { moveJoints, restingJoints, strideOf } from "./avatar-motion.ts";
 import { CROWN_Y } from "./avatar-parts.ts";
-import { Label, layOutLabels, placeLabel } from "./labels.ts";
-import { groundAt } from "./layout.ts";
-import { ANIMATION, nameOf, type PlazaMember, type PlazaRoom } from "./plaza-room.ts";
+import { Label, placeLabel } from "./labels.ts";
+import { ANIMATION, nameOf, type PeopleRoom, type PlazaMember } from "./plaza-room.ts";
+import type { Terrain } from "./terrain.ts";
 
 /** Where a carried item is, relative to a bearer whose pose does not say. */
 export const CARRY_REACH = [0, 0.875, 0.5] as const;
@@ -40,21 +40,25 @@ export interface View {
   readonly camera: Camera;
   readonly width: number;
   readonly height: number;
+  /** Names of people further away are not shown. */
+  readonly namesM: number;
 }
+
+const NOBODY: ReadonlySet<number> = new Set();
 
 /** Everybody the room shows, me included: where they are drawn, how they move, their names. */
 export class Avatars {
   readonly #crowd: AvatarCrowd;
   readonly #layer: HTMLElement;
+  readonly #terrain: Terrain;
   readonly #shown = new Map<number, Avatar>();
-  readonly #labels: Label[] = [];
   readonly #joints = restingJoints();
-  readonly #holders = new Set<number>();
   readonly #crown = { x: 0, y: 0, z: 0 };
 
-  constructor(scene: Scene, layer: HTMLElement) {
-    this.#crowd = new AvatarCrowd(scene);
+  constructor(crowd: AvatarCrowd, layer: HTMLElement, terrain: Terrain) {
+    this.#crowd = crowd;
     this.#layer = layer;
+    this.#terrain = terrain;
   }
 
   get(slot: number): Readonly<Avatar> | undefined {
@@ -69,7 +73,7 @@ export class Avatars {
     return this.#shown.get(slot)?.label;
   }
 
-  #take(room: PlazaRoom, member: PlazaMember, pose: Pose): Avatar {
+  #take(room: PeopleRoom, member: PlazaMember, pose: Pose): Avatar {
     let avatar = this.#shown.get(member.slot);
     const same = avatar?.generation === member.generation;
     if (avatar && same && avatar.profile === member.profile) return avatar;
@@ -113,7 +117,7 @@ export class Avatars {
     const ease = far ? 1 : 1 - Math.exp(-dt * 22);
     avatar.x += dx * ease;
     // Somebody without a sense of the ground would wade through the stage.
-    avatar.y += (Math.max(pose.y, groundAt(pose.x, pose.z)) - avatar.y) * ease;
+    avatar.y += (Math.max(pose.y, this.#terrain.groundAt(pose.x, pose.z)) - avatar.y) * ease;
     avatar.z += dz * ease;
     avatar.yaw += turnBetween(avatar.yaw, pose.yaw) * (1 - Math.exp(-dt * 14));
     avatar.pitch += (pose.pitch - avatar.pitch) * ease;
@@ -131,20 +135,23 @@ export class Avatars {
     avatar.seenAt = seconds;
   }
 
-  /** One frame: `mine` is where I am now, which the room hears a moment later. */
-  update(room: PlazaRoom, mine: Pose, seconds: number, dt: number): void {
-    this.#holders.clear();
-    for (const id in room.state.items) {
-      const holder = room.state.items[id]?.holder;
-      if (holder !== null && holder !== undefined) this.#holders.add(holder);
-    }
+  /**
+   * One frame, between the crowd's `begin` and `end`. `mine` is where I am now, which the room
+   * hears a moment later; undefined where I only watch.
+   */
+  update(
+    room: PeopleRoom,
+    mine: Pose | undefined,
+    seconds: number,
+    dt: number,
+    holders = NOBODY,
+  ): void {
     for (const { member, pose, away } of room.poses()) {
       if (member.slot === room.me.slot) continue;
       this.#follow(this.#take(room, member, pose), pose, away, seconds, dt);
     }
     const me = room.members.get(room.me.slot);
-    if (me) this.#followMe(this.#take(room, me, mine), mine, seconds, dt);
-    this.#crowd.begin();
+    if (me && mine) this.#followMe(this.#take(room, me, mine), mine, seconds, dt);
     for (const avatar of this.#shown.values()) {
       const gone = !room.members.has(avatar.slot) || seconds - avatar.seenAt > 5;
       if (gone) {
@@ -152,9 +159,8 @@ export class Avatars {
         this.#shown.delete(avatar.slot);
         continue;
       }
-      this.#draw(avatar, seconds);
+      this.#draw(avatar, seconds, holders.has(avatar.slot));
     }
-    this.#crowd.end();
   }
 
   #followMe(avatar: Avatar, mine: Pose, seconds: number, dt: number): void {
@@ -164,32 +170,30 @@ export class Avatars {
     avatar.z = mine.z;
   }
 
-  #draw(avatar: Avatar, seconds: number): void {
+  #draw(avatar: Avatar, seconds: number, carrying: boolean): void {
     moveJoints(this.#joints, {
       animation: avatar.away ? ANIMATION.idle : avatar.animation,
       age: seconds - avatar.animationSince,
       stride: avatar.stride,
       seconds: seconds + avatar.slot * 1.7,
-      carrying: this.#holders.has(avatar.slot),
+      carrying,
     });
     this.#joints.headPitch += avatar.pitch * 0.5;
     const { x, y, z, yaw, look, away } = avatar;
     this.#crowd.add(x, y, z, yaw, look, this.#joints, away);
   }
 
-  /** Puts the names where the heads now are on the screen. */
-  placeLabels(view: View, nowMs: number): void {
-    this.#labels.length = 0;
+  /** Puts the names where the heads now are on the screen, and into `placed` for the layout. */
+  placeLabels(view: View, nowMs: number, placed: Label[]): void {
     for (const avatar of this.#shown.values()) {
       const jump = avatar.animation === ANIMATION.jump ? 0.3 : 0;
       this.#crown.x = avatar.x;
       this.#crown.y = avatar.y + CROWN_Y + jump;
       this.#crown.z = avatar.z;
       avatar.label.tick(nowMs);
-      placeLabel(avatar.label, view.camera, view.width, view.height, this.#crown);
-      this.#labels.push(avatar.label);
+      placeLabel(avatar.label, view, this.#crown);
+      placed.push(avatar.label);
     }
-    layOutLabels(this.#labels);
   }
 }
 

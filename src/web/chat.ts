@@ -2,7 +2,7 @@ import type { Clock, Timer } from "../kernel/clock.ts";
 import { lookOf } from "./avatar-look.ts";
 import type { Avatars } from "./avatars.ts";
 import { element, inputElement, made } from "./page-elements.ts";
-import { type ChatLine, nameOf, type PlazaRoom } from "./plaza-room.ts";
+import { type ChatLine, type ChatRoom, nameOf } from "./plaza-room.ts";
 
 /** Lines kept on the page. */
 const LINES_MAX = 80;
@@ -16,7 +16,7 @@ interface Hooks {
 
 /** What people say: a list that grows, bubbles over heads, and who is about to. */
 export class Chat {
-  readonly #room: PlazaRoom;
+  readonly #room: ChatRoom;
   readonly #avatars: Avatars;
   readonly #clock: Clock;
   readonly #hooks: Hooks;
@@ -31,7 +31,7 @@ export class Chat {
   #fresh = false;
   #typingToldAt = Number.NEGATIVE_INFINITY;
 
-  constructor(room: PlazaRoom, avatars: Avatars, clock: Clock, hooks: Hooks) {
+  constructor(room: ChatRoom, avatars: Avatars, clock: Clock, hooks: Hooks) {
     this.#room = room;
     this.#avatars = avatars;
     this.#clock = clock;

@@ -16,16 +16,6 @@ const RADIANS_PER_PIXEL = 0.0052;
 const isTyping = (event: KeyboardEvent): boolean =>
   event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
 
-function act(event: KeyboardEvent, actions: Actions): boolean {
-  if (event.code === "KeyE") actions.grabOrPlace();
-  else if (event.code === "KeyF") actions.use();
-  else if (event.code === "KeyB") actions.bring();
-  else if (event.code === "Enter" || event.code === "KeyT") actions.chat();
-  else if (/^Digit[1-5]$/.test(event.code)) actions.emote(Number(event.code.slice(5)) - 1);
-  else return false;
-  return true;
-}
-
 /** Keyboard, mouse and wheel. Moves `input`; calls `actions`. */
 export function listen(view: HTMLElement, input: Input, actions: Actions): void {
   const held = new Set<string>();
@@ -49,7 +39,9 @@ export function listen(view: HTMLElement, input: Input, actions: Actions): void 
       settle();
       event.preventDefault();
     } else if (!event.repeat && !(event.target instanceof HTMLButtonElement)) {
-      if (act(event, actions)) event.preventDefault();
+      const act = actions.keys[event.code];
+      act?.();
+      if (act) event.preventDefault();
     }
   });
   window.addEventListener("keyup", (event) => {

@@ -1,27 +1,43 @@
 import { PerspectiveCamera, Vector3 } from "three";
 import { turnBetween } from "./avatars.ts";
 import type { Input } from "./input.ts";
-import { groundAt, STAGE } from "./layout.ts";
+import type { Terrain } from "./terrain.ts";
 
 const ZOOM_MIN_M = 2.6;
 const ZOOM_MAX_M = 15;
 const TILT_MIN = -0.3;
 const TILT_MAX = 1.15;
-const AIM_Y = 1.45;
+
+/** How a place is looked at first; metres and radians. */
+export interface Framing {
+  readonly distanceM: number;
+  readonly tilt: number;
+  /** Of the middle of the picture, above the person's feet. */
+  readonly aimM: number;
+}
 
 /** Follows a person from behind. They turn it; where they do not, it comes round by itself. */
 export class FollowCamera {
   readonly camera = new PerspectiveCamera(52, 1, 0.1, 400);
   /** The way it looks, as a heading: what "forward" means at the controls. */
   heading = Math.PI;
-  tilt = 0.2;
-  #distance = 5.6;
-  #shownDistance = 5.6;
+  tilt: number;
+  #distance: number;
+  #shownDistance: number;
   #shownHeading = Math.PI;
-  #shownTilt = 0.2;
-  readonly #aim = new Vector3(0, AIM_Y, 0);
+  #shownTilt: number;
+  readonly #aimM: number;
+  readonly #aim = new Vector3();
   readonly #goal = new Vector3();
   #placed = false;
+  readonly #terrain: Terrain;
+
+  constructor(terrain: Terrain, { aimM, distanceM, tilt }: Framing) {
+    this.#terrain = terrain;
+    this.#aimM = aimM;
+    this.tilt = this.#shownTilt = tilt;
+    this.#distance = this.#shownDistance = distanceM;
+  }
 
   /** How far behind; what is shown follows with a little delay. */
   get distance(): number {
@@ -48,7 +64,7 @@ export class FollowCamera {
       this.heading += turnBetween(this.heading, at.yaw) * (1 - Math.exp(-dt * 0.9));
     }
     const ease = (rate: number): number => (this.#placed ? 1 - Math.exp(-dt * rate) : 1);
-    this.#goal.set(at.x, at.y + AIM_Y, at.z);
+    this.#goal.set(at.x, at.y + this.#aimM, at.z);
     this.#aim.lerp(this.#goal, ease(13));
     this.#shownHeading += (this.heading - this.#shownHeading) * ease(18);
     this.#shownTilt += (this.tilt - this.#shownTilt) * ease(18);
@@ -61,11 +77,7 @@ export class FollowCamera {
       this.#aim.y + Math.sin(this.#shownTilt) * this.#shownDistance + 0.25,
       this.#aim.z - Math.cos(this.#shownHeading) * flat,
     );
-    // Neither under the ground nor inside the screen behind the stage.
-    position.y = Math.max(position.y, groundAt(position.x, position.z) + 0.35);
-    const wall = STAGE.z - STAGE.depth / 2 + 0.9;
-    if (at.z > wall && Math.abs(position.x) < STAGE.width / 2)
-      position.z = Math.max(position.z, wall);
+    this.#terrain.clear(position, at);
     this.camera.lookAt(this.#aim);
     this.camera.updateMatrixWorld();
   }

@@ -27,6 +27,7 @@ export interface Link {
 export class Hud {
   readonly #clock: Clock;
   readonly #badge = element("badge");
+  readonly #people = element("people");
   readonly #badgeText = element("badge-text");
   readonly #notice = element("notice");
   readonly #hint = element("hint");
@@ -47,7 +48,7 @@ export class Hud {
   }
 
   people(count: number): void {
-    element("people").textContent = String(count);
+    this.#people.textContent = String(count);
   }
 
   /** A quiet line at the top: the room waits, the picture goes on. Undefined takes it away. */
@@ -91,33 +92,54 @@ export class Hud {
   }
 }
 
-/** The bar of emotes, and the card that tells the keys until it is no longer needed. */
-export function addBars(emote: (index: number) => void, clock: Clock): void {
+export interface BarButton {
+  /** SVG, 24 by 24. */
+  readonly icon: string;
+  readonly label: string;
+  /** Stands out from the others. */
+  readonly main?: boolean;
+  readonly press: () => void;
+}
+
+export const emoteButtons = (emote: (index: number) => void): BarButton[] =>
+  EMOTES.map((kind, i) => ({ ...EMOTE[kind], press: () => emote(i) }));
+
+/** The bar at the bottom; its buttons have the keys 1, 2, … */
+export function addBar(buttons: readonly BarButton[]): void {
   const bar = element("emote-bar");
-  EMOTES.forEach((kind, i) => {
-    const button = made("button", "");
+  buttons.forEach(({ icon, label, main, press }, i) => {
+    const button = made("button", main === true ? "main" : "");
     button.setAttribute("type", "button");
-    button.setAttribute("aria-label", `${EMOTE[kind].label} (${i + 1})`);
-    button.title = `${EMOTE[kind].label} · ${i + 1}`;
-    button.innerHTML = `${EMOTE[kind].icon}<small>${i + 1}</small>`;
+    button.setAttribute("aria-label", `${label} (${i + 1})`);
+    button.title = `${label} · ${i + 1}`;
+    button.innerHTML = `${icon}<small>${i + 1}</small>`;
     button.addEventListener("click", () => {
-      emote(i);
+      press();
       button.blur();
     });
     bar.append(button);
   });
+}
+
+const MOVING = [
+  ["W A S D", "walk"],
+  ["Shift", "run"],
+  ["drag", "look"],
+  ["wheel", "zoom"],
+] as const;
+export const PLAZA_KEYS = [
+  ...MOVING,
+  ["E", "grab, place"],
+  ["F", "use"],
+  ["B", "bring something"],
+  ["Enter", "chat"],
+] as const;
+export const AUDIENCE_KEYS = [...MOVING, ["C", "clap"], ["V", "cheer"], ["Enter", "chat"]] as const;
+export const PERFORMER_KEYS = [...MOVING, ["1 to 9", "emotes and cues"]] as const;
+
+/** The card that tells the keys until it is no longer needed. */
+export function addKeys(rows: readonly (readonly [string, string])[], clock: Clock): void {
   const keys = element("keys");
-  const rows = [
-    ["W A S D", "walk"],
-    ["Shift", "run"],
-    ["drag", "look"],
-    ["wheel", "zoom"],
-    ["E", "grab, place"],
-    ["F", "use"],
-    ["B", "bring something"],
-    ["Enter", "chat"],
-  ];
-  for (const [key = "", does = ""] of rows)
-    keys.append(made("kbd", "", key), made("span", "", does));
+  for (const [key, does] of rows) keys.append(made("kbd", "", key), made("span", "", does));
   clock.after(40_000, () => keys.classList.add("faded"));
 }

@@ -23,12 +23,17 @@ export const restingInput = (): Input => ({
   looking: false,
 });
 
+/** What the person can do at once. */
 export interface Actions {
-  readonly grabOrPlace: () => void;
-  readonly use: () => void;
-  /** Brings something new to the plaza. */
-  readonly bring: () => void;
-  readonly chat: () => void;
-  /** 0 for the first emote. */
-  readonly emote: (index: number) => void;
+  /** By the code of a key. */
+  readonly keys: Readonly<Record<string, () => void>>;
+  /** What the buttons beside the thumb do; those that do nothing here are not shown. */
+  readonly thumb: Readonly<Partial<Record<"grab" | "use" | "chat", () => void>>>;
 }
+
+/** The keys 1, 2, … for what a bar offers in this order. */
+export const digitKeys = (
+  count: number,
+  press: (index: number) => void,
+): Record<string, () => void> =>
+  Object.fromEntries(Array.from({ length: count }, (_, i) => [`Digit${i + 1}`, () => press(i)]));

@@ -14,7 +14,7 @@ import { type Avatars, handOf, turnBetween } from "./avatars.ts";
 import { glowTexture, poolTexture } from "./canvas.ts";
 import { BODY_MATERIAL, ITEM_MODELS, shineMaterial } from "./item-models.ts";
 import { REACH_M } from "./layout.ts";
-import { ITEM_KINDS, type ItemKind, type PlazaItem, type PlazaRoom } from "./plaza-room.ts";
+import { ITEM_KINDS, type ItemKind, type PlazaItem, type PlazaState } from "./plaza-room.ts";
 
 /** Items drawn at once; more are left out. */
 const ITEMS_MAX = 300;
@@ -113,8 +113,7 @@ export class Items {
     this.#shown.delete(shown.id);
   }
 
-  update(room: PlazaRoom, avatars: Avatars, seconds: number, dt: number): void {
-    const { items } = room.state;
+  update({ items }: PlazaState, avatars: Avatars, seconds: number, dt: number): void {
     for (const id in items) {
       const item = items[id];
       if (!item || !ITEM_KINDS.includes(item.kind)) continue;

@@ -1,8 +1,10 @@
 import { type Camera, Vector3 } from "three";
 import { type LabelBox, layOut, rankOf } from "./label-layout.ts";
 
-const FADE_FROM_M = 20;
-const FADE_TO_M = 30;
+/** Names fade over the last third of how far they are shown. */
+const FADE_SHARE = 1 / 3;
+/** What somebody says is read from further away than their name alone. */
+const SPEAKER_M = 30;
 const BUBBLE_MS = 7000;
 
 /** A name over a head, with what the person just said and their emotes floating off. */
@@ -62,6 +64,10 @@ export class Label {
     this.#measured = false;
   }
 
+  get speaks(): boolean {
+    return this.#bubbleEndsAt !== 0;
+  }
+
   tick(nowMs: number): void {
     if (this.#bubbleEndsAt === 0 || nowMs < this.#bubbleEndsAt) return;
     this.#bubbleEndsAt = 0;
@@ -81,8 +87,7 @@ export class Label {
     box.bottom = bottom;
     box.width = this.#width * scale;
     box.height = this.#height * scale;
-    const speaks = this.#bubbleEndsAt !== 0;
-    box.rank = rankOf({ distance, speaks, mine: this.#mine, clear: box.clear });
+    box.rank = rankOf({ distance, speaks: this.speaks, mine: this.#mine, clear: box.clear });
   }
 
   hide(): void {
@@ -122,13 +127,17 @@ const spotted = { left: 0, top: 0, distance: 0 };
 
 export function placeLabel(
   label: Label,
-  camera: Camera,
-  width: number,
-  height: number,
+  view: {
+    readonly camera: Camera;
+    readonly width: number;
+    readonly height: number;
+    readonly namesM: number;
+  },
   spot: { x: number; y: number; z: number },
 ): void {
-  const visible = project(camera, width, height, spot, spotted);
-  if (!visible || spotted.distance > FADE_TO_M) {
+  const visible = project(view.camera, view.width, view.height, spot, spotted);
+  const far = label.speaks ? SPEAKER_M : view.namesM;
+  if (!visible || spotted.distance > far) {
     label.hide();
     return;
   }
@@ -137,7 +146,7 @@ export function placeLabel(
     label.shown = true;
     style.display = "";
   }
-  const near = 1 - Math.max(0, spotted.distance - FADE_FROM_M) / (FADE_TO_M - FADE_FROM_M);
+  const near = Math.min(1, (far - spotted.distance) / (far * FADE_SHARE));
   const size = Math.max(0.74, Math.min(1.08, 9 / spotted.distance + 0.3));
   const at = `${spotted.left.toFixed(1)}px,${spotted.top.toFixed(1)}px,0`;
   label.place(spotted.left, spotted.top, size, spotted.distance);

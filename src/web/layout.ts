@@ -1,3 +1,5 @@
+import { type Disc, pushOut, type Spot3, slide, type Terrain } from "./terrain.ts";
+
 /** Where things stand on the plaza, metres: the stage north (-z), people come from the south. */
 export const PLAZA_RADIUS_M = 27;
 /** Nobody walks further out than this. */
@@ -37,12 +39,6 @@ export const PLANTERS: readonly Spot[] = [
 /** The pool in the middle of the plaza's south half. */
 export const FOUNTAIN = { x: 0, z: 15.5, radius: 2.9 } as const;
 
-interface Disc {
-  readonly x: number;
-  readonly z: number;
-  readonly radius: number;
-}
-
 const OBSTACLES: readonly Disc[] = [
   ...LAMP_POSTS.map(({ x, z }) => ({ x, z, radius: 0.3 })),
   ...BENCHES.map(({ x, z }) => ({ x, z, radius: 0.75 })),
@@ -51,9 +47,6 @@ const OBSTACLES: readonly Disc[] = [
   { x: STAGE.x - STAGE.width / 2 + 0.5, z: STAGE.z - 3.3, radius: 0.6 },
   { x: STAGE.x + STAGE.width / 2 - 0.5, z: STAGE.z - 3.3, radius: 0.6 },
 ];
-
-const BODY_RADIUS_M = 0.32;
-const STEP_UP_M = 0.45;
 
 /** Height of the ground, the steps and the stage at a spot. */
 export function groundAt(x: number, z: number): number {
@@ -66,26 +59,23 @@ export function groundAt(x: number, z: number): number {
   return (STAGE.height * step) / (STEPS.count + 1);
 }
 
-/** Moves `at` by (dx, dz) as far as the world lets it: slides along things, stays inside. */
-export function walk(at: { x: number; y: number; z: number }, dx: number, dz: number): void {
-  const stepTo = (x: number, z: number): boolean => {
-    if (groundAt(x, z) - at.y > STEP_UP_M) return false;
-    at.x = x;
-    at.z = z;
-    return true;
-  };
-  if (!stepTo(at.x + dx, at.z + dz) && !stepTo(at.x + dx, at.z)) stepTo(at.x, at.z + dz);
-  for (const disc of OBSTACLES) {
-    const ox = at.x - disc.x;
-    const oz = at.z - disc.z;
-    const distance = Math.hypot(ox, oz);
-    const least = disc.radius + BODY_RADIUS_M;
-    if (distance >= least || distance === 0) continue;
-    at.x = disc.x + (ox / distance) * least;
-    at.z = disc.z + (oz / distance) * least;
-  }
+/** Slides along things, stays inside. */
+function walk(at: Spot3, dx: number, dz: number): void {
+  slide(at, dx, dz, groundAt);
+  pushOut(at, OBSTACLES);
   const out = Math.hypot(at.x, at.z);
   if (out <= WORLD_RADIUS_M) return;
   at.x *= WORLD_RADIUS_M / out;
   at.z *= WORLD_RADIUS_M / out;
 }
+
+export const plazaTerrain: Terrain = {
+  groundAt,
+  walk,
+  clear(camera, at) {
+    // Neither under the ground nor inside the screen behind the stage.
+    camera.y = Math.max(camera.y, groundAt(camera.x, camera.z) + 0.35);
+    const wall = STAGE.z - STAGE.depth / 2 + 0.9;
+    if (at.z > wall && Math.abs(camera.x) < STAGE.width / 2) camera.z = Math.max(camera.z, wall);
+  },
+};

@@ -1,8 +1,8 @@
 import { CARRY_REACH, turnBetween } from "./avatars.ts";
 import { EMOTE } from "./emotes.ts";
 import type { Input } from "./input.ts";
-import { groundAt, walk } from "./layout.ts";
 import { ANIMATION, type EmoteKind } from "./plaza-room.ts";
+import type { Terrain } from "./terrain.ts";
 
 const WALK_M_PER_S = 3.1;
 const RUN_M_PER_S = 6.2;
@@ -26,9 +26,14 @@ export class Mover {
   #emoteLeftMs = 0;
   #goal: { x: number; z: number; arrived: () => void } | undefined;
   carrying = false;
+  readonly #terrain: Terrain;
+
+  constructor(terrain: Terrain) {
+    this.#terrain = terrain;
+  }
 
   stand(x: number, z: number, yaw: number): void {
-    Object.assign(this.pose, { x, z, yaw, y: groundAt(x, z) });
+    Object.assign(this.pose, { x, z, yaw, y: this.#terrain.groundAt(x, z) });
   }
 
   emote(kind: EmoteKind): void {
@@ -85,8 +90,8 @@ export class Mover {
     this.#speedZ += (wish.z - this.#speedZ) * grip;
     const speed = Math.hypot(this.#speedX, this.#speedZ);
     const { pose } = this;
-    if (speed > 0.02) walk(pose, this.#speedX * dt, this.#speedZ * dt);
-    const ground = groundAt(pose.x, pose.z);
+    if (speed > 0.02) this.#terrain.walk(pose, this.#speedX * dt, this.#speedZ * dt);
+    const ground = this.#terrain.groundAt(pose.x, pose.z);
     pose.y += (ground - pose.y) * (1 - Math.exp(-dt * 16));
     if (moving) {
       const towards = Math.atan2(wish.x, wish.z);

@@ -64,20 +64,31 @@ export interface PoseOfMember {
 }
 
 /** What the scene needs of a room: a subset of the SDK's, so that nothing here depends on more. */
-export interface PlazaRoom {
+export interface PeopleRoom {
   readonly me: { readonly slot: number; readonly person: string };
-  readonly state: PlazaState;
   readonly members: ReadonlyMap<number, PlazaMember>;
-  readonly epoch: number;
-  readonly quality: { readonly rttMs: number; readonly frameAgeMs: number };
-  setPose(pose: Pose): void;
-  signal(name: string, body: unknown): void;
-  command(name: string, body: unknown): Promise<unknown>;
   poses(): Iterable<PoseOfMember>;
 }
 
+/** A room in which people talk. */
+export interface ChatRoom extends PeopleRoom {
+  readonly state: Pick<PlazaState, "chat">;
+  signal(name: string, body: unknown): void;
+  command(name: string, body: unknown): Promise<unknown>;
+}
+
+/** Slots of everybody who carries something, written into `out`. */
+export function holdersOf({ items }: PlazaState, out: Set<number>): Set<number> {
+  out.clear();
+  for (const id in items) {
+    const holder = items[id]?.holder;
+    if (holder !== null && holder !== undefined) out.add(holder);
+  }
+  return out;
+}
+
 /** The name to show for a person: their profile's, or the first letters of their id. */
-export function nameOf(room: PlazaRoom, slot: number, person: string): string {
+export function nameOf(room: PeopleRoom, slot: number, person: string): string {
   const member = room.members.get(slot);
   if (member?.person === person && member.profile) return member.profile.name;
   for (const other of room.members.values()) {

@@ -1,33 +1,46 @@
 import type { Room } from "../client/client.ts";
 import { type Clock, holdingClock } from "../kernel/clock.ts";
 import { randomBelow, systemRandom } from "../kernel/random.ts";
+import { AvatarCrowd } from "./avatar-crowd.ts";
 import { Avatars } from "./avatars.ts";
 import { Chat } from "./chat.ts";
 import { EMOTE, floatEmote, isEmote } from "./emotes.ts";
 import type { Hud } from "./hud.ts";
-import { type Actions, type Input, restingInput } from "./input.ts";
+import { type Actions, digitKeys, type Input, restingInput } from "./input.ts";
 import { Items, itemLabel } from "./items.ts";
-import { project } from "./labels.ts";
-import { groundAt } from "./layout.ts";
+import { type Label, layOutLabels, project } from "./labels.ts";
+import { groundAt, plazaTerrain } from "./layout.ts";
 import { Mover } from "./mover.ts";
 import { element } from "./page-elements.ts";
-import { EMOTES, type EmoteKind, ITEM_KINDS, type PlazaState } from "./plaza-room.ts";
-import type { PlazaScene } from "./scene.ts";
+import type { Picture } from "./picture.ts";
+import { EMOTES, type EmoteKind, holdersOf, ITEM_KINDS, type PlazaState } from "./plaza-room.ts";
 
 /** Where an item is put down: this far in front of whoever carries it. */
 const PLACE_AHEAD_M = 1.05;
 const EMOTE_GAP_MS = 350;
 const STEP_S_MAX = 0.1;
+const NAMES_M = 30;
 
 /** One person's visit: the room on one side, the picture and the controls on the other. */
 export class Plaza implements Actions {
   readonly room: Room<PlazaState>;
   readonly input: Input = restingInput();
-  readonly mover = new Mover();
+  readonly mover = new Mover(plazaTerrain);
   readonly avatars: Avatars;
   readonly items: Items;
   readonly chatting: Chat;
-  readonly #scene: PlazaScene;
+  readonly keys: Actions["keys"] = {
+    ...{ KeyE: () => this.grabOrPlace(), KeyF: () => this.use(), KeyB: () => this.bring() },
+    ...{ Enter: () => this.chat(), KeyT: () => this.chat() },
+    ...digitKeys(EMOTES.length, (index) => this.emote(index)),
+  };
+  readonly thumb: Actions["thumb"] = {
+    ...{ grab: () => this.grabOrPlace(), use: () => this.use(), chat: () => this.chat() },
+  };
+  readonly #picture: Picture;
+  readonly #crowd: AvatarCrowd;
+  readonly #holders = new Set<number>();
+  readonly #labels: Label[] = [];
   readonly #hud: Hud;
   readonly #clock: Clock = holdingClock;
   readonly #spot = { left: 0, top: 0, distance: 0 };
@@ -36,12 +49,13 @@ export class Plaza implements Actions {
   #reachable: string | undefined;
   #carried: string | undefined;
 
-  constructor(room: Room<PlazaState>, scene: PlazaScene, hud: Hud) {
+  constructor(room: Room<PlazaState>, picture: Picture, hud: Hud) {
     this.room = room;
-    this.#scene = scene;
+    this.#picture = picture;
     this.#hud = hud;
-    this.avatars = new Avatars(scene.scene, element("labels"));
-    this.items = new Items(scene.scene);
+    this.#crowd = new AvatarCrowd(picture.scene);
+    this.avatars = new Avatars(this.#crowd, element("labels"), plazaTerrain);
+    this.items = new Items(picture.scene);
     this.chatting = new Chat(room, this.avatars, this.#clock, {
       failed: (error) => hud.refused(error),
     });
@@ -61,7 +75,7 @@ export class Plaza implements Actions {
     for (const { member, pose } of room.poses(room.roomTime(), { self: true })) {
       if (member.slot === room.me.slot) mover.stand(pose.x, pose.z, pose.yaw);
     }
-    this.#scene.view.heading = mover.pose.yaw;
+    this.#picture.view.heading = mover.pose.yaw;
   }
 
   #float(slot: number, kind: EmoteKind): void {
@@ -127,20 +141,26 @@ export class Plaza implements Actions {
   frame(seconds: number, elapsed: number): void {
     const dt = Math.min(elapsed, STEP_S_MAX);
     const { room, mover, input } = this;
-    const { view } = this.#scene;
+    const { view } = this.#picture;
     view.look(input);
     this.#carried = this.items.heldBy(room.me.slot)?.id;
     mover.carrying = this.#carried !== undefined;
     mover.update(input, view.heading, view.tilt, dt);
     room.setPose(mover.pose);
-    this.avatars.update(room, mover.pose, seconds, dt);
-    this.items.update(room, this.avatars, seconds, dt);
+    this.#crowd.begin(view.camera.position);
+    const holders = holdersOf(room.state, this.#holders);
+    this.avatars.update(room, mover.pose, seconds, dt, holders);
+    this.#crowd.end();
+    this.items.update(room.state, this.avatars, seconds, dt);
     view.follow(mover.pose, input, dt);
     this.#pointAtItems(seconds);
-    this.#scene.draw(seconds, elapsed, mover.pose);
+    this.#picture.draw(seconds, elapsed, mover.pose);
     const { camera } = view;
-    const { width, height } = this.#scene;
-    this.avatars.placeLabels({ camera, width, height }, this.#clock.now());
+    const { width, height } = this.#picture;
+    this.#labels.length = 0;
+    const seen = { camera, width, height, namesM: NAMES_M };
+    this.avatars.placeLabels(seen, this.#clock.now(), this.#labels);
+    layOutLabels(this.#labels);
   }
 
   #pointAtItems(seconds: number): void {
@@ -149,10 +169,10 @@ export class Plaza implements Actions {
     this.#reachable = near?.id;
     const top = this.items.highlight(this.#carried ?? near?.id, seconds);
     const item = this.room.state.items[this.#carried ?? near?.id ?? ""];
-    const { width, height } = this.#scene;
+    const { width, height } = this.#picture;
     if (!top || !item) return this.#hud.hint([]);
     const above = { x: top.x, y: top.y + 0.25, z: top.z };
-    const seen = project(this.#scene.view.camera, width, height, above, this.#spot);
+    const seen = project(this.#picture.view.camera, width, height, above, this.#spot);
     if (!seen) return this.#hud.hint([]);
     const use = item.props.on === true ? "switch off" : "switch on";
     const grab = this.#carried === undefined ? `take the ${itemLabel(item.kind)}` : "put it down";

@@ -3,12 +3,13 @@ import {
   type ConnectionDetail,
   type ConnectionState,
   connect,
+  type JoinOptions,
   JoinRefused,
+  type Role,
   type Room,
   type SavedSession,
 } from "../client/client.ts";
-import { type Random, randomHex } from "../kernel/random.ts";
-import type { PlazaProfile, PlazaState } from "./plaza-room.ts";
+import { type Random, randomHex, systemRandom } from "../kernel/random.ts";
 
 export interface DemoConfig {
   /** Where gateways listen, ws or wss. */
@@ -40,60 +41,64 @@ function personOf(random: Random): string {
 async function fetchToken(
   gateway: string,
   path: string,
-  person: string,
-  name: string,
+  who: { readonly person: string; readonly name: string; readonly role: Role },
 ): Promise<string> {
   const address = new URL(path, gateway.replace(/^ws/, "http"));
   address.searchParams.set("tenant", TENANT);
-  address.searchParams.set("person", person);
-  address.searchParams.set("name", name);
+  for (const [key, value] of Object.entries(who)) address.searchParams.set(key, value);
   const answer = await fetch(address, { cache: "no-store" });
   if (!answer.ok) throw new Error(`${address.pathname}: ${answer.status}`);
   return ((await answer.json()) as { readonly token: string }).token;
 }
 
-function savedSession(room: string): SavedSession | undefined {
+/** One for each room and role, so that who comes back from elsewhere finds their avatar. */
+const storedAs = (room: string, role: Role): string => `${SESSION}.${role}.${room}`;
+
+function savedSession(stored: string): SavedSession | undefined {
   try {
-    const saved = JSON.parse(sessionStorage.getItem(SESSION) ?? "null") as SavedSession | null;
-    return saved?.room === room ? saved : undefined;
+    return (JSON.parse(sessionStorage.getItem(stored) ?? "null") as SavedSession) ?? undefined;
   } catch {
     return undefined;
   }
 }
 
-export interface Entered {
-  readonly client: Client;
-  readonly room: Room<PlazaState>;
-}
-
-/** Connects and joins the plaza, as the avatar that this tab had before where that still is. */
-export async function enter(
+/** Connects as this tab's person, in a role. */
+export async function openClient(
   config: DemoConfig,
-  profile: PlazaProfile,
-  random: Random,
+  { name, role }: { readonly name: string; readonly role: Role },
   onConnection: (state: ConnectionState, detail: ConnectionDetail) => void,
-): Promise<Entered> {
-  const { tokenUrl, room: name } = config;
+): Promise<Client> {
+  const { tokenUrl } = config;
   if (tokenUrl === null) throw new Error("this cluster issues no tokens for the demo");
-  const person = personOf(random);
-  const client = await connect({
+  const person = personOf(systemRandom);
+  return connect({
     // Asked again before each attempt: gateways come and go, and the list is what is there now.
     urls: async () => (await readConfig().catch(() => config)).gateways,
-    token: (gateway) => fetchToken(gateway, tokenUrl, person, profile.name),
+    token: (gateway) => fetchToken(gateway, tokenUrl, { person, name, role }),
     agent: "plaza-page",
     onConnection,
   });
+}
+
+/** Joins a room or an event, as the avatar that this tab had there before where that still is. */
+export async function joinRoom<State>(
+  client: Client,
+  name: string,
+  given: JoinOptions,
+  role: Role,
+): Promise<Room<State>> {
+  const stored = storedAs(name, role);
   const options = {
-    profile,
-    onSession: (saved: SavedSession) => sessionStorage.setItem(SESSION, JSON.stringify(saved)),
+    ...given,
+    onSession: (saved: SavedSession) => sessionStorage.setItem(stored, JSON.stringify(saved)),
   };
-  const resume = savedSession(name);
+  const resume = savedSession(stored);
   try {
-    return { client, room: await client.join<PlazaState>(name, { ...options, resume }) };
+    return await client.join<State>(name, { ...options, resume });
   } catch (error) {
     if (!resume || !(error instanceof JoinRefused)) throw error;
     // The seat of before is gone: come in as somebody new.
-    sessionStorage.removeItem(SESSION);
-    return { client, room: await client.join<PlazaState>(name, options) };
+    sessionStorage.removeItem(stored);
+    return client.join<State>(name, options);
   }
 }

@@ -16,18 +16,49 @@ import {
 } from "three";
 import { seededRandom } from "../kernel/random.ts";
 
+type Rgb = readonly [number, number, number];
+
+/** How a sky looks, and what falls from it. */
+export interface SkyLook {
+  /** From the horizon up. */
+  readonly ramp: readonly [low: Rgb, rose: Rgb, violet: Rgb, night: Rgb];
+  /** Of the sun that has gone down, and the clouds that it colours; 0: none. */
+  readonly glow: number;
+  readonly fog: Rgb;
+  readonly fogDensity: number;
+  readonly hemisphere: readonly [sky: string, ground: string, strength: number];
+  readonly sun: readonly [color: string, strength: number];
+  readonly rim: readonly [color: string, strength: number];
+}
+
+export const DUSK: SkyLook = {
+  ramp: [
+    [0.8, 0.3, 0.21],
+    [0.4, 0.115, 0.25],
+    [0.085, 0.045, 0.2],
+    [0.012, 0.012, 0.06],
+  ],
+  glow: 1,
+  fog: [0.13, 0.062, 0.16],
+  fogDensity: 0.013,
+  hemisphere: ["#9e94dc", "#80555c", 1.75],
+  sun: ["#ffa877", 2.35],
+  rim: ["#6f7bff", 0.75],
+};
+
 /** Where the sun has just about gone down: low, left of the stage. */
 export const SUN = new Vector3(-0.83, 0.36, -0.38).normalize();
 const GLOW = new Vector3(-0.72, 0.02, -0.69).normalize();
 
 const SKY_FRAGMENT = /* glsl */ `
   uniform vec3 glow;
+  uniform float strength;
+  uniform vec3 low;
+  uniform vec3 rose;
+  uniform vec3 violet;
+  uniform vec3 night;
   varying vec3 direction;
   vec3 ramp(float h) {
-    vec3 low = vec3(0.80, 0.30, 0.21);
-    vec3 rose = vec3(0.40, 0.115, 0.25);
-    vec3 violet = vec3(0.085, 0.045, 0.2);
-    vec3 night = vec3(0.012, 0.012, 0.06);
     vec3 c = mix(low, rose, smoothstep(-0.02, 0.14, h));
     c = mix(c, violet, smoothstep(0.08, 0.36, h));
     return mix(c, night, smoothstep(0.28, 0.9, h));
@@ -44,26 +75,35 @@ const SKY_FRAGMENT = /* glsl */ `
     float toward = max(dot(normalize(d.xz), normalize(glow.xz)), -0.4);
     float h = d.y + 0.10 - 0.10 * smoothstep(-0.4, 1.0, toward);
     vec3 c = ramp(h);
-    float sun = pow(max(dot(d, glow), 0.0), 7.0);
+    float sun = pow(max(dot(d, glow), 0.0), 7.0) * strength;
     c += vec3(1.0, 0.55, 0.22) * sun * 0.55 * smoothstep(-0.1, 0.1, d.y);
-    c += vec3(1.0, 0.8, 0.5) * pow(max(dot(d, glow), 0.0), 60.0) * 0.5;
+    c += vec3(1.0, 0.8, 0.5) * pow(max(dot(d, glow), 0.0), 60.0) * 0.5 * strength;
     vec2 plane = d.xz / (abs(d.y) + 0.16);
     float cloud = noise(plane * vec2(1.1, 2.6)) * 0.6 + noise(plane * vec2(2.7, 5.9) + 7.0) * 0.4;
     float band = smoothstep(0.03, 0.12, d.y) * smoothstep(0.62, 0.2, d.y);
     float veil = smoothstep(0.54, 0.86, cloud) * band;
-    c = mix(c, mix(vec3(0.3, 0.1, 0.24), vec3(1.0, 0.45, 0.25), sun + 0.15), veil * 0.55);
+    vec3 lit = mix(vec3(0.3, 0.1, 0.24), vec3(1.0, 0.45, 0.25), sun + 0.15);
+    c = mix(c, lit, veil * 0.55 * strength);
     gl_FragColor = vec4(c, 1.0);
     #include <colorspace_fragment>
   }
 `;
 
-function skyDome(): Mesh {
+function skyDome({ glow, ramp }: SkyLook): Mesh {
+  const [low, rose, violet, night] = ramp.map((rgb) => new Vector3(...rgb));
   const material = new ShaderMaterial({
     side: BackSide,
     depthWrite: false,
     fog: false,
     toneMapped: false,
-    uniforms: { glow: { value: GLOW } },
+    uniforms: {
+      glow: { value: GLOW },
+      strength: { value: glow },
+      low: { value: low },
+      rose: { value: rose },
+      violet: { value: violet },
+      night: { value: night },
+    },
     vertexShader: /* glsl */ `
       varying vec3 direction;
       void main() {
@@ -134,13 +174,14 @@ export interface Sky {
 }
 
 /** Sky, fog and the light from them. `time` is shared by everything that moves by itself. */
-export function addSky(scene: Scene, time: { value: number }): Sky {
-  scene.fog = new FogExp2(new Color(0.13, 0.062, 0.16), 0.013);
+export function addSky(scene: Scene, time: { value: number }, look: SkyLook): Sky {
+  scene.fog = new FogExp2(new Color(...look.fog), look.fogDensity);
   const sky = new Group();
-  sky.add(skyDome(), stars(time));
+  sky.add(skyDome(look), stars(time));
   scene.add(sky);
-  scene.add(new HemisphereLight(new Color("#9e94dc"), new Color("#80555c"), 1.75));
-  const sun = new DirectionalLight(new Color("#ffa877"), 2.35);
+  const [above, below, strength] = look.hemisphere;
+  scene.add(new HemisphereLight(new Color(above), new Color(below), strength));
+  const sun = new DirectionalLight(...look.sun);
   sun.castShadow = true;
   sun.shadow.mapSize.set(2048, 2048);
   sun.shadow.radius = 5;
@@ -151,7 +192,7 @@ export function addSky(scene: Scene, time: { value: number }): Sky {
   box.right = box.top = 19;
   box.near = 5;
   box.far = 95;
-  const rim = new DirectionalLight(new Color("#6f7bff"), 0.75);
+  const rim = new DirectionalLight(...look.rim);
   rim.position.set(12, 9, 14);
   scene.add(sun, sun.target, rim);
   const follow = (x: number, z: number): void => {

@@ -76,12 +76,13 @@ export function listenToTouch(view: HTMLElement, input: Input, actions: Actions)
 }
 
 function addButtons(actions: Actions): void {
-  const button = (id: string, icon: string, press: () => void): void => {
+  const button = (id: string, icon: string, press: (() => void) | undefined): void => {
     const target = element(id);
+    target.hidden = press === undefined;
     target.innerHTML = icon;
-    target.addEventListener("click", press);
+    if (press) target.addEventListener("click", press);
   };
-  button("touch-grab", grab, () => actions.grabOrPlace());
-  button("touch-use", use, () => actions.use());
-  button("touch-chat", chat, () => actions.chat());
+  button("touch-grab", grab, actions.thumb.grab);
+  button("touch-use", use, actions.thumb.use);
+  button("touch-chat", chat, actions.thumb.chat);
 }

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { type Browser, chromium, type Page } from "playwright-core";
+import type { ShowSeam } from "../../src/web/concert/show-seam.ts";
 import type { DemoSeam } from "../../src/web/demo-seam.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -51,31 +52,41 @@ export class Tab {
     });
   }
 
-  static async open(browser: Browser, demo: string, name: string): Promise<Tab> {
+  /** `query`: what the address has beside the name, for the concert `&event=show`. */
+  static async open(browser: Browser, demo: string, name: string, query = ""): Promise<Tab> {
     // A small picture, because each of its points is computed on the CPU.
     const context = await browser.newContext({
       viewport: { width: 480, height: 300 },
       deviceScaleFactor: 0.5,
     });
     const tab = new Tab(await context.newPage());
-    const address = `${demo}?auto=1&quality=low&name=${name}`;
+    const address = `${demo}?auto=1&quality=low&name=${name}${query}`;
     await tab.page.goto(address, { timeout: SLOW_MS, waitUntil: "commit" });
     await tab.inside();
     return tab;
   }
 
-  /** Waits until the page is in the room and has drawn it. */
+  /** Waits until the page is in the room, or at the concert, and has drawn it. */
   async inside(): Promise<void> {
     // Not waitForFunction: it evaluates in the page, where the content policy forbids that.
     await this.waits("the page to be in the room", () =>
-      this.page.evaluate(() => window.demo !== undefined),
+      this.page.evaluate(() => window.demo !== undefined || window.show !== undefined),
     );
-    await this.ask((demo) => demo.ready);
+    await this.page.evaluate(() => (window.demo ?? window.show)?.ready);
   }
 
   /** Runs `question` in the page, on its seam. */
   ask<T, A>(question: (demo: DemoSeam, argument: A) => T | Promise<T>, argument?: A): Promise<T> {
-    const call = `(argument) => (${question.toString()})(window.demo, argument)`;
+    return this.#evaluate("demo", question.toString(), argument);
+  }
+
+  /** The same at the concert. */
+  askShow<T>(question: (show: ShowSeam) => T | Promise<T>): Promise<T> {
+    return this.#evaluate("show", question.toString(), undefined);
+  }
+
+  #evaluate<T>(seam: "demo" | "show", question: string, argument: unknown): Promise<T> {
+    const call = `(argument) => (${question})(window.${seam}, argument)`;
     return this.page.evaluate(`(${call})(${JSON.stringify(argument) ?? "undefined"})`);
   }
 

@@ -29,8 +29,8 @@ export class DemoCluster {
   #output = "";
   #ready: Ready | undefined;
 
-  private constructor() {
-    const args = ["--import", "tsx", MAIN, "cluster", "--port", "0", "--bots", "4"];
+  private constructor(bots: number) {
+    const args = ["--import", "tsx", MAIN, "cluster", "--port", "0", "--bots", String(bots)];
     this.#child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => this.#read(text));
@@ -44,8 +44,8 @@ export class DemoCluster {
     this.#output = this.#output.slice(-OUTPUT_MAX);
   }
 
-  static async start(): Promise<DemoCluster> {
-    const cluster = new DemoCluster();
+  static async start(bots = 4): Promise<DemoCluster> {
+    const cluster = new DemoCluster(bots);
     await waitUntil(
       "the cluster to be ready",
       () => cluster.#ready !== undefined || cluster.#child.exitCode !== null,

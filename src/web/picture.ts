@@ -1,17 +1,14 @@
 import {
+  type DirectionalLight,
+  type Light,
   NeutralToneMapping,
   PCFShadowMap,
-  PMREMGenerator,
   Scene,
   Vector2,
   WebGLRenderer,
 } from "three";
-import { FollowCamera } from "./follow-camera.ts";
-import { addFountain } from "./fountain.ts";
-import { addGround } from "./ground.ts";
-import { addScenery } from "./scenery.ts";
-import { addSky, type Sky } from "./sky.ts";
-import { addStage, type Stage } from "./stage.ts";
+import { FollowCamera, type Framing } from "./follow-camera.ts";
+import type { Terrain } from "./terrain.ts";
 
 /** A frame slower than this, on average, means the machine cannot do what it is asked. */
 const SLOW_FRAME_MS = 40;
@@ -25,14 +22,38 @@ export type DrawQuality = "high" | "low";
 /** `auto` begins high and becomes low on a slow machine. */
 export type QualityWish = DrawQuality | "auto";
 
-/** The plaza without its people and things, and what draws it. */
-export class PlazaScene {
+/** What a place consists of, as far as the picture has to know. */
+export interface Setting {
+  readonly terrain: Terrain;
+  readonly framing: Framing;
+  /** Casts shadows where the machine is fast; undefined where nothing does. */
+  readonly sun: DirectionalLight | undefined;
+  /** Lights that cost a computation for each pixel; off where the machine is slow. */
+  readonly lights: readonly Light[];
+  /** Moves what moves by itself. */
+  readonly update: (seconds: number, at: { readonly x: number; readonly z: number }) => void;
+}
+
+/** What a place is built with: its scene, the seconds that its shaders run by, and the renderer. */
+export interface Site {
+  readonly scene: Scene;
+  readonly time: { value: number };
+  readonly renderer: WebGLRenderer;
+}
+
+/** What a frame took to draw. */
+export interface Drawn {
+  readonly calls: number;
+  readonly triangles: number;
+}
+
+/** A place on the screen, without its people, and what draws it. */
+export class Picture<S extends Setting = Setting> {
   readonly scene = new Scene();
-  readonly view = new FollowCamera();
+  readonly setting: S;
+  readonly view: FollowCamera;
   readonly #renderer: WebGLRenderer;
   readonly #time = { value: 0 };
-  readonly #sky: Sky;
-  readonly #stage: Stage;
   readonly #size = new Vector2(1, 1);
   #quality: DrawQuality = "high";
   #frameMs = 16;
@@ -44,6 +65,7 @@ export class PlazaScene {
     canvas: HTMLCanvasElement,
     wish: QualityWish,
     onQuality: (quality: DrawQuality) => void,
+    build: (site: Site) => S,
   ) {
     this.#onQuality = onQuality;
     this.#renderer = new WebGLRenderer({
@@ -53,17 +75,10 @@ export class PlazaScene {
     });
     this.#renderer.toneMapping = NeutralToneMapping;
     this.#renderer.toneMappingExposure = 1.0;
-    this.#renderer.shadowMap.enabled = true;
     this.#renderer.shadowMap.type = PCFShadowMap;
-    this.#sky = addSky(this.scene, this.#time);
-    const generator = new PMREMGenerator(this.#renderer);
-    this.scene.environment = generator.fromScene(this.scene, 0.03).texture;
-    this.scene.environmentIntensity = 0.3;
-    generator.dispose();
-    addGround(this.scene);
-    addScenery(this.scene, this.#time);
-    addFountain(this.scene, this.#time);
-    this.#stage = addStage(this.scene, this.#time);
+    this.setting = build({ scene: this.scene, time: this.#time, renderer: this.#renderer });
+    this.#renderer.shadowMap.enabled = this.setting.sun !== undefined;
+    this.view = new FollowCamera(this.setting.terrain, this.setting.framing);
     this.#adapts = wish !== "high";
     this.setQuality(wish === "low" ? "low" : "high");
     this.#resize();
@@ -79,12 +94,17 @@ export class PlazaScene {
   get height(): number {
     return this.#size.y;
   }
+  get drawn(): Drawn {
+    const { calls, triangles } = this.#renderer.info.render;
+    return { calls, triangles };
+  }
 
   setQuality(quality: DrawQuality): void {
     this.#quality = quality;
     const high = quality === "high";
-    this.#sky.sun.castShadow = high;
-    for (const light of this.#stage.lights) light.visible = high;
+    const { lights, sun } = this.setting;
+    if (sun) sun.castShadow = high;
+    for (const light of lights) light.visible = high;
     this.#renderer.setPixelRatio(Math.min(window.devicePixelRatio, high ? PIXEL_RATIO_MAX : 1));
     this.#onQuality(quality);
   }
@@ -98,8 +118,7 @@ export class PlazaScene {
   /** Moves what moves by itself, and draws. `dt` seconds since the last frame. */
   draw(seconds: number, dt: number, at: { x: number; z: number }): void {
     this.#time.value = seconds;
-    this.#stage.update(seconds);
-    this.#sky.follow(at.x, at.z);
+    this.setting.update(seconds, at);
     this.#renderer.render(this.scene, this.view.camera);
     this.#judge(dt * 1000);
   }
