@@ -97,7 +97,7 @@ const DANCE = {
 export const concertScript = (event: string): WorldScript => ({
   room: `event/${event}`,
   area: {
-    ...{ x: 0, z: 4.5, radiusM: 6.5, gather: { x: 0, z: 1.2, radiusM: 3.2 } },
+    ...{ x: 0, z: 3.4, radiusM: 5.8, gather: { x: 0, z: 0.8, radiusM: 3.2 } },
     stands: { share: 0.95, msMin: 12_000, msMax: 60_000, facing: { x: 0, z: -9 } },
   },
   say: (text) => ({ name: "say", body: { text } }),

@@ -50,7 +50,7 @@ describe.skipIf(!chromiumPath || withoutNats)("the concert", { timeout: 4 * SLOW
     await seenMoving("Nova");
     await ada.waits("Ada to be counted", async () => {
       const { figures, people } = await ada.askShow((show) => show.crowd());
-      return people === 1 && figures > 50;
+      return people === 1 && figures > 200;
     });
     expect((await ada.askShow((show) => show.crowd())).counts).toEqual({ clap: 0, cheer: 0 });
     for (const claps of [1, 2, 3]) {

@@ -9,6 +9,7 @@ import {
   Object3D,
   PlaneGeometry,
   PointLight,
+  type Points,
   RepeatWrapping,
   type Scene,
   Vector2,
@@ -16,7 +17,7 @@ import {
 import { seededRandom } from "../../kernel/random.ts";
 import { Beams, type Lamp } from "../beams.ts";
 import { painted } from "../canvas.ts";
-import { pools } from "../lights.ts";
+import { glows, pools } from "../lights.ts";
 import type { Setting, Site } from "../picture.ts";
 import { addSky, type SkyLook } from "../sky.ts";
 import { platform, truss, trussZ } from "../stage-parts.ts";
@@ -59,7 +60,7 @@ export interface ArenaSetting extends Setting {
 /** `performing`: seen from the stage, where the crowd begins at its foot. */
 export function arenaSetting({ scene, time }: Site, performing: boolean): ArenaSetting {
   const sky = addSky(scene, time, NIGHT);
-  scene.add(ground(), stands(), barrier(), platform(STAGE), truss(STAGE));
+  scene.add(ground(), stands(), barrier(), platform(STAGE), truss(STAGE), rim(time));
   const screen = new ShowScreen(scene, time);
   const far = new FarCrowd(scene, farPlaces(performing), new Color(...NIGHT.fog));
   const confetti = new Confetti(scene);
@@ -158,6 +159,21 @@ function stands(): Mesh {
   const steps = new Mesh(shape, new MeshLambertMaterial({ color: "#37304c", side: 2 }));
   steps.position.z = BOWL.z;
   return steps;
+}
+
+/** Lamps along the upper edge of the stands. */
+function rim(time: { value: number }): Points {
+  const radius = BOWL.radius + BOWL.rows * BOWL.rowM + 0.5;
+  const y = BOWL.baseY + BOWL.rows * BOWL.riseM + 2;
+  const lamps = 64;
+  return glows(
+    Array.from({ length: lamps }, (_, i) => {
+      const turn = BOWL.halfTurn * ((2 * i) / (lamps - 1) - 1);
+      const [x, z] = [Math.sin(turn) * radius, BOWL.z + Math.cos(turn) * radius];
+      return { x, y, z, color: i % 4 === 0 ? "#ff9fd2" : "#ffcf9a", size: 2.4, flicker: 0.25 };
+    }),
+    time,
+  );
 }
 
 /** Keeps the audience off the stage. */

@@ -36,6 +36,20 @@ export function groundAt(x: number, z: number): number {
   return onStage ? STAGE.height : 0;
 }
 
+const ROW_SEATS = 14;
+/** About where the concert's world lets a member of a shard begin: in rows, the first in front. */
+export const seatAt = (slot: number) => ({
+  x: ((slot % ROW_SEATS) - (ROW_SEATS - 1) / 2) * 0.95,
+  z: Math.floor(slot / ROW_SEATS) * 1.05,
+  yaw: Math.PI,
+});
+/** And a performer: along the front of the stage. */
+export const markAt = (slot: number) => ({
+  x: ((slot % 2) * 2 - 1) * Math.ceil(slot / 2) * 1.5,
+  z: -8.8,
+  yaw: 0,
+});
+
 const EDGE_M = 0.5;
 
 /** Performers stay on the stage and the audience on the floor. */

@@ -11,7 +11,7 @@ import { Mover } from "../mover.ts";
 import { element } from "../page-elements.ts";
 import type { Picture } from "../picture.ts";
 import { EMOTES, type EmoteKind } from "../plaza-room.ts";
-import { arenaTerrain } from "./arena.ts";
+import { arenaTerrain, markAt, seatAt } from "./arena.ts";
 import type { ArenaSetting } from "./arena-setting.ts";
 import { beatOf, type ShardState, type StageState } from "./concert-room.ts";
 import { CrowdMood } from "./crowd-mood.ts";
@@ -127,10 +127,14 @@ export class Concert implements Actions {
     return this.stage.roomTime() - (this.stage.state.startedAt ?? this.stage.roomTime());
   }
 
-  /** Stands where the room put me; after a reload, that is where I was. */
+  /**
+   * Stands where the room put me; after a reload, that is where I was. Before its first tick it has
+   * not said where, and I take the place that my seat has.
+   */
   arrive(): void {
     const room = this.#mine;
-    this.mover.stand(0, 6, Math.PI);
+    const { x, yaw, z } = this.shard ? seatAt(room.me.slot) : markAt(room.me.slot);
+    this.mover.stand(x, z, yaw);
     for (const { member, pose } of room.poses(room.roomTime(), { self: true })) {
       if (member.slot === room.me.slot) this.mover.stand(pose.x, pose.z, pose.yaw);
     }
@@ -196,8 +200,7 @@ export class Concert implements Actions {
     const lead = this.shard ? firstOf(this.performers) : this.performers.get(this.stage.me.slot);
     rig.update(pace, seconds, { wash, beams }, lead);
     screen.update(pace, mood.energy, wash, beams);
-    const crowd = { people: this.people, met: this.shard?.members.size ?? 0 };
-    far.update(crowd, mood, { seconds, beat, plays, band, wash }, dt);
+    far.update(this.people, mood, { seconds, beat, plays, band, wash }, dt);
     if (this.#confetti) confetti.fire(seconds);
     this.#confetti = false;
   }

@@ -33,6 +33,8 @@ const VERTEX = /* glsl */ `
   uniform vec3 shoulder;
   uniform vec3 lamp;
   varying vec3 light;
+  /** Where on the head this is, and how much of it is one. */
+  varying vec4 face;
 
   float joins(float eagerness, float level) {
     return smoothstep(eagerness - 0.16, eagerness + 0.08, level * 1.12);
@@ -74,9 +76,15 @@ const VERTEX = /* glsl */ `
     float away = length(towards);
     float lit = max(0.0, dot(facing, towards / away)) * 700.0 / (420.0 + away * away);
     vec3 skin = mix(vec3(0.16, 0.08, 0.05), vec3(0.72, 0.46, 0.32), also);
-    vec3 own_ = part > 0.5 && part < 1.5 ? skin : tint;
+    bool head = part > 0.5 && part < 1.5;
+    face = vec4(position - vec3(0.0, 1.42, 0.0), head ? 1.0 : 0.0);
+    vec3 hair = mix(vec3(0.03, 0.02, 0.03), vec3(0.3, 0.16, 0.06), own * own);
+    bool back = position.y > 1.47 || position.z < -0.05;
+    vec3 own_ = head ? (back ? hair : skin) : tint;
     vec3 night = vec3(0.085, 0.075, 0.13) * (0.7 + 0.6 * max(0.0, facing.y));
-    light = own_ * (night + wash * lit * 1.25);
+    // A little of it is white, or one colour of light would leave only one colour of people.
+    vec3 falls = mix(wash, vec3(dot(wash, vec3(0.33))), 0.3);
+    light = own_ * (night + falls * lit * 1.35);
     // Bands on wrists: waves of light that run out from the stage, brighter the louder it is.
     float wave = pow(0.5 + 0.5 * sin(turn - away * 0.32 + own * 0.7), 3.0);
     light = mix(light, band * (0.22 + wave * (0.5 + 1.5 * moves) + up * 0.6), glow);
@@ -88,8 +96,14 @@ const VERTEX = /* glsl */ `
 `;
 const FRAGMENT = /* glsl */ `
   varying vec3 light;
+  varying vec4 face;
   void main() {
-    gl_FragColor = vec4(light, 1.0);
+    // Two eyes and a mouth, which is all that is seen of a face from the stage.
+    vec2 eye = (vec2(abs(face.x), face.y) - vec2(0.085, 0.015)) / vec2(0.032, 0.05);
+    vec2 mouth = (face.xy - vec2(0.0, -0.1)) / vec2(0.06, 0.022);
+    float drawn = max(step(dot(eye, eye), 1.0), step(dot(mouth, mouth), 1.0));
+    float features = drawn * step(0.1, face.z) * step(0.5, face.w);
+    gl_FragColor = vec4(light * (1.0 - 0.85 * features), 1.0);
     #include <tonemapping_fragment>
     #include <colorspace_fragment>
   }
@@ -152,7 +166,7 @@ export class FarCrowd {
   }
 
   update(
-    { people, met }: { readonly people: number; readonly met: number },
+    people: number,
     mood: Mood,
     show: {
       readonly seconds: number;
@@ -172,7 +186,7 @@ export class FarCrowd {
     u.cheer.value = mood.cheer;
     u.band.value.setRGB(...show.band);
     u.wash.value.setRGB(...show.wash);
-    const full = figuresFor(people, met, this.#mesh.instanceMatrix.count);
+    const full = figuresFor(people, this.#mesh.instanceMatrix.count);
     this.#shown += (full - this.#shown) * (1 - Math.exp((-dt * 3) / FILL_S));
     this.#mesh.count = Math.round(this.#shown);
     this.#mesh.visible = this.#mesh.count > 0;

@@ -3,6 +3,7 @@ import {
   type BufferGeometry,
   CylinderGeometry,
   OctahedronGeometry,
+  SphereGeometry,
   Vector3,
 } from "three";
 import { mergeGeometries } from "three/addons/utils/BufferGeometryUtils.js";
@@ -37,9 +38,13 @@ export function farFigure(): BufferGeometry {
     ];
   };
   const whole = mergeGeometries([
-    part(new CylinderGeometry(0.17, 0.27, 0.75, 7, 1).translate(0, 0.82, 0), PART.body, false),
+    part(
+      new CylinderGeometry(0.19, 0.27, 0.78, 8, 1, true).translate(0, 0.81, 0),
+      PART.body,
+      false,
+    ),
     part(new CylinderGeometry(0.2, 0.15, 0.5, 5, 1, true).translate(0, 0.25, 0), PART.body, false),
-    part(new OctahedronGeometry(0.25, 1).translate(0, 1.42, 0), PART.head, false),
+    part(new SphereGeometry(0.25, 8, 6).translate(0, 1.42, 0), PART.head, false),
     ...arm(1),
     ...arm(-1),
   ]);

@@ -9,12 +9,12 @@ export interface FarPlace {
   readonly yaw: number;
 }
 
-/** So many figures stand for each person of an event, until the arena is full. */
-export const FIGURES_EACH = 100;
+/** An event of so many people fills half of the arena, of twice as many three quarters, and so on. */
+export const HALF_FULL = 12;
 
-/** `met`: people of it who are drawn as themselves. */
-export const figuresFor = (people: number, met: number, places: number): number =>
-  Math.max(0, Math.min(places, people * FIGURES_EACH - met));
+/** A figure is no person: a small event would be lost in the stands, and a large one outgrows them. */
+export const figuresFor = (people: number, places: number): number =>
+  Math.round(places * (1 - 0.5 ** (Math.max(0, people) / HALF_FULL)));
 
 /** People fill an arena from the front, each where they find a gap: not row by row. */
 const MESS_M = 9;

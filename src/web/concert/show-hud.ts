@@ -14,7 +14,7 @@ const FULL_PER_PERSON = 0.8;
 
 /** What the event's stage says of itself and of its crowd. */
 export class ShowHud {
-  readonly #panel = element("show");
+  readonly #panel = element("show-panel");
   readonly #phase = element("show-phase");
   readonly #song = element("show-song");
   readonly #energy = element("show-energy");
