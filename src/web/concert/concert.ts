@@ -21,6 +21,7 @@ import { ShowHud } from "./show-hud.ts";
 /** A finger that does not let go is no applause; the SDK sends 8 signals a second at most. */
 const REACTION_GAP_MS = 250;
 const STEP_S_MAX = 0.1;
+const FRAMES_KEPT = 121;
 /** Names of neighbours only: the others' would hide the stage. */
 const AUDIENCE_NAMES_M = 9;
 const PERFORMER_NAMES_M = 60;
@@ -56,8 +57,9 @@ export class Concert implements Actions {
   readonly #labels: Label[] = [];
   #reactedAt = Number.NEGATIVE_INFINITY;
   #confetti = false;
-  /** What a frame takes on this side of the graphics card, smoothed. */
-  jsMs = 0;
+  /** What the last frames took on this side of the graphics card, in ms; for the seam. */
+  readonly frameMs = new Float32Array(FRAMES_KEPT);
+  #frames = 0;
 
   constructor(rooms: ConcertRooms, picture: Picture<ArenaSetting>, hud: Hud, bar: Actions["keys"]) {
     this.stage = rooms.stage;
@@ -183,7 +185,7 @@ export class Concert implements Actions {
     this.#crowd.end();
     view.follow(mover.pose, input, dt);
     this.#light(seconds, dt);
-    this.jsMs += (this.#clock.now() - began - this.jsMs) * 0.05;
+    this.frameMs[this.#frames++ % FRAMES_KEPT] = this.#clock.now() - began;
     this.#picture.draw(seconds, elapsed, mover.pose);
     this.#name();
   }

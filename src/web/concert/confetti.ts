@@ -61,7 +61,7 @@ export class Confetti {
         uniform float age;
         varying vec3 light;
         void main() {
-          gl_FragColor = vec4(light, smoothstep(${FALLS_S.toFixed(1)}, 6.0, age));
+          gl_FragColor = vec4(light, 1.0 - smoothstep(6.0, ${FALLS_S.toFixed(1)}, age));
           #include <colorspace_fragment>
         }
       `,

@@ -9,10 +9,10 @@ export interface FarPlace {
   readonly yaw: number;
 }
 
-/** An event of so many people fills half of the arena, of twice as many three quarters, and so on. */
+/** An event of so many people fills half of the arena, of twice as many three quarters of it. */
 export const HALF_FULL = 12;
 
-/** A figure is no person: a small event would be lost in the stands, and a large one outgrows them. */
+/** A figure is no person: a small event would be lost in the stands, a large one outgrow them. */
 export const figuresFor = (people: number, places: number): number =>
   Math.round(places * (1 - 0.5 ** (Math.max(0, people) / HALF_FULL)));
 
