@@ -194,6 +194,7 @@ export class GatewayCore {
       nextConnection: () => `${self}#${++this.#numbers}`,
       hold: (room: RoomId) => this.#hold(room),
       door: (stage: RoomId) => this.#door(stage),
+      doorIfAny: (stage: RoomId) => this.#doors.get(stage),
     };
   }
 

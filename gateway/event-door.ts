@@ -80,6 +80,7 @@ export class EventDoor {
     this.#usedAt = deps.clock.now();
     this.#line = new WaitingLine(this.#usedAt);
     deps.stage.serve(this);
+    for (const session of deps.stage.attendance.sessions) session.speech = this;
   }
 
   /** Resolves when there is a seat, however long that takes while they are wanted. */
@@ -107,7 +108,6 @@ export class EventDoor {
   /** Somebody sits there now, or did not come after all. `given`: the seat was this door's. */
   settled(shard: number, given: boolean): void {
     this.#usedAt = this.#deps.clock.now();
-    this.#moderation.came();
     this.#serves(shard);
     if (given) this.#pool.came(shard);
   }
@@ -167,7 +167,7 @@ export class EventDoor {
   /** Does what is due. True while the door is to be kept. */
   sweep(now: number): boolean {
     this.#look();
-    this.#moderate(now);
+    this.#moderate();
     for (const id of this.#shards.values()) this.#deps.shard(id)?.ease(this.#ease);
     this.#dismiss(now);
     this.#serve(now);
@@ -281,13 +281,11 @@ export class EventDoor {
   }
 
   /** Everybody of the event who is here, in whatever shard or before the stage. */
-  #moderate(now: number): void {
-    if (!this.#moderation.due(now)) return;
+  #moderate(): void {
+    if (!this.#moderation.due) return;
     const { shard, stage } = this.#deps;
     const rooms = [...this.#shards.values()].flatMap((id) => shard(id)?.attendance ?? []);
-    const speech = this.#speech.restricted ? this : undefined;
-    const { at } = stage.replica;
-    this.#moderation.apply([stage.attendance, ...rooms], { at, now, speech });
+    this.#moderation.apply([stage.attendance, ...rooms], stage.replica.at);
   }
 
   /** A stage that cannot be reached seats nobody, nor does what is no stage. */

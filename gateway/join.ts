@@ -28,6 +28,8 @@ export interface JoinDeps {
   readonly hold: (room: RoomId) => HeldRoom | undefined;
   /** The door of the event with this stage; undefined where no more rooms can be held. */
   readonly door: (stage: RoomId) => EventDoor | undefined;
+  /** Undefined where nobody of an event with this stage has come by this gateway. */
+  readonly doorIfAny: (stage: RoomId) => EventDoor | undefined;
 }
 
 /** What a join asks for: a room, or a seat in whatever shard of an event has one. */
@@ -83,12 +85,13 @@ function enter(
   { token, spectator }: Pick<SessionInit, "token" | "spectator">,
 ): void {
   const { attach, channel, cursor, profile } = message;
-  const room = entry.ok ? deps.hold(entry.value.claims.room) : undefined;
-  if (!entry.ok || !room) {
-    const refusal = entry.ok ? TOO_MANY_ROOMS : entry.error;
+  const entered = entry.ok && isBarred(deps, person, entry.value) ? err(BANNED) : entry;
+  const room = entered.ok ? deps.hold(entered.value.claims.room) : undefined;
+  if (!entered.ok || !room) {
+    const refusal = entered.ok ? TOO_MANY_ROOMS : entered.error;
     return connection.refuse(channel, refusal.code, refusal.message, refusal.retryAfterMs);
   }
-  const { claims, servedAt } = entry.value;
+  const { claims, servedAt } = entered.value;
   const init = {
     room: room.id,
     session: claims.session,
@@ -107,10 +110,14 @@ function enter(
   };
   const member = new Session(init, connection, deps.config, deps.now());
   const stage = shardOf(room.id)?.stage;
-  // From their first word on: what is said at the stage is gone through only at the next sweep.
-  if (stage) member.speech = deps.door(stage);
+  member.speech = stage ? deps.door(stage) : deps.doorIfAny(room.id);
   connection.channels.settle({ kind: "member", channel, session: member, room });
   room.join(member);
+}
+
+/** Looked at last, when nothing is waited for any more: a ban may have been said meanwhile. */
+function isBarred(deps: JoinDeps, { person }: Person, { claims: { room } }: Entry): boolean {
+  return deps.doorIfAny(shardOf(room)?.stage ?? room)?.bars(person) === true;
 }
 
 function roomAsked(person: Person, message: JoinMessage): Result<Asked, Refusal> {
@@ -159,7 +166,6 @@ async function entryOf(
       code: "wrong_room",
       message: "the session is another room's or another person's",
     });
-  if (asked.kind !== "room" && deps.door(asked.room)?.bars(person.person)) return err(BANNED);
   return ok({ claims: claims.value, servedAt: null });
 }
 

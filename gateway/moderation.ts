@@ -1,33 +1,18 @@
 import { type EventPublic, inForce } from "../src/protocol/event-public.ts";
 import type { Attendance } from "./attendance.ts";
-import type { SpeechRules } from "./speech.ts";
-
-interface Applied {
-  /** The stage's room time. */
-  readonly at: number;
-  readonly now: number;
-  /** Undefined while everybody may say what they like. */
-  readonly speech: SpeechRules | undefined;
-}
-
-/** Bans end by themselves, which is looked at so often. */
-const AGAIN_MS = 1_000;
 
 export const BARRED = "this person may not come in";
 
 /**
- * What an event's stage says of persons, carried out on everybody of the event at this gateway: who
- * is banned or kicked goes, who is muted is not heard. People are gone through only where something
- * was said, somebody came, or time has passed.
+ * Who of an event is to go from this gateway, as its stage says. Whoever comes in is looked at when
+ * they do, so people are gone through only where something was said: while thousands come, to look
+ * at everybody for each of them would be all that a gateway does.
  */
 export class Moderation {
   #event: EventPublic | undefined;
   /** By person: when the kick was said that was carried out last. */
   readonly #kicked = new Map<string, number>();
   #due = false;
-  /** Somebody may be kept from speaking who is not to be any more. */
-  #silencing = false;
-  #appliedAt = Number.NEGATIVE_INFINITY;
 
   /** The stage's owner said something. */
   hear(event: EventPublic | undefined): void {
@@ -38,37 +23,26 @@ export class Moderation {
     if (first) this.#takeKicks();
   }
 
-  /** Somebody is here who was not. */
-  came(): void {
-    this.#due = true;
-  }
-
   /** `at`: the stage's room time. */
   bars(person: string, at: number): boolean {
     const bans = this.#event?.bans ?? {};
     return Object.hasOwn(bans, person) && inForce(bans[person], at);
   }
 
-  due(now: number): boolean {
-    return this.#event !== undefined && (this.#due || now - this.#appliedAt >= AGAIN_MS);
+  /** True where people are to be gone through. */
+  get due(): boolean {
+    return this.#event !== undefined && this.#due;
   }
 
-  /** When it is due. */
-  apply(rooms: readonly Attendance[], { at, now, speech }: Applied): void {
-    const event = this.#event;
-    if (!event) return;
+  apply(rooms: readonly Attendance[], at: number): void {
     this.#due = false;
-    this.#appliedAt = now;
     const kicked = this.#takeKicks();
-    const idle = kicked.size === 0 && Object.keys(event.bans).length === 0;
-    if (idle && !speech && !this.#silencing) return;
-    this.#silencing = speech !== undefined;
+    if (kicked.size === 0 && Object.keys(this.#event?.bans ?? {}).length === 0) return;
     for (const attendance of rooms)
       for (const session of [...attendance.sessions]) {
         const { person } = session.init;
         if (kicked.has(person) || this.bars(person, at))
           attendance.expel(session, "kicked", BARRED);
-        else session.speech = speech;
       }
   }
 

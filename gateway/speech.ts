@@ -62,11 +62,6 @@ export class Speech {
     return undefined;
   }
 
-  /** False while everybody may say what they like. */
-  get restricted(): boolean {
-    return this.#slow || Object.keys(this.#event?.mutes ?? {}).length > 0;
-  }
-
   get #slow(): boolean {
     return this.#slowMs > 0 || Object.keys(this.#event?.slows ?? {}).length > 0;
   }

@@ -90,15 +90,15 @@ export const EVENT_BUGS: readonly PlantedBug[] = [
     "banNotOnResume",
     "whoever is banned may go on where they were",
     "gateway/join.ts",
-    'if (asked.kind !== "room" && deps.door(asked.room)?.bars(person.person)) return err(BANNED);',
-    "",
+    "const entered = entry.ok && isBarred(deps, person, entry.value) ? err(BANNED) : entry;",
+    "const entered = entry.ok && !message.session && isBarred(deps, person, entry.value) ? err(BANNED) : entry;",
   ),
   eventBug(
     "watchersStay",
     "a ban does not hold for those who watch the stage",
     "gateway/event-door.ts",
-    "this.#moderation.apply([stage.attendance, ...rooms], {",
-    "this.#moderation.apply(rooms, {",
+    "this.#moderation.apply([stage.attendance, ...rooms], stage.replica.at);",
+    "this.#moderation.apply(rooms, stage.replica.at);",
   ),
   eventBug(
     "kickedOnce",
@@ -109,10 +109,10 @@ export const EVENT_BUGS: readonly PlantedBug[] = [
   ),
   eventBug(
     "mutedLater",
-    "what somebody says who has just come is not looked at",
+    "what is said in a shard is not looked at",
     "gateway/join.ts",
-    "if (stage) member.speech = deps.door(stage);",
-    "",
+    "member.speech = stage ? deps.door(stage) : deps.doorIfAny(room.id);",
+    "member.speech = stage ? undefined : deps.doorIfAny(room.id);",
   ),
   eventBug(
     "auditApart",
