@@ -41,7 +41,6 @@ export interface ShardHeld {
 
 interface Gateway {
   heardAt: number;
-  silent: boolean;
   /** Its last report. */
   shards: ReadonlyMap<number, ShardHeld>;
   /** Grants that the last report does not know of yet. */
@@ -161,7 +160,6 @@ export class Seating {
   expire(now: number): void {
     for (const [process, gateway] of this.#gateways) {
       gateway.granted = gateway.granted.filter(({ until }) => until > now);
-      gateway.silent = !this.present(process, now);
       if (now - gateway.heardAt >= this.#limits.holdMs) this.#gateways.delete(process);
     }
     for (const [shard, home] of this.#homes.entries())
@@ -172,15 +170,10 @@ export class Seating {
   seated(): number[] {
     const seated = this.#homes.map(() => 0);
     const members = [...seated];
-    const seen = new Set<number>();
-    // Those that report come first: what one of them sees of a shard has the people of a silent one.
-    const all = [...this.#gateways.values()].sort((a, b) => Number(a.silent) - Number(b.silent));
-    for (const { shards, silent } of all)
+    for (const { shards } of this.#gateways.values())
       for (const held of shards.values()) {
-        if (silent && seen.has(held.shard)) continue;
         seated[held.shard] = (seated[held.shard] ?? 0) + held.seated;
         members[held.shard] = Math.max(members[held.shard] ?? 0, held.members);
-        if (!silent && held.members > 0) seen.add(held.shard);
       }
     return seated.map((one, shard) => Math.max(one, members[shard] ?? 0));
   }
@@ -201,11 +194,10 @@ export class Seating {
   #gateway(process: ProcessId, now: number): Gateway {
     let gateway = this.#gateways.get(process);
     if (!gateway) {
-      gateway = { heardAt: now, silent: false, shards: new Map(), granted: [] };
+      gateway = { heardAt: now, shards: new Map(), granted: [] };
       this.#gateways.set(process, gateway);
     }
     gateway.heardAt = now;
-    gateway.silent = false;
     return gateway;
   }
 

@@ -145,21 +145,6 @@ describe("seating", () => {
     expect(open.length).toBeLessThanOrEqual(2);
   });
 
-  it("[ST4] people of a silent gateway who are back by another one count once", () => {
-    const seating = seatingOf(10, 2);
-    seating.report(ONE, 0, [{ shard: 0, seated: 6, held: 0, members: 6 }], 0);
-    const back = { shard: 0, seated: 6, held: 0, members: 6 };
-    seating.report(TWO, 0, [back], 4_000);
-    seating.expire(4_000);
-    expect(seating.seated()).toEqual([6]);
-    seating.report(TWO, 0, [{ ...back, seated: 1, members: 6 }], 5_000);
-    seating.expire(5_000);
-    expect(seating.seated(), "the others are away, and the owner holds their seats").toEqual([6]);
-    seating.report(TWO, 0, [], 6_000);
-    seating.expire(6_000);
-    expect(seating.seated(), "nobody looks").toEqual([6]);
-  });
-
   it("[ST4] an unconfirmed grant is taken back, and a silent gateway's people keep their seats", () => {
     const seating = seatingOf(10, 1);
     const one = new Asker(seating, ONE);
