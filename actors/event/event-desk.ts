@@ -85,8 +85,12 @@ export class EventDesk implements Desk {
     return this.#countsDue(now) || this.#step !== undefined;
   }
 
+  get unwritten(): boolean {
+    return this.#crowd?.unwritten === true;
+  }
+
   write(room: DeskRoom, now: number): void {
-    if (this.#countsDue(now)) {
+    if (this.unwritten) {
       this.#wroteAt = now;
       this.#crowd?.writeTo((room.secret as EventSecret).event);
     }
@@ -102,7 +106,7 @@ export class EventDesk implements Desk {
   }
 
   #countsDue(now: number): boolean {
-    return this.#crowd?.unwritten === true && now - this.#wroteAt >= WRITE_MS;
+    return this.unwritten && now - this.#wroteAt >= WRITE_MS;
   }
 
   seats(from: ProcessId, question: SeatsQuestion, view: DeskView): SeatsAnswer {

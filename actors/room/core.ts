@@ -212,6 +212,7 @@ export class RoomCore {
       case "prepareHandOver":
         return this.#handOver.prepare();
       case "handOver":
+        if (!this.alone) this.#tickHook.leave(moment.now, this.#at(moment));
         return this.#handOver.begin(message, moment.now);
       case "close":
         return this.#close();

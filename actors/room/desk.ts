@@ -27,6 +27,8 @@ export interface DeskRoom {
  */
 export interface Desk {
   seats(from: ProcessId, question: SeatsQuestion, view: DeskView): SeatsAnswer;
+  /** It knows what nobody else does, and would be lost with it. */
+  readonly unwritten: boolean;
   /** True where it has something to write down: then `write` is called as a hook of the room's. */
   due(now: number): boolean;
   write(room: DeskRoom, now: number): void;

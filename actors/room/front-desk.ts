@@ -25,6 +25,10 @@ export class FrontDesk {
     return this.#desk?.read(name, this.#view(moment));
   }
 
+  get unwritten(): boolean {
+    return this.#desk?.unwritten === true;
+  }
+
   due(now: number): boolean {
     return this.#desk?.due(now) === true;
   }

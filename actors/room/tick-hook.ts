@@ -18,12 +18,12 @@ export class TickHook {
 
   /** `at`: room time. A journal that does not answer would find more to write every time. */
   run(now: number, at: number): void {
-    const { hook, ledger, overgrown, system, world } = this.#parts;
+    const { hook, system, world } = this.#parts;
     const { onTick } = world.definition;
     const since = now - (this.#ranAt ?? now);
     const desk = this.#desk.due(now) ? this.#desk : undefined;
     if (!onTick && !desk) return;
-    if (ledger.decided.closed || ledger.full || overgrown()) return;
+    if (!this.#mayWrite) return;
     if (this.#ranAt !== undefined && since < EVERY_MS) return;
     this.#ranAt = now;
     const outcome = hook(at, (room) => {
@@ -32,5 +32,21 @@ export class TickHook {
     });
     assert(outcome.readable, "onTick writes what decoders read back");
     system("tick", outcome, at);
+  }
+
+  /** Before somebody else owns the room: what the desk alone knows is written down now. */
+  leave(now: number, at: number): void {
+    const { hook, system } = this.#parts;
+    if (!this.#desk.unwritten || !this.#mayWrite) return;
+    system(
+      "tick",
+      hook(at, (room) => this.#desk.write(room, now)),
+      at,
+    );
+  }
+
+  get #mayWrite(): boolean {
+    const { ledger, overgrown } = this.#parts;
+    return !ledger.decided.closed && !ledger.full && !overgrown();
   }
 }

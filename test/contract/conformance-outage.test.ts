@@ -68,7 +68,7 @@ describe("A history", () => {
       { event: 1, before: 3 },
       { event: 4, before: 4 },
     ];
-    expect(found).toEqual({ ok: true, landings });
+    expect(found).toEqual({ ok: true, landings, old: new Set() });
     const again = await replay(events, landings, roomOf(0));
     expect(again).toEqual({ events, final: ["a", "b", "c"] });
   });
@@ -78,8 +78,27 @@ describe("A history", () => {
     const seen = [a, tail, refused, c] as StoreEvent[];
     const found = explain(seen, ["a", "b", "c"]);
     const landings = [0, 2, 3].map((event) => ({ event, before: event }));
-    expect(found).toEqual({ ok: true, landings });
+    expect(found).toEqual({ ok: true, landings, old: new Set() });
     expect((await replay(seen, landings, roomOf(0))).events).toEqual(seen);
+  });
+
+  it("[JN31] is explained by a leader that was frozen, and answers reads by what it had", async () => {
+    const [a, , , , c] = events as [StoreEvent, ...StoreEvent[]];
+    const b = { do: "append", words: "b", expected: "a", outcome: "accepted" } as const;
+    const woken = [
+      { do: "readThrough", leader: true, outcome: ["a"] },
+      { do: "readTail", outcome: "b" },
+      { do: "append", words: "d", expected: "b", outcome: "refused" },
+    ] as const;
+    const seen = [a, b, c, ...woken] as StoreEvent[];
+    const found = explain(seen, ["a", "b", "c"], true);
+    expect(found).toMatchObject({ ok: true, old: new Set([3, 4]) });
+    if (!found.ok) return;
+    const again = await replay(seen, found.landings, roomOf(0), found.old);
+    expect(again).toEqual({ events: seen, final: ["a", "b", "c"] });
+    expect(explain(seen, ["a", "b", "c"]).ok, "no leader was frozen").toBe(false);
+    const other = { do: "readThrough", leader: true, outcome: ["b"] } as const;
+    expect(explain([...seen, other], ["a", "b", "c"], true).ok, "it had that never").toBe(false);
   });
 
   it("[JN27] that no store can have is found out", () => {
@@ -217,12 +236,20 @@ describe.skipIf(withoutNats)("Three NATS servers", { timeout: 150_000 }, () => {
       leader.resume();
       await untilWritten("with it again");
     });
-    const counts = { events: 0, accepted: 0, refused: 0, undecided: 0, landedLate: 0, deposed: 0 };
+    const counts = {
+      events: 0,
+      accepted: 0,
+      refused: 0,
+      undecided: 0,
+      landedLate: 0,
+      deposed: 0,
+      old: 0,
+    };
     for (const [i, lane] of lanes.entries()) {
       const final = finals[i] ?? expect.fail(`${lane.room} does not come to its end`);
-      const found = explain(lane.events, final);
+      const found = explain(lane.events, final, how === "frozen");
       if (!found.ok) expect.fail(dump(lane, final, found));
-      const again = await replay(lane.events, found.landings, lane.room);
+      const again = await replay(lane.events, found.landings, lane.room, found.old);
       expect(again.events, `seed ${SEED}, ${lane.room}`).toEqual(lane.events);
       expect(again.final).toEqual(final);
       counts.events += lane.events.length;
@@ -231,6 +258,9 @@ describe.skipIf(withoutNats)("Three NATS servers", { timeout: 150_000 }, () => {
       counts.deposed += found.landings.filter(
         ({ event }) => lane.events[event]?.outcome === "refused",
       ).length;
+      const byLeader = ({ do: done, ...event }: StoreEvent) =>
+        done === "readTail" || ("leader" in event && event.leader === true);
+      counts.old += [...found.old].filter((at) => byLeader(lane.events[at] as StoreEvent)).length;
       counts.landedLate += found.landings.filter(({ event, before }) => before > event).length;
     }
     console.info(`[JN27] seed ${SEED}, leader ${how}: ${JSON.stringify(counts)}`);

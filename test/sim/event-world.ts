@@ -71,6 +71,9 @@ export function eventWorlds(
         witness({ desk, owner, from, question, answer, now: view.now, openedAt: now });
         return answer;
       },
+      get unwritten() {
+        return desk.unwritten;
+      },
       due: (at) => desk.due(at),
       write: (room, at) => desk.write(room, at),
       read: (name, view) => desk.read(name, view),

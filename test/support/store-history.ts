@@ -28,15 +28,25 @@ export interface Landing {
 }
 
 export type Explanation =
-  | { readonly ok: true; readonly landings: readonly Landing[] }
+  | {
+      readonly ok: true;
+      readonly landings: readonly Landing[];
+      /** Events that a deposed leader answered, by what it had when it was stopped. */
+      readonly old: ReadonlySet<number>;
+    }
   | { readonly ok: false; readonly at: number; readonly why: string };
 
 /**
  * Whether a journal that ended as `final` can have answered so: an accepted write landed then, an
  * undecided one at any time later or never. A refused one did not, or it found the tail that it
- * expected and landed all the same: a deposed leader refused it. Followers may be behind.
+ * expected and landed all the same: a deposed leader refused it. Followers may be behind. So may
+ * what a leader answers to reads, where one was frozen and wakes (JN31): `mayBeOld`.
  */
-export function explain(events: readonly StoreEvent[], final: readonly string[]): Explanation {
+export function explain(
+  events: readonly StoreEvent[],
+  final: readonly string[],
+  mayBeOld = false,
+): Explanation {
   const attempts = new Map<string, number[]>();
   const expects = new Map<string, string>();
   const mayLand = (record: number): boolean => {
@@ -52,7 +62,8 @@ export function explain(events: readonly StoreEvent[], final: readonly string[])
       for (let length = before; length <= final.length; length++) {
         // Between two events, what is undecided may land.
         if (length > before && !mayLand(length - 1)) break;
-        const after = follow(event, length, final);
+        const isOld = mayBeOld && isOlder(event, length, final);
+        const after = isOld ? length : follow(event, length, final);
         if (after === undefined) continue;
         // A refusal of what had landed before is the simpler explanation.
         const isSimpler = length === after;
@@ -70,7 +81,16 @@ export function explain(events: readonly StoreEvent[], final: readonly string[])
   const end = Math.max(...lengths);
   const allLate = final.slice(end).every((_, i) => mayLand(end + i));
   if (!allLate) return { ok: false, at: events.length, why: `${final.length} records, not ${end}` };
-  return { ok: true, landings: backtrack(events, final, steps, end, attempts) };
+  return { ok: true, ...backtrack(events, final, steps, end, attempts) };
+}
+
+/** True for what a leader answered that did not know of the newest records. */
+function isOlder({ do: done, ...event }: StoreEvent, length: number, final: readonly string[]) {
+  const { outcome } = event;
+  if (done === "readTail" && typeof outcome === "string")
+    return final.slice(0, length - 1).includes(outcome);
+  if (done !== "readThrough" || typeof outcome !== "object") return false;
+  return outcome.length < length && outcome.every((words, i) => words === final[i]);
 }
 
 /** How many records there were after the event before, and how many the event found. */
@@ -104,8 +124,9 @@ function backtrack(
   steps: readonly Map<number, Step>[],
   end: number,
   attempts: ReadonlyMap<string, readonly number[]>,
-): Landing[] {
+): { readonly landings: Landing[]; readonly old: ReadonlySet<number> } {
   const landings: Landing[] = [];
+  const old = new Set<number>();
   const late = (record: number, before: number): void => {
     const tries = attempts.get(final[record] as string)?.filter((at) => at < before);
     landings[record] = { event: tries?.at(-1) as number, before };
@@ -116,9 +137,11 @@ function backtrack(
     const { before, found } = steps[at]?.get(length) as Step;
     if (length > found) landings[found] = { event: at, before: at };
     for (let record = before; record < found; record++) late(record, at);
+    const event = events[at] as StoreEvent;
+    if (event.do !== "append" && isOlder(event, found, final)) old.add(at);
     length = before;
   }
-  return landings;
+  return { landings, old };
 }
 
 /** Events are so far apart that each is over, and what lands late does so between two of them. */
@@ -132,6 +155,7 @@ export async function replay(
   events: readonly StoreEvent[],
   landings: readonly Landing[],
   room: RoomId,
+  old: ReadonlySet<number> = new Set(),
 ): Promise<{ readonly events: StoreEvent[]; readonly final: readonly string[] }> {
   const clock = new ManualClock();
   const stores = new MemoryStores(clock, seededRandom(1));
@@ -167,14 +191,15 @@ export async function replay(
       case "readTail": {
         const tail = await settle(journal.readTail(room));
         const words = tail.ok ? text.decode(tail.value.record ?? new Uint8Array(0)) : undefined;
-        return { ...event, outcome: words };
+        // The memory stores have no leader that could be frozen.
+        return old.has(at) ? event : { ...event, outcome: words };
       }
       case "readThrough": {
         const how = { leader: event.leader };
         const read = await settle(journal.readThrough(room, Number.MAX_SAFE_INTEGER, how));
         const words = read.ok ? read.value.map(({ data }) => text.decode(data)) : undefined;
         // What a follower may lack is the adapter's to draw.
-        const asked = event.leader ? undefined : event.outcome?.length;
+        const asked = event.leader && !old.has(at) ? undefined : event.outcome?.length;
         return { ...event, outcome: words?.slice(0, asked) };
       }
     }

@@ -335,6 +335,23 @@ describe("an event's stage", () => {
     expect((await heard(2, 3))?.energy).toBeGreaterThanOrEqual(0);
   });
 
+  it("[EV6] writes down what it counted before it hands the stage over (seed 152)", async () => {
+    const served = await serve(stage);
+    const { gateway, harness } = served;
+    await harness.run(100);
+    await ask(served, { request: 1, want: 0, waiting: 0, door: 1, reactions: [5] });
+    const next = harness.node("node-b", [stage]);
+    const epoch = currentEpoch(harness);
+    const wish = { type: "migrate", room: ROOM, epoch, target: next.id } as const;
+    harness.placement.publish(nodeControl(served.node.id), control.encode(wish));
+    await harness.run(200);
+    expect(currentEpoch(harness)).toBeGreaterThan(epoch);
+    gateway.route(next, currentEpoch(harness));
+    // That door has gone meanwhile: only the journal knows what it heard.
+    const heard = { request: 1, want: 0, waiting: 0, door: 2, reactions: [1] };
+    expect(await ask(served, heard)).toMatchObject({ reactions: [6, 0] });
+  });
+
   it("[EV9] remembers 512 orders, and tells the newest 100", () => {
     const audit = newAudit();
     for (let n = 0; n < 600; n++) addAudit(audit, { at: n, by: null, what: "event.kick", body: n });
