@@ -87,10 +87,13 @@ export class ModerationChecker {
 
   /** Says something; what is answered is told to the function that is given back. */
   said(visitor: SimVisitor): (status: string | undefined) => void {
-    const muted = (this.#mutedMs.get(visitor) ?? 0) >= ENFORCED_MS;
+    const muteNow = (): string => JSON.stringify(this.#truth().event?.mutes[visitor.name] ?? null);
+    const longMuted = (this.#mutedMs.get(visitor) ?? 0) >= ENFORCED_MS;
+    const mute = muteNow();
     return (status) => {
       if (status === "muted") this.enforced.mutes++;
-      if (muted && status === "ok")
+      // It may have been lifted since the last look, or on the way of what was said.
+      if (longMuted && mute !== "null" && muteNow() === mute && status === "ok")
         this.#accuse("moderation", `${visitor.name} is muted, and heard (GW55)`);
       const known = Object.keys(this.#truth().event?.mutes ?? {});
       if (status === "muted" && !known.includes(visitor.name) && !this.#ever("mute", visitor))
