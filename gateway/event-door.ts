@@ -117,6 +117,11 @@ export class EventDoor {
     return this.#moderation.bars(person, this.#deps.stage.replica.at);
   }
 
+  /** True where somebody's session was kicked while it was on its way here. */
+  bringsKick(person: string): boolean {
+    return this.#moderation.bringsKick(person, this.#deps.stage.replica.at);
+  }
+
   /** Newcomers see and are not seen. */
   get ghosts(): boolean {
     return this.#ease.ghosts;

@@ -85,7 +85,8 @@ function enter(
   { token, spectator }: Pick<SessionInit, "token" | "spectator">,
 ): void {
   const { attach, channel, cursor, profile } = message;
-  const entered = entry.ok && isBarred(deps, person, entry.value) ? err(BANNED) : entry;
+  const barred = entry.ok && isBarred(deps, person, entry.value, message.session !== null);
+  const entered = barred ? err(BANNED) : entry;
   const room = entered.ok ? deps.hold(entered.value.claims.room) : undefined;
   if (!entered.ok || !room) {
     const refusal = entered.ok ? TOO_MANY_ROOMS : entered.error;
@@ -116,8 +117,14 @@ function enter(
 }
 
 /** Looked at last, when nothing is waited for any more: a ban may have been said meanwhile. */
-function isBarred(deps: JoinDeps, { person }: Person, { claims: { room } }: Entry): boolean {
-  return deps.doorIfAny(shardOf(room)?.stage ?? room)?.bars(person) === true;
+function isBarred(
+  deps: JoinDeps,
+  { person }: Person,
+  { claims: { room } }: Entry,
+  resumed: boolean,
+): boolean {
+  const door = deps.doorIfAny(shardOf(room)?.stage ?? room);
+  return door !== undefined && (door.bars(person) || (resumed && door.bringsKick(person)));
 }
 
 function roomAsked(person: Person, message: JoinMessage): Result<Asked, Refusal> {

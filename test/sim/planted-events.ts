@@ -90,8 +90,8 @@ export const EVENT_BUGS: readonly PlantedBug[] = [
     "banNotOnResume",
     "whoever is banned may go on where they were",
     "gateway/join.ts",
-    "const entered = entry.ok && isBarred(deps, person, entry.value) ? err(BANNED) : entry;",
-    "const entered = entry.ok && !message.session && isBarred(deps, person, entry.value) ? err(BANNED) : entry;",
+    "entry.ok && isBarred(deps, person, entry.value, message.session !== null);",
+    "entry.ok && !message.session && isBarred(deps, person, entry.value, false);",
   ),
   eventBug(
     "watchersStay",

@@ -106,6 +106,23 @@ describe("an event's door", () => {
     expect(again[0]?.got("refused")).toMatchObject([{ code: "kicked" }]);
   });
 
+  it("[GW55] who is kicked while their session changes sockets is gone (seed 1532)", async () => {
+    const gala = new Gala(1);
+    await gala.open();
+    const bo = await gala.come("bo");
+    await gala.harness.run(2_000);
+    await gala.operate("event.kick", "bo");
+    await gala.harness.run(1_000);
+    const [late, anew] = [await gala.resume("bo", "event/gala", bo), await gala.come("bo")];
+    await gala.harness.run(2_000);
+    expect(late.got("refused"), late.describe()).toMatchObject([{ code: "kicked" }]);
+    expect(anew.count("joined"), anew.describe()).toBe(1);
+    await gala.harness.run(4_000);
+    const much = await gala.resume("bo", "event/gala", anew);
+    await gala.harness.run(1_000);
+    expect(much.count("joined"), much.describe()).toBe(1);
+  });
+
   it("[GW55] who is banned is not let in to resume either, not for a moment (seed 36)", async () => {
     const gala = new Gala(1);
     await gala.open();
