@@ -1,4 +1,4 @@
-import type { IndexEntry, IndexStore } from "../src/journal/index-store.ts";
+import { crashesUnder, type IndexEntry, type IndexStore } from "../src/journal/index-store.ts";
 import { backoffMs } from "../src/kernel/backoff.ts";
 import { type Clock, delay, type Timer } from "../src/kernel/clock.ts";
 import { EPOCH_NONE, type Epoch, epochCompare } from "../src/kernel/epoch.ts";
@@ -71,7 +71,8 @@ export class IndexNotes {
       const write = (): void =>
         void this.#write(held.room, stillTrue, (known) => {
           const entry = known ?? unknownTo(held);
-          return { ...entry, epoch, owner: self, changedAtMs: this.#stampAfter(entry) };
+          const crashedOn = crashesUnder(epoch, entry);
+          return { ...entry, epoch, owner: self, crashedOn, changedAtMs: this.#stampAfter(entry) };
         });
       // Written first, this would leave the word of the earlier ownership without effect.
       const earlier = this.#givenUp.get(held.room);
@@ -89,7 +90,7 @@ export class IndexNotes {
     const { self } = this.#parts;
     const { room, epoch } = held;
     const outcomeOf = (entry: IndexEntry): Partial<IndexEntry> | undefined => {
-      if (reason === "gave_up") return { crashedOn: [...entry.crashedOn, self] };
+      if (reason === "gave_up") return { crashedOn: [...crashesUnder(epoch, entry), self] };
       if (reason === "closed") return { status: "closed" };
       return reason === "journal_broken" ? { status: "quarantined" } : undefined;
     };

@@ -1,5 +1,5 @@
 import type { Subscription } from "../bus/bus.ts";
-import type { Epoch } from "../kernel/epoch.ts";
+import { type Epoch, epochGeneration } from "../kernel/epoch.ts";
 import type { ProcessId, RoomId, WorldName } from "../kernel/ids.ts";
 import type { Result } from "../kernel/result.ts";
 import type { StoreError } from "./journal.ts";
@@ -25,6 +25,16 @@ export interface IndexEntry {
   /** Wall time of the last change, ms since 1970. */
   readonly changedAtMs: number;
 }
+
+/**
+ * The crashes that still count under an ownership of `epoch`. A restored journal has lost what the
+ * room noted of the commands that crashed it: it has to find them out anew.
+ */
+export const crashesUnder = (
+  epoch: Epoch,
+  entry: Pick<IndexEntry, "epoch" | "crashedOn">,
+): readonly ProcessId[] =>
+  epochGeneration(epoch) > epochGeneration(entry.epoch) ? [] : entry.crashedOn;
 
 /**
  * One spending of what may be moved for load. Who wants to spend next names the round it has seen

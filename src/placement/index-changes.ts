@@ -1,4 +1,4 @@
-import type { IndexEntry } from "../journal/index-store.ts";
+import { crashesUnder, type IndexEntry } from "../journal/index-store.ts";
 import { EPOCH_NONE, type Epoch, epochCompare } from "../kernel/epoch.ts";
 import type { ProcessId, RoomId, WorldName } from "../kernel/ids.ts";
 
@@ -50,13 +50,14 @@ export function changeEntry(
   if (epochCompare(entry.epoch, change.epoch) > 0 || entry.status !== "wanted") return undefined;
   // An owner writes itself into the index a while after its claim, or never if the room is its end.
   const { epoch, owner } = entry.epoch === change.epoch ? entry : change;
-  const changed = { ...entry, epoch, owner, changedAtMs };
+  const crashedOn = crashesUnder(epoch, entry);
+  const changed = { ...entry, epoch, owner, crashedOn, changedAtMs };
   switch (change.kind) {
     case "quarantine":
       return { ...changed, status: "quarantined" };
     case "crashed":
-      if (entry.crashedOn.at(-1) === change.owner) return undefined;
-      return { ...changed, crashedOn: [...entry.crashedOn, change.owner] };
+      if (crashedOn.at(-1) === change.owner) return undefined;
+      return { ...changed, crashedOn: [...crashedOn, change.owner] };
     case "forget_crashes":
       return entry.crashedOn.length === 0 ? undefined : { ...changed, crashedOn: [] };
   }

@@ -1,4 +1,4 @@
-import type { IndexEntry, RoomStatus } from "../journal/index-store.ts";
+import { crashesUnder, type IndexEntry, type RoomStatus } from "../journal/index-store.ts";
 import { type Epoch, epochCompare } from "../kernel/epoch.ts";
 import { type ProcessId, type RoomId, roomParts, type WorldName } from "../kernel/ids.ts";
 import { shardOf } from "../protocol/event-names.ts";
@@ -130,6 +130,7 @@ export class RoomTable {
     const stale =
       readAt === undefined ? entry.changedAtMs < line.changedAtMs : line.touchedAt > readAt;
     if (newer === 0 && stale) return false;
+    this.#forgetLostCrashes(line, entry.epoch);
     // An entry without owner at the epoch of its owner: it gave the room up.
     if (!entry.owner && entry.crashedOn.length > 0 && (newer > 0 || line.owner)) {
       line.gaveUpAt = now;
@@ -157,6 +158,7 @@ export class RoomTable {
     const newer = epochCompare(epoch, line.epoch);
     if (newer < 0) return "older";
     if (newer === 0) return "known";
+    this.#forgetLostCrashes(line, epoch);
     this.#setOwner(line, epoch, owner, now);
     line.touchedAt = now;
     return "advanced";
@@ -181,6 +183,12 @@ export class RoomTable {
     this.lines.set(entry.room, line);
     this.#noteClosed(line);
     this.#setOwner(line, entry.epoch, entry.owner, now);
+  }
+
+  #forgetLostCrashes(line: RoomLine, epoch: Epoch): void {
+    const crashedOn = crashesUnder(epoch, line);
+    if (crashedOn !== line.crashedOn) line.giveUps = 0;
+    line.crashedOn = crashedOn;
   }
 
   #noteClosed({ room, status }: RoomLine): void {

@@ -119,4 +119,20 @@ describe("after a restore", () => {
       value: { status: "wanted" },
     });
   });
+
+  it("[PL77] the owner drops the crashes of before from the index", async () => {
+    const { harness, node } = await afterTwoCommands();
+    const { index } = node.stores;
+    const known = currentEpoch(harness);
+    await harness.run(3_000);
+    await index.change(ROOM, (entry) => entry && { ...entry, epoch: known, crashedOn: [node.id] });
+    restore(harness, 1);
+    node.node.close();
+    const next = harness.node("node-b", [counter]);
+    harness.propose(next, counter, known);
+    await harness.run(3_000);
+    expect(await index.read(ROOM)).toMatchObject({
+      value: { owner: next.id, epoch: currentEpoch(harness), crashedOn: [] },
+    });
+  });
 });

@@ -78,6 +78,13 @@ describe("small parts", () => {
     });
   });
 
+  test("[PL77] in a restored journal crashes are counted from none", () => {
+    const before = entry(1, { epoch: epoch(9), owner: node(7), crashedOn: [node(7)] });
+    const verdict = { room: room(1), epoch: epochAt(1, 2), owner: node(1) };
+    const changed = changeEntry({ kind: "crashed", ...verdict }, before, 1);
+    expect(changed).toMatchObject({ epoch: epochAt(1, 2), crashedOn: [node(1)] });
+  });
+
   test("[PL44] at the same epoch the entry knows best who the owner is", () => {
     const gaveUp = entry(1, { epoch: epoch(5), crashedOn: [node(1)] });
     const verdict = { room: room(1), epoch: epoch(5), owner: node(1) };

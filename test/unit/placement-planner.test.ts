@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { IndexEntry } from "../../src/journal/index-store.ts";
+import { type Epoch, epochAt } from "../../src/kernel/epoch.ts";
 import { type ProcessId, processId } from "../../src/kernel/ids.ts";
 import { plannerDefaults } from "../../src/placement/planner-types.ts";
 import {
@@ -385,5 +386,32 @@ describe("crashes", () => {
     expect(scan(590_000)).toEqual([]);
     expect(scan(20_000)).toEqual(["forget_crashes"]);
     expect(scan(20_000)).toEqual([]);
+  });
+
+  // Seed 461 of the simulation: a hanging command, and a restore between its first two deaths.
+  test("[PL77] crashes count within one generation of the journal", () => {
+    const bench = new Bench({ nodes: 4 });
+    bench.index(entry(1, { epoch: epoch(2), owner: node(1), crashedOn: [node(2)] }));
+    const dies = (owner: ProcessId, at: Epoch) => {
+      const tail = { epoch: at, owner, stateVersion: 1 };
+      bench.decide({ type: "tail", room: room(1), tail });
+      bench.beat(owner, { loopAgeMs: 3_100, running: room(1) });
+      return changes(bench.verdict(owner, "stalled"));
+    };
+    expect(dies(node(1), epoch(2))).toEqual(["crashed"]);
+    expect(dies(node(3), epochAt(1, 1)), "the third, and the first here").toEqual(["crashed"]);
+    expect(dies(node(4), epochAt(1, 2))).toEqual(["crashed"]);
+    expect(bench.locate("room1").located?.[0]).not.toBe("quarantined");
+  });
+
+  test("[PL77] an index entry of a later generation begins the count anew", () => {
+    const bench = new Bench({ nodes: 1 });
+    bench.index(entry(1, { epoch: epoch(1), owner: node(1) }));
+    for (const at of [2, 4]) {
+      bench.route(node(1), [1, at]);
+      bench.decide({ type: "entry", entry: gaveUp([node(1)], at) });
+    }
+    const restored = { ...gaveUp([node(1)], 6), epoch: epochAt(1, 1) };
+    expect(changes(bench.decide({ type: "entry", entry: restored }))).toEqual([]);
   });
 });
