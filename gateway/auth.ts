@@ -37,6 +37,8 @@ export interface SessionClaims {
   readonly session: SessionId;
   readonly room: RoomId;
   readonly person: PersonId;
+  /** When the person came with it: of an event the stage's room time, in ms since 1970. */
+  readonly began: number;
   /** Sees the room and is not seen, until it comes anew. */
   readonly ghost: boolean;
 }
@@ -101,6 +103,7 @@ export function createAuth(
         sid: claims.session,
         room: claims.room,
         tenant: roomParts(claims.room).tenant,
+        began: claims.began,
         ...(claims.ghost ? { ghost: true } : {}),
       })
         .setProtectedHeader({ alg: "HS256", typ: SESSION_TYPE })
@@ -162,7 +165,8 @@ function readSession(claims: JWTPayload): SessionClaims | undefined {
   const session = parseSessionId(claims.sid);
   const room = parseRoomId(claims.room);
   const person = parsePersonId(claims.sub);
-  if (!session || !room || !person) return undefined;
-  if (claims.tenant !== roomParts(room).tenant) return undefined;
-  return { session, room, person, ghost: claims.ghost === true };
+  const { began, tenant, ghost } = claims;
+  if (!session || !room || !person || typeof began !== "number") return undefined;
+  if (tenant !== roomParts(room).tenant) return undefined;
+  return { session, room, person, began, ghost: ghost === true };
 }

@@ -1,6 +1,7 @@
 import type { Bus, BusMessage } from "../src/bus/bus.ts";
 import { InLinks } from "../src/bus/link.ts";
 import type { Journal } from "../src/journal/journal.ts";
+import { assert } from "../src/kernel/assert.ts";
 import type { Clock } from "../src/kernel/clock.ts";
 import type { ProcessId, RoomId } from "../src/kernel/ids.ts";
 import { type LoopLoad, OverloadWatch } from "../src/kernel/overload.ts";
@@ -191,6 +192,7 @@ export class GatewayCore {
       random,
       config,
       now: () => clock.now(),
+      wallNow: () => clock.wallNow(),
       nextConnection: () => `${self}#${++this.#numbers}`,
       hold: (room: RoomId) => this.#hold(room),
       door: (stage: RoomId) => this.#door(stage),
@@ -214,6 +216,7 @@ export class GatewayCore {
   }
 
   #door(id: RoomId): EventDoor | undefined {
+    assert(shardOf(id) === undefined, "a shard has no door");
     const known = this.#doors.get(id);
     const stage = known ? undefined : this.#hold(id);
     if (!stage) return known;

@@ -117,9 +117,14 @@ export class EventDoor {
     return this.#moderation.bars(person, this.#deps.stage.replica.at);
   }
 
-  /** True where somebody's session was kicked while it was on its way here. */
-  bringsKick(person: string): boolean {
-    return this.#moderation.bringsKick(person, this.#deps.stage.replica.at);
+  /** True where the session that somebody began then was kicked, wherever it was. */
+  kicked(person: string, began: number): boolean {
+    return this.#moderation.kicked(person, began);
+  }
+
+  /** The stage's room time; undefined before anything is known of it. */
+  get at(): number | undefined {
+    return this.#event && this.#deps.stage.replica.at;
   }
 
   /** Newcomers see and are not seen. */

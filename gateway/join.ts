@@ -22,6 +22,7 @@ export interface JoinDeps {
   readonly random: Random;
   readonly config: GatewayConfig;
   readonly now: () => number;
+  readonly wallNow: () => number;
   /** A new `<gateway process>#<number>`. */
   readonly nextConnection: () => string;
   /** The room, held from now on; undefined where no more can be held. */
@@ -85,9 +86,8 @@ function enter(
   { token, spectator }: Pick<SessionInit, "token" | "spectator">,
 ): void {
   const { attach, channel, cursor, profile } = message;
-  const barred = entry.ok && isBarred(deps, person, entry.value, message.session !== null);
-  const entered = barred ? err(BANNED) : entry;
-  const room = entered.ok ? deps.hold(entered.value.claims.room) : undefined;
+  const entered = entry.ok && isBarred(deps, person, entry.value) ? err(BANNED) : entry;
+  const room = entered.ok ? holdWithDoor(deps, entered.value.claims.room) : undefined;
   if (!entered.ok || !room) {
     const refusal = entered.ok ? TOO_MANY_ROOMS : entered.error;
     return connection.refuse(channel, refusal.code, refusal.message, refusal.retryAfterMs);
@@ -96,6 +96,7 @@ function enter(
   const init = {
     room: room.id,
     session: claims.session,
+    began: claims.began,
     person: person.person,
     // Not as of the session's first join: a role may be taken away.
     role: person.role,
@@ -110,22 +111,25 @@ function enter(
     servedAt,
   };
   const member = new Session(init, connection, deps.config, deps.now());
-  const stage = shardOf(room.id)?.stage;
-  member.speech = stage ? deps.door(stage) : deps.doorIfAny(room.id);
+  member.speech = doorOf(deps, room.id);
   connection.channels.settle({ kind: "member", channel, session: member, room });
   room.join(member);
 }
 
 /** Looked at last, when nothing is waited for any more: a ban may have been said meanwhile. */
-function isBarred(
-  deps: JoinDeps,
-  { person }: Person,
-  { claims: { room } }: Entry,
-  resumed: boolean,
-): boolean {
-  const door = deps.doorIfAny(shardOf(room)?.stage ?? room);
-  return door !== undefined && (door.bars(person) || (resumed && door.bringsKick(person)));
+function isBarred(deps: JoinDeps, { person }: Person, { claims }: Entry): boolean {
+  const door = doorOf(deps, claims.room);
+  return door !== undefined && (door.bars(person) || door.kicked(person, claims.began));
 }
+
+/** Without its event's door nobody would hold the people of a shard to what is said there. */
+function holdWithDoor(deps: JoinDeps, room: RoomId): HeldRoom | undefined {
+  const stage = shardOf(room)?.stage;
+  return stage === undefined || deps.door(stage) ? deps.hold(room) : undefined;
+}
+
+const doorOf = (deps: JoinDeps, room: RoomId): EventDoor | undefined =>
+  deps.doorIfAny(shardOf(room)?.stage ?? room);
 
 function roomAsked(person: Person, message: JoinMessage): Result<Asked, Refusal> {
   const address = addressOf(message.room);
@@ -133,11 +137,13 @@ function roomAsked(person: Person, message: JoinMessage): Result<Asked, Refusal>
   if (!room) return err({ code: "room_unknown", message: "no room can have such a name" });
   // Who is on the stage has no seat before it, and may look into every shard.
   const onStage = isOnStage(person.role);
-  const at = onStage ? undefined : shardOf(room);
-  if (person.rooms && !opens(person.rooms, message.room, at?.stage))
+  const shard = shardOf(room);
+  if (shard && address.kind !== "room")
+    return err({ code: "room_unknown", message: "a shard is no event" });
+  if (person.rooms && !opens(person.rooms, message.room, shard?.stage))
     return err({ code: "wrong_room", message: "the token does not open this room" });
   // A shard by its name is a seat of the event, and has to be asked for at its door.
-  if (at) return ok({ room: at.stage, kind: "seat", shard: at.shard });
+  if (shard && !onStage) return ok({ room: shard.stage, kind: "seat", shard: shard.shard });
   return ok({ room, kind: onStage ? "room" : address.kind, shard: null });
 }
 
@@ -158,8 +164,10 @@ async function entryOf(
     const place = await placeOf(deps, join, asked);
     if (!place.ok) return place;
     const { room, servedAt } = place.value;
-    const ghost = asked.kind === "seat" && deps.door(asked.room)?.ghosts === true;
-    return ok({ claims: { session, room, person: person.person, ghost }, servedAt });
+    const door = doorOf(deps, room);
+    const ghost = asked.kind === "seat" && door?.ghosts === true;
+    const began = door?.at ?? deps.wallNow();
+    return ok({ claims: { session, room, person: person.person, began, ghost }, servedAt });
   }
   const claims = await deps.auth.verifySession(message.session);
   if (!claims.ok) {

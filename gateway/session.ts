@@ -37,6 +37,8 @@ export interface SessionLink extends ViewerLink {
 export interface SessionInit {
   readonly room: RoomId;
   readonly session: SessionId;
+  /** When the person came with it: of an event the stage's room time, in ms since 1970. */
+  readonly began: number;
   readonly person: PersonId;
   readonly role: Role;
   readonly profile: Profile;

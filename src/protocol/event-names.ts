@@ -35,6 +35,7 @@ export function shardOf(
 ): { readonly stage: RoomId; readonly shard: number } | undefined {
   const { tenant, name } = roomParts(room);
   const [, event, shard] = SHARD.exec(name) ?? [];
-  if (event === undefined) return undefined;
+  // A shard is no event and has none of its own.
+  if (event === undefined || SHARD.test(event)) return undefined;
   return { stage: roomId(`${tenant}/${event}`), shard: Number(shard) };
 }

@@ -10,22 +10,25 @@ import {
   type ClientMessage,
   clientToGateway,
   type GatewayMessage,
+  ROLE,
 } from "../../src/protocol/client-messages.ts";
 import { encode } from "../../src/protocol/msgpack.ts";
 import { messagesOf } from "./gateway-rig.ts";
 import { PROFILE, type RoomHarness } from "./room-harness.ts";
 import { unframe } from "./unframe.ts";
 
-/** Tokens are what they stand for, in plain text. */
+/** Tokens are what they stand for, in plain text: `<person>`, or `<person> <role> <room> …`. */
 export const TRUSTING: Auth = {
-  verifyPerson: async (token) =>
-    ok({
-      person: personId(token),
+  verifyPerson: async (token) => {
+    const [name = "", role = "audience", ...rooms] = token.split(" ");
+    return ok({
+      person: personId(name),
       tenant: "demo",
-      name: token,
-      role: "audience",
-      rooms: undefined,
-    }),
+      name,
+      role: ROLE(role) ?? "audience",
+      rooms: rooms.length > 0 ? rooms : undefined,
+    });
+  },
   verifySession: async (token) => (token.startsWith("{") ? ok(JSON.parse(token)) : err("invalid")),
   signSession: async (claims) => JSON.stringify(claims),
   signPerson: async () => undefined,

@@ -75,7 +75,7 @@ describe("an event's stage", () => {
     const room = shardRoom(roomId("demo/gala"), 12);
     expect(room).toBe("demo/gala--12");
     expect(shardOf(room)).toEqual({ stage: "demo/gala", shard: 12 });
-    for (const name of ["gala", "gala--", "gala--x", "gala--012", "--1"])
+    for (const name of ["gala", "gala--", "gala--x", "gala--012", "--1", "gala--3--0"])
       expect(shardOf(roomId(`demo/${name}`))).toBeUndefined();
   });
 

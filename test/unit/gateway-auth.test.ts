@@ -15,6 +15,7 @@ const claims: SessionClaims = {
   session: sessionId("aaaaaaaaaaaaaaaaaaaaaa"),
   room: roomId("acme/hall"),
   person: personId("ann"),
+  began: 1_000,
   ghost: false,
 };
 
