@@ -46,6 +46,8 @@ interface Watcher {
 /** A shard that is made ahead of need is needed by then, or asked for again. */
 const EXPECTED_MS = 5_000;
 const FULL_RETRY_MS = 5_000;
+/** As many as a question has a number for; nobody that far back is seated by its answer. */
+const BEFORE_MAX = 0xffff;
 
 /**
  * The door of one event at this gateway (DESIGN 9): people wait in a line until the stage's owner
@@ -88,8 +90,9 @@ export class EventDoor {
     const { clock, config } = this.#deps;
     this.#usedAt = clock.now();
     if (this.#line.length >= config.waitingMax) return Promise.resolve(err(LINE_FULL));
+    const askedOver = this.#askedOver(newcomer, clock.now());
     return new Promise((settle) => {
-      this.#line.push({ newcomer, since: clock.now(), settle });
+      this.#line.push({ newcomer, since: clock.now(), askedOver, settle });
       this.#serve(clock.now());
     });
   }
@@ -226,14 +229,26 @@ export class EventDoor {
     const { stage } = this.#deps;
     if (!stage.replica.ready || !this.#event) return;
     if (!this.#pool.due(this.#line.length, now)) return;
-    this.#wishing = this.#line.wishing(WISHES_MAX).filter((one) => !this.#barred(one));
-    const wishes = this.#wishing.map(({ newcomer }) => newcomer.wish as SeatWish);
+    const wishing = this.#line.wishing(WISHES_MAX).filter(({ one }) => !this.#barred(one));
+    this.#wishing = wishing.map(({ one }) => one);
+    const wishes = wishing.flatMap(({ one: { newcomer }, before }): SeatWish[] =>
+      newcomer.wish ? [{ ...newcomer.wish, before: Math.min(before, BEFORE_MAX) }] : [],
+    );
     const { anywhere, length: waiting } = this.#line;
     const asked = this.#pool.question({ anywhere, waiting }, wishes, this.#seated(), now);
     const door = this.#deps.number;
     // Changed in place, and the message is encoded at once.
     const [stretch, url] = [this.#deps.stretch(), this.#deps.url()];
     stage.askSeats({ ...asked, door, reactions: this.#reactions, stretch, url });
+  }
+
+  #askedOver({ person, wish }: Newcomer, now: number): boolean {
+    if (wish === undefined || wish.shard === null) return false;
+    return this.#movers.expects(person, this.#shardName(wish.shard), now);
+  }
+
+  #shardName(shard: number): string {
+    return roomParts(shardRoom(this.#deps.stage.id, shard)).name;
   }
 
   #give({ settle }: InLine, shard: number, servedAt: string | null = null): void {
@@ -246,8 +261,7 @@ export class EventDoor {
     const { shard, stage } = this.#deps;
     for (const { from, seats, to } of moves) {
       const attendance = shard(shardRoom(stage.id, from))?.attendance;
-      const { name } = roomParts(shardRoom(stage.id, to));
-      if (attendance) this.#movers.ask(attendance, name, seats, now);
+      if (attendance) this.#movers.ask(attendance, this.#shardName(to), seats, now);
     }
   }
 

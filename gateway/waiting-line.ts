@@ -22,7 +22,7 @@ export interface Waiting {
 export interface Newcomer {
   readonly person: string;
   /** Undefined: they sit anywhere. */
-  readonly wish: SeatWish | undefined;
+  readonly wish: Omit<SeatWish, "before"> | undefined;
   /** False once they are gone. */
   wanted(): boolean;
   /** Where they wait, every now and then. */
@@ -38,7 +38,19 @@ export interface Place {
 export interface InLine {
   readonly newcomer: Newcomer;
   readonly since: number;
+  /** True for whom the event has asked over: they make room where they sit, and go first. */
+  readonly askedOver: boolean;
   readonly settle: (seat: Result<Place, Refusal>) => void;
+}
+
+/** Where in the order of all who wait here; the same for all who were asked over. */
+type Numbered = InLine & { readonly order: number };
+
+/** Somebody who has named a place. */
+export interface Wishing {
+  readonly one: InLine;
+  /** Of those who sit anywhere, so many came before them. */
+  readonly before: number;
 }
 
 /** How all lines of an event move. */
@@ -49,11 +61,12 @@ export interface LineNews {
   readonly perS: number;
 }
 
-/** Who waits for a seat at one gateway, in the order they came. */
+/** Who waits for a seat at one gateway: one line, in the order they came. */
 export class WaitingLine {
-  readonly #anywhere: InLine[] = [];
-  /** Who has named a place is asked for by name, whoever is before them. */
-  readonly #wishing: InLine[] = [];
+  readonly #anywhere: Numbered[] = [];
+  /** Who has named a place is asked for one by one. */
+  readonly #wishing: Numbered[] = [];
+  #orders = 0;
   /** How far down the line people were told, and when. */
   #toldTo = 0;
   #toldAt: number;
@@ -72,7 +85,9 @@ export class WaitingLine {
   }
 
   push(one: InLine): void {
-    this.#lineOf(one).push(one);
+    const order = one.askedOver ? 0 : ++this.#orders;
+    const line = this.#lineOf(one);
+    line.splice(countBefore(line, order + 1), 0, { ...one, order });
   }
 
   /** Everybody at once, to be told that it was in vain. */
@@ -80,17 +95,17 @@ export class WaitingLine {
     return [...this.#wishing.splice(0), ...this.#anywhere.splice(0)];
   }
 
-  /** Those who have waited for so long; the first have waited longest. */
+  /** Those who have waited for so long. */
   takeLate(sinceMax: number): InLine[] {
-    const late: InLine[] = [];
-    for (const line of [this.#wishing, this.#anywhere])
-      while (line[0] && line[0].since <= sinceMax) late.push(line.shift() as InLine);
-    return late;
+    const late = [...this.#wishing, ...this.#anywhere].filter(({ since }) => since <= sinceMax);
+    return late.filter((one) => this.leave(one));
   }
 
   /** The first of those who have named a place; they stay in line. */
-  wishing(most: number): readonly InLine[] {
-    return this.#wishing.slice(0, most);
+  wishing(most: number): readonly Wishing[] {
+    return this.#wishing
+      .slice(0, most)
+      .map((one) => ({ one, before: countBefore(this.#anywhere, one.order) }));
   }
 
   /** The first who sits anywhere. */
@@ -100,7 +115,7 @@ export class WaitingLine {
 
   /** False where they are not in line any more. */
   leave(one: InLine): boolean {
-    const line = this.#lineOf(one);
+    const line: InLine[] = this.#lineOf(one);
     const at = line.indexOf(one);
     if (at >= 0) line.splice(at, 1);
     return at >= 0;
@@ -121,7 +136,8 @@ export class WaitingLine {
       const next = (named ? this.#wishing : this.#anywhere)[at];
       if (!next) break;
       if (next.newcomer.wanted()) {
-        next.newcomer.told(this.#standing(at, news));
+        const others = named ? this.#anywhere : this.#wishing;
+        next.newcomer.told(this.#standing(at + countBefore(others, next.order), news));
         this.#toldTo++;
       } else if (this.leave(next)) gone.push(next);
     }
@@ -136,7 +152,18 @@ export class WaitingLine {
     return { ahead, total, etaMs: perS > 0 ? Math.round((at / perS) * 1000) : null };
   }
 
-  #lineOf({ newcomer }: InLine): InLine[] {
+  #lineOf({ newcomer }: InLine): Numbered[] {
     return newcomer.wish === undefined ? this.#anywhere : this.#wishing;
   }
+}
+
+/** How many of a line, which is in order, are before that one. */
+function countBefore(line: readonly Numbered[], order: number): number {
+  let [low, high] = [0, line.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((line[middle] as Numbered).order < order) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

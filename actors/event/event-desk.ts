@@ -131,8 +131,8 @@ export class EventDesk implements Desk {
     return {
       request,
       ...granted,
-      moves: open ? this.#moves(from, granted, opened, now) : [],
-      ahead: knows ? this.#ahead(from, opened, view) : [],
+      moves: open ? this.#moves(from, opened, now) : [],
+      ahead: knows ? this.#ahead(from, opened, event.spec, view) : [],
       retryAfterMs: RETRY_MS,
       perS: ramp.perS * this.#share(from),
       waiting: this.#waitingEverywhere,
@@ -215,22 +215,26 @@ export class EventDesk implements Desk {
     seating.emptying = regrouping.emptying;
     const share = this.#share(from) / Math.max(1, stretch);
     const admitted = ramp.admit(want + wishes.length, share, now);
-    let left = admitted;
+    let [given, came] = [0, 0];
     const wished = wishes.map((wish) => {
-      if (left === 0) return NOT_NOW;
+      if (wish.shard !== null && !seating.offers(wish.shard)) return FULL;
+      // In the order in which they came: a name is no way past the others in line.
+      if (given + wish.before >= admitted) return NOT_NOW;
       const shard = this.#wished(wish);
       const seat = shard === undefined ? undefined : seating.grantAt(from, request, shard, now);
-      if (!seat && wish.shard !== null) return FULL;
       const [one] = seat ? [seat] : seating.grant(from, request, 1, now);
       if (!one) return NOT_NOW;
-      left--;
+      given++;
+      if (wish.shard === null) came++;
       if (wish.beside !== null) this.#remember(wish.beside, one.shard);
       return { shard: one.shard, full: false, home: this.#homeOf(one.shard, from, seating, now) };
     });
-    const grants = seating.grant(from, request, Math.min(want, left), now);
+    const grants = seating.grant(from, request, Math.min(want, admitted - given), now);
     const seats = grants.reduce((sum, one) => sum + one.seats, 0);
-    ramp.spend(admitted - left + seats);
-    foresight.came(admitted - left + seats, now);
+    ramp.spend(given + seats);
+    // Who names a shard has mostly been asked over to it, and does not make the crowd grow.
+    if (came + seats > 0) regrouping.grow(now);
+    foresight.came(came + seats, now);
     return { grants, wished };
   }
 
@@ -249,26 +253,21 @@ export class EventDesk implements Desk {
   /** This gateway's part of those who are about to come; before the doors it is all alike. */
   #ahead(
     from: ProcessId,
-    { foresight, seating, spec }: Opened,
+    { foresight, seating }: Opened,
+    spec: EventSpec,
     { at, now, state }: DeskView,
   ): readonly number[] {
     const { phase } = (state as StageState).event;
     if (phase === "ending" || phase === "closed") return [];
     const share = this.#waitingEverywhere === 0 ? 1 / seating.gateways(now) : this.#share(from);
-    return seating.ahead(from, Math.ceil(foresight.people(spec, at, now) * share));
+    return seating.ahead(from, foresight.people(spec, at, now), share, now);
   }
 
-  #moves(
-    from: ProcessId,
-    { grants }: Granted,
-    { regrouping, seating }: Opened,
-    now: number,
-  ): SeatsAnswer["moves"] {
+  #moves(from: ProcessId, { regrouping, seating }: Opened, now: number): SeatsAnswer["moves"] {
     const moves = regrouping.moves({
       held: seating.heldBy(from),
       seated: seating.seated(),
       taken: seating.taken(),
-      growing: grants.length > 0,
       elsewhere: () => seating.elsewhere(from, now),
       now,
     });

@@ -11,6 +11,8 @@ export interface RegroupingLimits {
   readonly movesPerS: number;
   /** Of a shard's seats, those that people who are asked over may fill: newcomers have the rest. */
   readonly fillMax: number;
+  /** Who was asked has gone by then, or has not. */
+  readonly goMsMax: number;
 }
 
 export const REGROUPING_LIMITS: Omit<RegroupingLimits, "shardSize"> = {
@@ -18,6 +20,7 @@ export const REGROUPING_LIMITS: Omit<RegroupingLimits, "shardSize"> = {
   emptyMsMax: 60_000,
   movesPerS: 20,
   fillMax: 0.75,
+  goMsMax: 3_000,
 };
 
 /** What is known when one gateway reports. */
@@ -28,8 +31,6 @@ export interface Regroup {
   readonly seated: readonly number[];
   /** The same, with the seats that are promised. */
   readonly taken: readonly number[];
-  /** Somebody waits for a seat, or was given one just now. */
-  readonly growing: boolean;
   /** A shard with a seat, for those of whom one has too many; may open one. */
   readonly elsewhere: () => number | undefined;
   readonly now: number;
@@ -47,6 +48,7 @@ export class Regrouping {
   #emptying: { readonly shard: number; readonly until: number } | undefined;
   #calmSince: number;
   #allowance = 0;
+  #asked: (SeatMove & { readonly until: number })[] = [];
   #at: number;
 
   constructor(limits: RegroupingLimits, now: number) {
@@ -64,17 +66,24 @@ export class Regrouping {
   moves(regroup: Regroup): readonly SeatMove[] {
     const { held, seated, now } = regroup;
     this.#earn(now);
-    if (regroup.growing) this.#grow(now);
-    else this.#choose(seated, now);
+    this.#asked = this.#asked.filter(({ until }) => until > now);
+    this.#choose(seated, now);
     const moves: SeatMove[] = [];
     for (const { shard, seated: here } of held) {
+      if (this.#allowance < 1) break;
       const move = this.#move(shard, here, regroup);
-      if (move && this.#allowance >= 1) {
-        moves.push(move);
-        this.#allowance -= move.seats;
-      }
+      if (move === undefined) continue;
+      moves.push(move);
+      this.#allowance -= move.seats;
+      this.#asked.push({ ...move, until: now + this.#limits.goMsMax });
     }
     return moves;
+  }
+
+  /** Somebody was given a seat just now: a crowd that grows stays where it is. */
+  grow(now: number): void {
+    this.#calmSince = now;
+    this.#emptying = undefined;
   }
 
   #earn(now: number): void {
@@ -84,9 +93,11 @@ export class Regrouping {
     this.#at = Math.max(now, this.#at);
   }
 
-  #grow(now: number): void {
-    this.#calmSince = now;
-    this.#emptying = undefined;
+  /** Asked lately, and perhaps on their way. */
+  #going(mayBe: (move: SeatMove) => boolean): number {
+    let going = 0;
+    for (const move of this.#asked) if (mayBe(move)) going += move.seats;
+    return going;
   }
 
   /** The shard with the fewest people, where all of them fit into others. */
@@ -94,7 +105,7 @@ export class Regrouping {
     const { calmMs, emptyMsMax, shardSize } = this.#limits;
     const { shard, until = 0 } = this.#emptying ?? {};
     if (shard !== undefined && now < until && (seated[shard] ?? 0) > 0) return;
-    if (this.#emptying) this.#grow(now);
+    if (this.#emptying) this.grow(now);
     if (now - this.#calmSince < calmMs) return;
     let fewest: number | undefined;
     let room = 0;
@@ -115,12 +126,13 @@ export class Regrouping {
 
   #move(from: number, here: number, regroup: Regroup): SeatMove | undefined {
     const { elsewhere, seated } = regroup;
-    if (here === 0) return undefined;
+    const going = this.#going((move) => move.from === from);
     const surplus = (seated[from] ?? 0) - this.#limits.shardSize;
     const most = Math.floor(Math.min(this.#allowance, here));
+    if (most === 0) return undefined;
     if (surplus > 0) {
-      const to = elsewhere();
-      return to === undefined ? undefined : { from, to, seats: Math.min(surplus, most) };
+      const to = surplus > going ? elsewhere() : undefined;
+      return to === undefined ? undefined : { from, to, seats: Math.min(surplus - going, most) };
     }
     if (from !== this.#emptying?.shard) return undefined;
     const into = this.#fullest(from, regroup);
@@ -131,8 +143,8 @@ export class Regrouping {
   #fullest(from: number, { seated, taken }: Regroup): { shard: number; room: number } | undefined {
     let best: { shard: number; room: number } | undefined;
     for (const [shard, people] of taken.entries()) {
-      const room = this.#roomIn(people);
-      if (shard === from || (seated[shard] ?? 0) === 0 || room === 0) continue;
+      const room = this.#roomIn(people) - this.#going((move) => move.to === shard);
+      if (shard === from || (seated[shard] ?? 0) === 0 || room <= 0) continue;
       if (!best || room < best.room) best = { shard, room };
     }
     return best;

@@ -109,14 +109,21 @@ export class Seating {
     return grants;
   }
 
-  /** A seat in this very shard, if there is one left; the next shard is opened for it. */
+  /** True where this very shard has a seat left for somebody. */
+  offers(shard: number): boolean {
+    if (shard >= this.opened || shard === this.emptying) return false;
+    return this.#free(shard, this.taken()) > 0;
+  }
+
+  /** A seat in this very shard, if there is one left. */
   grantAt(from: ProcessId, request: number, shard: number, now: number): Grant | undefined {
-    const gateway = this.#gateway(from, now);
-    if (shard >= this.#limits.shardsMax || shard > this.opened) return undefined;
-    if (shard === this.opened) this.#homes.push(from);
-    if (this.#free(shard, this.taken()) === 0) return undefined;
+    if (!this.offers(shard)) return undefined;
     const grant = { shard, seats: 1 };
-    gateway.granted.push({ request, until: now + this.#limits.grantMsMax, grants: [grant] });
+    this.#gateway(from, now).granted.push({
+      request,
+      until: now + this.#limits.grantMsMax,
+      grants: [grant],
+    });
     return grant;
   }
 
@@ -126,24 +133,32 @@ export class Seating {
   }
 
   /**
-   * Shards of this gateway's that nobody sits in, so many that `people` more find seats; it opens
-   * them where there are too few.
+   * Shards of this gateway's that nobody sits in, so many that its `share` of `people` more finds
+   * seats; it opens them where there are too few. While shards are fewer than gateways, any seat is
+   * as good as its own (ST3).
    */
-  ahead(from: ProcessId, people: number): readonly number[] {
+  ahead(from: ProcessId, people: number, share: number, now: number): readonly number[] {
     const taken = this.taken();
-    const empty: number[] = [];
-    let seats = 0;
+    const own: number[] = [];
+    let [ownFree, allFree] = [0, 0];
+    const { shardSize, shardsMax } = this.#limits;
+    const mine = Math.round(people * share);
     for (const [shard, home] of this.#homes.entries()) {
-      if (home !== from || shard === this.emptying) continue;
+      if (shard === this.emptying) continue;
       const free = this.#free(shard, taken);
-      if (free === this.#limits.shardSize && seats < people) empty.push(shard);
-      seats += free;
+      allFree += free;
+      if (home !== from) continue;
+      if (free === shardSize && ownFree < mine) own.push(shard);
+      ownFree += free;
     }
-    while (seats < people && empty.length < AHEAD_MAX && this.opened < this.#limits.shardsMax) {
-      empty.push(this.#homes.push(from) - 1);
-      seats += this.#limits.shardSize;
+    const gateways = this.gateways(now);
+    while (ownFree < mine && own.length < AHEAD_MAX && this.opened < shardsMax) {
+      if (this.opened < gateways && allFree >= people) break;
+      own.push(this.#homes.push(from) - 1);
+      ownFree += shardSize;
+      allFree += shardSize;
     }
-    return empty.slice(0, AHEAD_MAX);
+    return own.slice(0, AHEAD_MAX);
   }
 
   /** The gateway that fills it. */

@@ -18,8 +18,9 @@ export interface PoseOfMember {
 
 /** Everybody's movement in room time: rows go in, poses to draw come out. */
 export class Avatars {
-  readonly #timeline = new RoomTimeline();
-  readonly #buffer: PoseBuffer;
+  readonly #limits: ClientLimits;
+  #timeline = new RoomTimeline();
+  #buffer: PoseBuffer;
   /** Half of the shortest round trip: how late even the fastest frame is. */
   readonly #wayMs: () => number;
   #tickMs = 100;
@@ -28,6 +29,7 @@ export class Avatars {
   #drawnAtMs = 0;
 
   constructor(limits: ClientLimits, wayMs: () => number) {
+    this.#limits = limits;
     this.#buffer = new PoseBuffer(limits);
     this.#wayMs = wayMs;
   }
@@ -56,6 +58,14 @@ export class Avatars {
       const generation = rowGeneration(words, at);
       if (seated(slot, generation)) this.#buffer.add(slot, generation, atMs, words, at);
     }
+  }
+
+  /** From here on it is another room, with a time of its own. */
+  clear(): void {
+    this.#timeline = new RoomTimeline();
+    this.#buffer = new PoseBuffer(this.#limits);
+    this.#delayMs = undefined;
+    this.#drawnAtMs = 0;
   }
 
   remove(slot: number, generation: number): void {

@@ -101,8 +101,12 @@ export class Client {
   #current: Connection | undefined;
   /** The gateway that said it was going, until every room has moved to the current one. */
   #retiring: Connection | undefined;
+  /** The current one, where its gateway has said that it goes. */
+  #leaving: Connection | undefined;
   #dial: Dial | undefined;
   #dialTimer: Timer | undefined;
+  /** Before another gateway is dialed that serves this client's shard anyway. */
+  #preferTimer: Timer | undefined;
   #stableTimer: Timer | undefined;
   #retireTimer: Timer | undefined;
   readonly #connectTimer: Timer;
@@ -192,6 +196,8 @@ export class Client {
     this.#dial = dial;
     this.#dialTimer?.cancel();
     this.#dialTimer = undefined;
+    this.#preferTimer?.cancel();
+    this.#preferTimer = undefined;
     this.#open(dial).catch((error: unknown) => {
       // The application's own functions for urls and tokens may fail like any gateway.
       if (this.#dial === dial) this.#dialFailed(CLOSED_ABNORMALLY, String(error));
@@ -251,16 +257,18 @@ export class Client {
   #retryAfter(connection: Connection, afterMs: number): void {
     const waitMs = Math.min(afterMs, this.#limits.retryAfterMsMax);
     this.#plan.notBefore(this.#clock.now() + waitMs);
+    if (connection !== this.#current) return;
     // Its socket still works: go elsewhere now, and leave it only when the other one serves.
-    if (connection === this.#current && this.#dial === undefined) this.#dialLater();
+    this.#leaving = connection;
+    if (this.#dial === undefined) this.#dialLater();
   }
 
   /** Another gateway serves this client's shard anyway: there is no hurry, and no need. */
   #servedAt(connection: Connection, url: string, afterMs: number): void {
-    const busy = this.#dial !== undefined || this.#dialTimer !== undefined;
+    const busy = [this.#dial, this.#dialTimer, this.#preferTimer].some((one) => one !== undefined);
     if (connection !== this.#current || connection.url === url || busy) return;
     const waitMs = Math.min(afterMs, this.#limits.retryAfterMsMax);
-    this.#dialTimer = this.#clock.after(waitMs, () => {
+    this.#preferTimer = this.#clock.after(waitMs, () => {
       this.#plan.prefer(url);
       this.#dialNow(true);
     });
@@ -287,7 +295,7 @@ export class Client {
   }
 
   #dialFailed(code: number, reason: string): void {
-    const optional = this.#dial?.optional === true;
+    const optional = this.#dial?.optional === true && this.#leaving !== this.#current;
     this.#dial = undefined;
     if (optional && this.#current) return;
     this.#lastClose = { code, reason };
@@ -300,6 +308,8 @@ export class Client {
     if (this.#state === "closed") return;
     const delayMs = this.#plan.delayMs(this.#clock.now());
     this.#dialTimer?.cancel();
+    this.#preferTimer?.cancel();
+    this.#preferTimer = undefined;
     this.#dialTimer = this.#clock.after(delayMs, () => this.#dialNow());
     if (this.#current) return;
     const first = this.#state === "connecting";
@@ -315,7 +325,8 @@ export class Client {
   #finish(code: EndCode, closeCode: number, reason: string): void {
     if (this.#state === "closed") return;
     const { url } = this.#current ?? { url: null };
-    for (const timer of [this.#dialTimer, this.#stableTimer, this.#retireTimer]) timer?.cancel();
+    const timers = [this.#dialTimer, this.#preferTimer, this.#stableTimer, this.#retireTimer];
+    for (const timer of timers) timer?.cancel();
     this.#connectTimer.cancel();
     const connections = [this.#current, this.#retiring, this.#dial?.connection];
     this.#current = undefined;

@@ -21,8 +21,8 @@ export interface ClientLimits {
   readonly joinMsMax: number;
   /** From a leave to its answer; then the room ends without it. */
   readonly leaveMsMax: number;
-  /** Before a move to another shard, what was sent has to be answered by then. */
-  readonly restMsMax: number;
+  /** A move to another shard is through by then, and nothing new is sent until it is. */
+  readonly moveMsMax: number;
 
   /** Poses a second at most. */
   readonly poseHz: number;
@@ -71,7 +71,7 @@ export const clientDefaults: ClientLimits = {
   joinAnswerMsMax: 15_000,
   joinMsMax: 30_000,
   leaveMsMax: 3_000,
-  restMsMax: 3_000,
+  moveMsMax: 3_000,
   poseHz: 10,
   poseKeepAliveMs: 2_000,
   followedMax: 16,

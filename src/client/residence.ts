@@ -1,3 +1,4 @@
+import type { Timer } from "../kernel/clock.ts";
 import { randomId } from "../kernel/random.ts";
 import type { Commands } from "./commands.ts";
 import {
@@ -10,13 +11,14 @@ import {
 
 export interface ResidenceHandlers extends MembershipHandlers {
   /** From here on everything is said of that room. */
-  readonly moved: (place: string) => void;
+  readonly moved: (joined: Joined) => void;
 }
 
 /**
  * The membership that a room object lives by. An event may ask people over to another shard (PR63):
  * that is another membership, which takes over once it has a seat, between two commands, and while
- * the one before still serves. Where it gets none nothing has changed.
+ * the one before still serves. Where it gets none, or would have to wait for it, nothing has
+ * changed: nobody's commands rest for a move that may take long.
  */
 export class Residence {
   readonly #host: MembershipHost;
@@ -25,6 +27,7 @@ export class Residence {
   readonly #onSession: MembershipOptions["onSession"];
   #current: Membership;
   #next: Membership | undefined;
+  #moveTimer: Timer | undefined;
 
   constructor(
     host: MembershipHost,
@@ -60,10 +63,12 @@ export class Residence {
   /** To another shard of the event. Whoever is refused there, or has no time now, stays here. */
   move(to: string): void {
     if (this.#next || this.#current.ended) return;
-    const transfer = randomId(this.#host.random);
-    const next = this.#membershipIn(to, { onSession: this.#onSession, transfer });
+    const { clock, limits, random } = this.#host;
+    const how = { onSession: this.#onSession, transfer: randomId(random) };
+    const next = this.#membershipIn(to, { ...how, onWaiting: () => next.leave(null) });
     this.#next = next;
-    this.#commands.rest(this.#host.limits.restMsMax, (rested) => {
+    this.#moveTimer = clock.after(limits.moveMsMax, () => next.leave(null));
+    this.#commands.rest(limits.moveMsMax, (rested) => {
       if (rested) next.start();
       else this.#stay();
     });
@@ -105,15 +110,17 @@ export class Residence {
     return membership;
   }
 
-  #arrive(next: Membership, transfer: string | null, { room }: Joined): void {
+  #arrive(next: Membership, transfer: string | null, joined: Joined): void {
     const before = this.#current;
+    this.#moveTimer?.cancel();
     this.#next = undefined;
     this.#current = next;
     before.leave(transfer);
-    this.#handlers.moved(room ?? next.room);
+    this.#handlers.moved(joined);
   }
 
   #stay(): void {
+    this.#moveTimer?.cancel();
     this.#next = undefined;
     this.#commands.goOn();
   }

@@ -130,7 +130,7 @@ export class Room<State = unknown> {
     return { ...this.#counts, resyncs: this.#residence.current.resyncs };
   }
 
-  /** The room's time in ms since 1970, as every member has it. Never goes back. */
+  /** The room's time in ms since 1970, as every member has it. Only a move sets it back. */
   roomTime(): number {
     return this.#avatars.roomTime(this.#host.clock.now());
   }
@@ -205,7 +205,7 @@ export class Room<State = unknown> {
       profile: () => this.#profile,
       lastTick: () => this.#lastTick,
       joined: (joined) => this.#joined(joined),
-      moved: (place) => this.#moved(place),
+      moved: (joined) => this.#moved(joined),
       message: (message) => this.#message(message),
       frame: (frame) => this.#frame(frame),
       detached: () => this.#detached(),
@@ -229,13 +229,15 @@ export class Room<State = unknown> {
     this.#poses.attached();
   }
 
-  #moved(place: string): void {
+  #moved(joined: Joined): void {
     this.#tellMembers(this.#replica.clear());
-    // Those of another room say nothing of this one's.
+    // Those of another room say nothing of this one's, and its time is its own.
+    this.#me = joined;
     this.#epoch = EPOCH_NONE;
     this.#lastTick = undefined;
+    this.#avatars.clear();
     this.#commands.renewed();
-    this.#events.emit("moved", place);
+    this.#events.emit("moved", this.place);
   }
 
   #message(message: GatewayMessage): void {

@@ -88,8 +88,14 @@ const SEATS_QUESTION = {
   want: U16,
   /** How many people wait at this gateway, those for whom it asks included. */
   waiting: U32,
-  /** One seat each: in that shard, or where those sit who gave the same name. */
-  wishes: list(tuple({ beside: nullable(text(64)), shard: nullable(U16) }), WISHES_MAX),
+  /**
+   * One seat each: in that shard, or where those sit who gave the same name. So many of those who
+   * sit anywhere came `before` them; the wishes are in their own order too.
+   */
+  wishes: list(
+    tuple({ beside: nullable(text(64)), shard: nullable(U16), before: U16 }),
+    WISHES_MAX,
+  ),
   /**
    * By shard: who sits there by this gateway, seats that it may still give away, and all members
    * that its replica shows, of other gateways and who are just away included.

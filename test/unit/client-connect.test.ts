@@ -219,6 +219,24 @@ test("[CL53] [PR64] goes on at the gateway that serves its shard, or stays", asy
   expect(old.closedByClient).toBeDefined();
 });
 
+test("[CL53] [CL9] a drain or a lost socket waits for no dial that could as well not be", async () => {
+  for (const how of ["drained while dialing", "drained while waiting", "lost while waiting"]) {
+    const { gateways, clock, client } = await inRoom({ urls: URLS });
+    const old = gateways.last;
+    const url = URLS.find((one) => one !== old.url) ?? "";
+    gateways.behaviour = { welcomes: false };
+    old.tell({ type: "servedAt", url, afterMs: 60_000 });
+    if (how === "drained while dialing") await clock.run(60_100, 100);
+    if (how.startsWith("drained")) old.tell({ type: "retryAfter", afterMs: 300 });
+    else old.drop(1006, "");
+    gateways.behaviour = {};
+    await clock.run(clientDefaults.handshakeMsMax + 3_000, 50);
+    expect([client.state, gateways.last === old], how).toEqual(["open", false]);
+    expect(gateways.last.all("join"), `${how}: at the other one`).toHaveLength(1);
+    client.close();
+  }
+});
+
 test("[CL9] where the old gateway closes early, the room goes on from its cursor", async () => {
   const { gateways, clock, client, room } = await inRoom({ urls: URLS });
   const old = gateways.last;

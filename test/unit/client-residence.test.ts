@@ -74,13 +74,51 @@ test("[CL52] a command without a reply keeps everybody where they are", async ()
   const { clock, gateways, room } = await inRoom();
   const lost = room.command("say");
   gateways.last.tell(MOVE);
-  await clock.run(clientDefaults.restMsMax + 100, 50);
+  await clock.run(clientDefaults.moveMsMax + 100, 50);
   expect(gateways.last.all("join")).toHaveLength(1);
   const next = room.command("more");
   await settle();
   expect(gateways.last.last("command")).toMatchObject({ name: "more", seq: 2 });
   gateways.last.tell(reply(1), reply(2));
   await Promise.all([lost, next]);
+});
+
+test("[CL52] a seat that takes too long, or a line, keeps everybody where they are", async () => {
+  const { clock, gateways, room } = await inRoom();
+  gateways.last.tell(MOVE);
+  await clock.run(clientDefaults.moveMsMax - 100, 50);
+  void room.command("say").catch(() => {});
+  expect(gateways.last.all("command"), "there may be a seat yet").toHaveLength(0);
+  await clock.run(200, 50);
+  expect(gateways.last.last("command")).toMatchObject({ channel: 0, seq: 1, name: "say" });
+  expect(gateways.last.last("leave")).toMatchObject({ channel: 1 });
+  gateways.last.tell({ type: "left", channel: 1, code: "left", reason: "", transfer: null });
+  gateways.last.tell(reply(1), MOVE);
+  const { channel } = gateways.last.last("join");
+  void room.command("more").catch(() => {});
+  expect(gateways.last.all("command")).toHaveLength(1);
+  gateways.last.tell({ type: "waiting", channel, ahead: 3, total: 4, etaMs: null });
+  expect(gateways.last.last("command")).toMatchObject({ channel: 0, seq: 2, name: "more" });
+  expect(gateways.last.last("leave")).toMatchObject({ channel });
+  expect(room.ended).toBe(false);
+});
+
+test("[CL52] room time is the new shard's from there on, which may be earlier", async () => {
+  const { clock, gateways, room } = await inRoom();
+  const later = clock.wallNow() + 60_000;
+  for (let tick = 1; tick <= 5; tick++) {
+    gateways.last.frame({ tick, at: later + tick * 100, index: 10 });
+    await clock.run(100, 50);
+  }
+  expect(room.roomTime()).toBeGreaterThan(later);
+  const told: unknown[] = [];
+  room.on("moved", () => told.push(room.place, room.me.session));
+  gateways.last.tell(MOVE);
+  gateways.last.tell(joined({ channel: 1, session: NEXT, slot: 4, room: "gala--0" }));
+  gateways.last.tell(snapshot({ channel: 1, epoch: THEIRS, index: 2, members: [member(4)] }));
+  expect(told, "who hears of it finds it done").toEqual(["gala--0", NEXT]);
+  gateways.last.frame({ channel: 1, tick: 1, at: later - 60_000, epoch: THEIRS, index: 2 });
+  expect(room.roomTime()).toBeLessThan(later - 50_000);
 });
 
 test("[CL52] [CL17] a room that ends while it moves leaves nothing behind", async () => {

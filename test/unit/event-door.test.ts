@@ -163,6 +163,28 @@ describe("an event's door", () => {
     expect(gala.sitting(home ?? 0)).toContain("bo");
   });
 
+  it("[GW65] [ST7] a name is no way past those who came before", async () => {
+    const gala = new Gala(1, 200);
+    await gala.open({ capacity: 200, shardSize: 200, admitPerS: 2 });
+    const all: Visitor[] = [];
+    for (let n = 0; n < 8; n++) all.push(await gala.come(`p${n}`));
+    const friends = [await gala.come("ada", 0, "us"), await gala.join("bo", "gala--0")];
+    const last = await gala.come("late");
+    const order: string[] = [];
+    const everybody = [...all, ...friends, last];
+    const names = ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "ada", "bo", "late"];
+    for (let passed = 0; passed < 8_000; passed += 100) {
+      await gala.harness.run(100);
+      for (const [n, one] of everybody.entries())
+        if (one.count("joined") > 0 && !order.includes(names[n] ?? "")) order.push(names[n] ?? "");
+      if (passed === 3_000)
+        expect(friends[1]?.got("waiting").at(-1)?.ahead, "told where they stand").toBeGreaterThan(
+          1,
+        );
+    }
+    expect(order).toEqual(names);
+  });
+
   it("[GW53] seats go on when the stage has another owner", async () => {
     const gala = new Gala(1);
     await gala.open();

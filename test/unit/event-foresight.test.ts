@@ -52,17 +52,29 @@ describe("seating", () => {
   it("[ST10] opens as many empty shards as find seats for them, each gateway its own", () => {
     const seating = new Seating({ ...SEATING_LIMITS, shardSize: 10, shardsMax: 30 });
     seating.report(gateway(1), 0, [], 0);
-    expect(seating.ahead(gateway(1), 25)).toEqual([0, 1, 2]);
-    expect(seating.ahead(gateway(1), 25), "they are there already").toEqual([0, 1, 2]);
-    expect(seating.ahead(gateway(2), 5)).toEqual([3]);
+    expect(seating.ahead(gateway(1), 25, 1, 0)).toEqual([0, 1, 2]);
+    expect(seating.ahead(gateway(1), 25, 1, 0), "they are there already").toEqual([0, 1, 2]);
+    expect(seating.ahead(gateway(2), 10, 0.5, 0)).toEqual([3]);
     expect(seating.grant(gateway(1), 1, 12, 10)).toEqual([
       { shard: 0, seats: 10 },
       { shard: 1, seats: 2 },
     ]);
-    expect(seating.ahead(gateway(1), 25), "half of one is left").toEqual([2, 4]);
-    expect(seating.ahead(gateway(1), 1_000), "16 at once").toHaveLength(16);
-    expect(seating.ahead(gateway(1), 0)).toEqual([]);
+    expect(seating.ahead(gateway(1), 25, 1, 10), "half of one is left").toEqual([2, 4]);
+    expect(seating.ahead(gateway(1), 1_000, 1, 10), "16 at once").toHaveLength(16);
+    expect(seating.ahead(gateway(1), 0, 1, 10)).toEqual([]);
     expect(seating.opened).toBeLessThanOrEqual(30);
+  });
+
+  it("[ST3] [ST10] opens none where few are expected and another gateway's has seats for them", () => {
+    const seating = new Seating({ ...SEATING_LIMITS, shardSize: 10, shardsMax: 30 });
+    const gateways = [1, 2, 3, 4].map(gateway);
+    for (const one of gateways) seating.report(one, 0, [], 0);
+    const few = gateways.map((one) => seating.ahead(one, 8, 0.25, 0));
+    expect(few).toEqual([[0], [], [], []]);
+    const more = gateways.map((one) => seating.ahead(one, 25, 0.25, 0));
+    expect(more, "three have seats for 25").toEqual([[0], [1], [2], []]);
+    const many = gateways.map((one) => seating.ahead(one, 60, 0.25, 0).length);
+    expect(many).toEqual([2, 2, 2, 2]);
   });
 });
 

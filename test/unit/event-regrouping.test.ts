@@ -24,7 +24,8 @@ class Hall {
       });
       const elsewhere = (): number => this.seated.push(0) - 1;
       const known = { held, seated: [...this.seated], taken: [...this.seated] };
-      const moves = this.regrouping.moves({ ...known, growing, elsewhere, now: this.now });
+      if (growing) this.regrouping.grow(this.now);
+      const moves = this.regrouping.moves({ ...known, elsewhere, now: this.now });
       for (const move of moves) {
         asked.push({ ...move, now: this.now });
         if (stubborn) continue;
@@ -66,6 +67,27 @@ describe("regrouping", () => {
     expect((times[pause] ?? 0) - (times[pause - 1] ?? 0)).toBeGreaterThanOrEqual(calmMs);
   });
 
+  it("[ST8] who was asked and has not gone yet is not asked for again, and no shard opened", () => {
+    const asked = new Hall(130).run(3_000, { stubborn: true });
+    expect(asked.reduce((sum, { seats }) => sum + seats, 0)).toBe(30);
+    const slow = new Hall(130);
+    const late = slow.run(6_000, { stubborn: true });
+    expect(
+      late.reduce((sum, { seats }) => sum + seats, 0),
+      "again after 3 s",
+    ).toBe(60);
+    const idle = new Hall(130);
+    idle.run(1_000);
+    expect(idle.seated, "there was no allowance yet").toEqual([130]);
+    const full = new Hall(70, 70, 10);
+    full.run(calmMs);
+    const into = full.run(3_000, { stubborn: true }).map(({ seats, to }) => [to, seats]);
+    expect(into, "75 of 100 may be filled").toEqual([
+      [0, 5],
+      [1, 5],
+    ]);
+  });
+
   it("[ST8] those whom a shard has too many of go to others, whether people come or not", () => {
     const hall = new Hall(130, 20);
     hall.run(10_000, { growing: true });
@@ -86,13 +108,11 @@ describe("an event's door", () => {
     expect(cy.got("joined"), cy.describe()).toMatchObject([{ room: "gala--0" }]);
     const late = await gala.join("di", "gala--0", 1);
     const eve = await gala.join("eve", "gala--0");
-    const next = await gala.join("fay", "gala--1");
     const far = await gala.join("guy", "gala--7");
     await gala.harness.run(1_500);
     expect(late.got("refused")).toMatchObject([{ code: "room_full" }]);
     expect(eve.got("refused")).toMatchObject([{ code: "kicked" }]);
     expect(far.got("refused"), "there is no such shard").toMatchObject([{ code: "room_full" }]);
-    expect(next.got("joined"), "the next may be opened so").toMatchObject([{ room: "gala--1" }]);
     expect(gala.sitting(0)).toEqual(["ada", "bo", "cy"]);
   });
 
