@@ -18,8 +18,12 @@ type Membership = Extract<Channel, { kind: "member" }>;
 /** Who watches a stage and sits in one of its shards is shown the one with the other. */
 function pair({ room: stage, session }: Membership, seated: Membership): boolean {
   const isSeated = shardOf(seated.room.id)?.stage === stage.id && session.init.spectator;
-  if (isSeated) seated.session.viewer.ride = { viewer: session.viewer, show: stage.show };
-  return isSeated;
+  if (!isSeated) return false;
+  const { viewer } = session;
+  seated.session.viewer.ride = { viewer, show: stage.show };
+  // What they come in with shows the stage as it is: the next that they see of it rides.
+  stage.show.expectFrame(viewer, seated.room.composer.frameMs);
+  return true;
 }
 
 const NONE: readonly Channel[] = [];

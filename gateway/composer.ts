@@ -85,10 +85,16 @@ export class Composer {
   ): ComposeCount {
     this.#frames++;
     const { at } = this.#replica;
-    this.#frameMs = Math.min(Math.max(0, at - this.#framedAt), FRAME_MS_MAX);
+    const sinceMs = this.#framedAt === 0 ? this.frameMs : Math.max(0, at - this.#framedAt);
+    this.#frameMs = Math.min(sinceMs, FRAME_MS_MAX);
     this.#framedAt = at;
     this.#interest.begin(touched, this.#replica.takeMoved());
     return this.#compose(viewers, { ticks: true, show });
+  }
+
+  /** What lay between the last two frames, by room time; before there were two, a tick. */
+  get frameMs(): number {
+    return this.#framedAt === 0 ? 1_000 / this.#replica.tickHz : this.#frameMs;
   }
 
   /** Whoever has the seat gave a signal, and is shown to everybody for a while. */
@@ -134,7 +140,10 @@ export class Composer {
     }
     for (const group of groups.all) {
       const told = this.#tell(group, ticks);
-      for (const viewer of group.viewers) this.#write(viewer, told, count);
+      for (const viewer of group.viewers) {
+        this.#write(viewer, told, count);
+        show?.wrote(viewer);
+      }
     }
     return count;
   }

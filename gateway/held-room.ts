@@ -40,7 +40,7 @@ export class HeldRoom {
   readonly replica = new Replica();
   readonly show: Show;
   readonly news: News;
-  readonly #composer: Composer;
+  readonly composer: Composer;
   readonly #parts: SnapshotParts;
   readonly #deps: RoomDeps;
   readonly #watches: TokenBucket;
@@ -72,11 +72,11 @@ export class HeldRoom {
     this.#idleSince = now;
     this.news = new News({ itemsMax: config.newsMax, bytesMax: config.newsBytesMax });
     this.show = new Show(this.replica, this.news);
-    this.#composer = new Composer(this.replica, this.news, config);
+    this.composer = new Composer(this.replica, this.news, config);
     this.#parts = new SnapshotParts(config.snapshotBytesMax);
     this.#ahead = new Ahead(config);
     this.#tails = new LateTails(clock, config.tailMs, (due) => {
-      if (this.replica.ready) this.#count(this.#composer.flush(due));
+      if (this.replica.ready) this.#count(this.composer.flush(due));
     });
     this.#framePace = new FramePace(deps.pace.phase(), config.frameMsMax);
     this.#poses = new PoseBatch(clock, (rows) => {
@@ -99,7 +99,7 @@ export class HeldRoom {
       replica: this.replica,
       news: this.news,
       send: (message) => this.#send(message),
-      show: (viewer) => this.#count(this.#composer.flush([viewer])),
+      show: (viewer) => this.#count(this.composer.flush([viewer])),
       told: (viewer) => this.#tails.told(viewer),
       gone: (viewer) => this.#tails.gone(viewer),
       standing: (session) => this.#standing(session),
@@ -137,7 +137,7 @@ export class HeldRoom {
   /** What an event asks of this gateway's frames of one of its shards. */
   ease(ease: Ease): void {
     this.#framePace.eased = ease.frameStretch;
-    this.#composer.ease(ease);
+    this.composer.ease(ease);
   }
 
   askSeats(question: SeatsQuestion): void {
@@ -261,7 +261,7 @@ export class HeldRoom {
       case "profile":
       case "signal":
       case "spotlight":
-        return passOn(message, this.replica, this.news, this.#composer);
+        return passOn(message, this.replica, this.news, this.composer);
       case "tick":
         return this.#tick(message);
       case "seats":
@@ -312,7 +312,7 @@ export class HeldRoom {
     const rate = { tickMs: 1000 / replica.tickHz, stretch: this.#deps.pace.stretch() };
     const shown = this.#framePace.tick(touched, now, rate);
     if (!shown) return;
-    this.#count(this.#composer.tick(this.attendance.viewers, shown, this.#door && this.show));
+    this.#count(this.composer.tick(this.attendance.viewers, shown, this.#door && this.show));
   }
 
   /** The owner speaks. Whoever was told otherwise, or of another owner, hears that first. */
@@ -376,7 +376,7 @@ export class HeldRoom {
   #suspend(now: number): void {
     if (this.replica.epoch === EPOCH_NONE || !this.#silence.due(now)) return;
     this.news.add({ type: "suspended", forMs: Math.round(this.#silence.forMs(now)) });
-    if (this.replica.ready) this.#count(this.#composer.flush(this.attendance.viewers));
+    if (this.replica.ready) this.#count(this.composer.flush(this.attendance.viewers));
   }
 
   /** News of a room that has not ticked for half a period too long, and tails that are late. */
@@ -386,7 +386,7 @@ export class HeldRoom {
     const sinceMs = now - this.#tickedAt;
     if (sinceMs < Math.max(silentMs, 1_500 / this.replica.tickHz)) return this.#tails.sweep();
     const due = this.attendance.behind(now - tailMs);
-    if (due.length > 0) this.#count(this.#composer.flush(due));
+    if (due.length > 0) this.#count(this.composer.flush(due));
   }
 
   #send(message: ToRoom): void {

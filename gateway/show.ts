@@ -59,9 +59,7 @@ export class Show {
       viewer.carriedUntil = -1;
       return undefined;
     }
-    const ticks = Math.ceil((CARRIED_FRAMES * frameMs * this.#replica.tickHz) / 1000);
-    viewer.carriedTick = tick;
-    viewer.carriedUntil = tick + Math.max(CARRIED_TICKS, ticks);
+    this.expectFrame(viewer, frameMs);
     // A frame of the same tick would be no newer; what is new besides comes with the next one.
     if (viewer.shownTick === tick) return undefined;
     const buffer = this.#bufferFor(viewer);
@@ -70,11 +68,30 @@ export class Show {
     return buffer;
   }
 
+  /** A frame that it can ride comes in `frameMs`; until then the stage writes nothing for it. */
+  expectFrame(viewer: Viewer, frameMs: number): void {
+    const { tick, tickHz } = this.#replica;
+    viewer.rideMs = frameMs;
+    const ticks = Math.ceil((CARRIED_FRAMES * frameMs * tickHz) / 1000);
+    viewer.carriedTick = tick;
+    viewer.carriedUntil = tick + Math.max(CARRIED_TICKS, ticks);
+  }
+
   /** True where a shard's frames bring it all there is. */
   carries({ carriedTick, carriedUntil }: Viewer): boolean {
     const { tick } = this.#replica;
     // Ticks begin anew with each owner.
     return tick >= carriedTick && tick <= carriedUntil;
+  }
+
+  /**
+   * The stage has written to it by itself. Where that was for what does not ride, or for another
+   * owner, whose ticks begin anew, once will do; where the shard is late it goes on.
+   */
+  wrote(viewer: Viewer): void {
+    const { carriedTick, carriedUntil, rideMs } = viewer;
+    if (rideMs === 0) return;
+    if (carriedUntil < 0 || this.#replica.tick < carriedTick) this.expectFrame(viewer, rideMs);
   }
 
   /** What is one person's alone, or has to come before a frame, does not. */

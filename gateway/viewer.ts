@@ -56,6 +56,8 @@ export class Viewer implements Listener {
   /** The last tick that rode to it, and the last for which that will do. */
   carriedTick = -1;
   carriedUntil = -1;
+  /** What lies between two frames that it rides; 0: it rides none. */
+  rideMs = 0;
   /** How often it is sent a frame. */
   readonly tier = new Tier();
 

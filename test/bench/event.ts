@@ -67,7 +67,7 @@ try {
   const shardSize = Number(values["shard-size"]);
   const event = {
     event: EVENT,
-    world: `gala-${values.hz}`,
+    world: `gala-${values.hz.replace(".", "-")}`,
     capacity,
     shardSize,
     admitPerS: 100_000,

@@ -326,8 +326,13 @@ describe("an event's door", () => {
     const gala = new Gala(1, 3, {}, 1);
     await gala.open();
     const ada = await gala.come("ada");
+    // Most of a second before the shard's next frame, as is the other owner below.
+    await gala.harness.run(2_200);
     ada.join("stage/gala", null, 1);
-    await gala.harness.run(3_000);
+    await gala.harness.run(100);
+    expect(ada.got("snapshot"), ada.describe()).toHaveLength(2);
+    await gala.harness.run(2_900);
+    expect(ada.ticks.length, "nor right after they came").toBeLessThanOrEqual(4);
     ada.writes.length = 0;
     for (let second = 0; second < 10; second += 2) {
       ada.send({ type: "ping", clientTime: second, echoes: [] });
@@ -335,6 +340,13 @@ describe("an event's door", () => {
     }
     expect(ada.writes.length, JSON.stringify(ada.writes)).toBeLessThanOrEqual(11);
     expect(ada.writes.filter((frames) => frames.includes(1)).length).toBeGreaterThanOrEqual(9);
+    const next = gala.harness.node("node-b", worldsOf(3));
+    gala.harness.propose(next, worldsOf(3)[0], gala.epoch, STAGE);
+    ada.ticks.length = 0;
+    await gala.harness.run(3_000);
+    expect(ada.count("epoch"), "another owner").toBeGreaterThan(0);
+    expect(ada.ticks.length, JSON.stringify(ada.ticks)).toBeGreaterThanOrEqual(3);
+    expect(ada.ticks.length, JSON.stringify(ada.ticks)).toBeLessThanOrEqual(5);
   });
 
   it("[GW54] who has gone from the line takes up no place in it", async () => {
