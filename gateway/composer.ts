@@ -23,7 +23,7 @@ import { FRESH, NO_PREAMBLE, type Viewer } from "./viewer.ts";
 const RIDERS_MAX = 256;
 const RUN_BYTES_MAX = 256 * 1024;
 /** What lies between two frames, as far as a stage that rides them waits for the next. */
-const FRAME_MS_MAX = 10_000;
+const FRAME_MS_MAX = 60_000;
 
 /** What a group is written: messages of their own first, then perhaps a frame that news ride. */
 interface Told {
@@ -89,7 +89,7 @@ export class Composer {
     this.#frameMs = Math.min(sinceMs, FRAME_MS_MAX);
     this.#framedAt = at;
     this.#interest.begin(touched, this.#replica.takeMoved());
-    return this.#compose(viewers, { ticks: true, show });
+    return this.#compose(show?.due(viewers) ?? viewers, { ticks: true, show });
   }
 
   /** What lay between the last two frames, by room time; before there were two, a tick. */

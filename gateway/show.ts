@@ -41,6 +41,9 @@ export class Show {
   #tick = -1;
   #end = -1;
   #epoch = 0;
+  /** To whom the stage may have to write itself, since everybody was looked at last. */
+  #unserved = new Set<Viewer>();
+  #lookedAt = -1;
 
   constructor(replica: Replica, news: News) {
     this.#replica = replica;
@@ -57,6 +60,7 @@ export class Show {
     if (!this.#rides(viewer)) {
       // The stage writes it at its next tick.
       viewer.carriedUntil = -1;
+      this.#unserved.add(viewer);
       return undefined;
     }
     this.expectFrame(viewer, frameMs);
@@ -75,6 +79,20 @@ export class Show {
     const ticks = Math.ceil((CARRIED_FRAMES * frameMs * tickHz) / 1000);
     viewer.carriedTick = tick;
     viewer.carriedUntil = tick + Math.max(CARRIED_TICKS, ticks);
+  }
+
+  /**
+   * Whom the stage may have to write to at this tick. Thousands ride, so not each of them is looked
+   * at each time: who is late is found a few ticks later. After another owner everybody is due.
+   */
+  due(viewers: Iterable<Viewer>): Iterable<Viewer> {
+    const { tick } = this.#replica;
+    const sinceTicks = tick - this.#lookedAt;
+    if (sinceTicks >= 0 && sinceTicks < CARRIED_TICKS) return this.#unserved;
+    this.#lookedAt = tick;
+    this.#unserved = new Set();
+    for (const viewer of viewers) if (!this.carries(viewer)) this.#unserved.add(viewer);
+    return this.#unserved;
   }
 
   /** True where a shard's frames bring it all there is. */

@@ -95,7 +95,7 @@ export interface RoomDefinition<S extends object, X extends object, B> {
   readonly migrations?: Readonly<
     Record<number, (old: { state: unknown; secret: unknown }) => { state: object; secret: object }>
   >;
-  /** 0.1, 0.2, 0.5, 1, 2, 5, 10 (where nothing is said) or 20. */
+  /** 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10 (where nothing is said) or 20. */
   readonly tickHz?: number;
   /** Members at once, observers included. */
   readonly capacity?: number;
@@ -124,7 +124,7 @@ export interface World {
   readonly desk?: (now: number) => Desk;
 }
 
-const TICK_RATES_HZ = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20];
+const TICK_RATES_HZ = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20];
 export const CAPACITY_MAX = 4096;
 
 /** Declares a room type. Throws on a definition that can not work. */

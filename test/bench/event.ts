@@ -23,6 +23,8 @@ const { values } = parseArgs({
     nodes: { type: "string", default: "2" },
     gateways: { type: "string", default: "2" },
     "joins-per-second": { type: "string", default: "1000" },
+    /** Under way in each process of the crowd. */
+    "joins-at-once": { type: "string", default: "400" },
     hz: { type: "string", default: "10" },
     moving: { type: "string", default: "0.3" },
     "stand-hz": { type: "string", default: "0.5" },
@@ -76,6 +78,8 @@ try {
   const made = () => post("", event);
   await waitUntil("the event is made", made, { timeoutMs: READY_MS_MAX, dump });
   await post(`/${EVENT}/phase`, { phase: "doors_open" });
+  // By hand, so that it stays: nobody is to be a ghost in order that all find a place.
+  await post(`/${EVENT}/ladder`, { step: "whole" });
   performer = await perform();
   const bytesBefore = residentBefore();
   const ended = await crowd();
@@ -123,6 +127,7 @@ async function perform() {
 async function crowd(): Promise<number> {
   const args = ["load", "--gateway", cluster.gateways.join(","), "--room", "event/gala"];
   const people = ["--clients", values.users, "--joins-per-second", values["joins-per-second"]];
+  people.push("--joins-at-once", values["joins-at-once"]);
   const spread = values.processes ? ["--processes", values.processes] : [];
   const mix = ["--moving", values.moving, "--move-hz", values.hz, "--stand-hz", values["stand-hz"]];
   const checked = ["--decode", values.decode, "--says", values.says];

@@ -25,6 +25,8 @@ export class FrameSource {
   readonly joins: { readonly attach: number; readonly session: string | null }[] = [];
   /** Into which room, in the same order. */
   readonly rooms: string[] = [];
+  /** Answers to joins that wait, where they are held. */
+  held: (() => void)[] | undefined;
   readonly #server: WebSocketServer;
 
   private constructor(server: WebSocketServer) {
@@ -44,8 +46,12 @@ export class FrameSource {
         const { attach, channel, room, session } = message;
         this.joins.push({ attach, session });
         this.rooms.push(room);
-        tell({ ...JOINED, attach, channel }, { ...SNAPSHOT, channel });
-        this.sockets.add(socket);
+        const answer = (): void => {
+          tell({ ...JOINED, attach, channel }, { ...SNAPSHOT, channel });
+          this.sockets.add(socket);
+        };
+        if (this.held) this.held.push(answer);
+        else answer();
       });
       client.on("close", () => this.sockets.delete(socket));
       client.on("error", () => undefined);

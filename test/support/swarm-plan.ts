@@ -18,6 +18,7 @@ export function swarmPlan(url: string, over: Partial<SwarmPlan> = {}): SwarmPlan
     byRoom: false,
     tokens: { kind: "secret", secret: "a secret that nobody checks" },
     joinsPerSecond: 1_000,
+    joinsAtOnce: 400,
     returns: false,
     area: { x: 0, z: 0, radiusM: 30, gather: { x: 0, z: 0, radiusM: 5 } },
     mix: { movingShare: 0, movingMs: 100, standingMs: 4_000 },

@@ -40,6 +40,20 @@ describe("a process of clients", () => {
     expect(source.joins).toHaveLength(30);
   });
 
+  it("[LD23] has no more joins under way than it is told to", async () => {
+    const source = await open();
+    source.held = [];
+    const swarm = swarmAt(source.url, { clients: 9, joinsAtOnce: 3 });
+    for (const joins of [3, 6, 9]) {
+      await waitUntil("three ask", () => source.held?.length === 3);
+      const since = performance.now();
+      await waitUntil("others could have asked", () => performance.now() - since > 50);
+      expect(source.joins).toHaveLength(joins);
+      for (const answer of source.held.splice(0)) answer();
+    }
+    await waitUntil("all are in", () => swarm.sample().settled);
+  });
+
   it("[LD23] dials from the addresses that it is given, so many from each", async () => {
     const source = await open();
     const sources = ["127.64.0.1", "127.64.0.2"];

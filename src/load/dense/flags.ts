@@ -16,6 +16,8 @@ export interface LoadFlags {
   readonly clients: number;
   readonly seconds: number;
   readonly joinsPerSecond: number;
+  /** Under way in each process: a cluster that is slower is asked for no more. */
+  readonly joinsAtOnce: number;
   readonly returns: boolean;
   /** Undefined: as many as the clients need. */
   readonly processes: number | undefined;
@@ -56,6 +58,7 @@ How many, how long
   --clients N              (default 200)
   --seconds S              once everybody is in                  (default 30)
   --joins-per-second N     (default 500)
+  --joins-at-once N        under way in each process             (default 400)
   --return                 who is cut off comes back, as to rehearse a restart of gateways
   --processes N            (default: as many as they need)
 What they do
@@ -96,6 +99,7 @@ const TEXTS = [
   "rooms",
   "seconds",
   "joins-per-second",
+  "joins-at-once",
   "processes",
   "moving",
   "move-hz",
@@ -134,6 +138,7 @@ type Range = readonly [min: number, max: number, byDefault: number];
 const WHOLE = {
   clients: [1, 1_000_000, 200],
   rooms: [1, 100_000, 1],
+  "joins-at-once": [1, 10_000, 400],
   seconds: [1, 86_400, 30],
   "frame-bytes": [512, 10_000_000, 9_600],
   "far-frames": [1, 10_000, 20],
@@ -192,6 +197,7 @@ function flagsOf(values: LoadValues, keys: Parameters<typeof readFlags>[1]): Loa
     clients: whole("clients"),
     seconds: whole("seconds"),
     joinsPerSecond: real("joins-per-second"),
+    joinsAtOnce: whole("joins-at-once"),
     returns: values.return === true,
     processes:
       values.processes === undefined

@@ -123,6 +123,7 @@ export function plansOf(
     byRoom: flags.byRoom,
     tokens,
     joinsPerSecond: flags.joinsPerSecond / split.processes,
+    joinsAtOnce: flags.joinsAtOnce,
     returns: flags.returns,
     area: { x: 0, z: 0, radiusM: areaM, gather: stage },
     mix: {

@@ -37,6 +37,8 @@ export interface SwarmPlan {
   readonly byRoom: boolean;
   readonly tokens: TokenSource;
   readonly joinsPerSecond: number;
+  /** Under way; a cluster that is slower is asked for no more. */
+  readonly joinsAtOnce: number;
   /** Who is cut off comes back by its session. */
   readonly returns: boolean;
   readonly area: WalkArea;
@@ -70,8 +72,6 @@ const SLOTS = 10_240;
 /** Nobody waits longer than this between two poses. */
 export const TURN_MS_MAX = (SLOTS - 1) * STEP_MS;
 const STEPS_AT_ONCE_MAX = 40;
-/** Joins under way at once; a gateway that is slower gets no more of them. */
-const JOINING_MAX = 400;
 const JOIN_MS_MAX = 30_000;
 const LEAVES_PER_STEP = 25;
 const LINGER_MS = 500;
@@ -217,11 +217,11 @@ export class Swarm {
   }
 
   #rampUp(now: number): void {
-    const { joinsPerSecond } = this.#plan;
+    const { joinsAtOnce, joinsPerSecond } = this.#plan;
     for (const absence of this.#absences.takeDue(now)) void this.#dial(absence.n, absence);
     if (this.#started >= this.#admitted && this.#joining.size === 0) return;
     this.#due = Math.min(this.#admitted, this.#due + (joinsPerSecond * STEP_MS) / 1_000);
-    const busy = () => this.#joining.size + this.#asking >= JOINING_MAX;
+    const busy = () => this.#joining.size + this.#asking >= joinsAtOnce;
     while (this.#started < Math.floor(this.#due) && !busy()) void this.#dial(this.#started++);
     for (const [client, sinceMs] of this.#joining) {
       if (now - sinceMs < JOIN_MS_MAX) break;

@@ -254,6 +254,7 @@ function planOf(
     byRoom: true,
     tokens: { kind: "secret", secret: SECRET },
     joinsPerSecond: (options.joinsPerSecond * clients) / people,
+    joinsAtOnce: 400,
     returns: false,
     area: { x: 0, z: 0, radiusM: areaM, gather: { x: 0, z: 0, radiusM: areaM / 2 } },
     mix,
