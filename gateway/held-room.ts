@@ -209,8 +209,8 @@ export class HeldRoom {
     const { config } = this.#deps;
     const expected = this.#door !== undefined || now < this.#expectedUntil;
     const wanted = expected || this.attendance.size > 0;
-    const unheard = this.route.owner === undefined || this.#silence.forMs(now) > config.watchMs;
-    this.route.sweep(now, wanted && unheard);
+    const silent = this.#silence.forMs(now) > this.replica.lateMs(config.watchMs);
+    this.route.sweep(now, wanted && (silent || this.route.owner === undefined));
     this.attendance.sweep(now);
     this.#suspend(now);
     const expired = this.#ahead.expire(now);
@@ -374,7 +374,8 @@ export class HeldRoom {
   }
 
   #suspend(now: number): void {
-    if (this.replica.epoch === EPOCH_NONE || !this.#silence.due(now)) return;
+    const lateMs = this.replica.lateMs(this.#deps.config.suspendedMs);
+    if (this.replica.epoch === EPOCH_NONE || !this.#silence.due(now, lateMs)) return;
     this.news.add({ type: "suspended", forMs: Math.round(this.#silence.forMs(now)) });
     if (this.replica.ready) this.#count(this.composer.flush(this.attendance.viewers));
   }
@@ -383,8 +384,7 @@ export class HeldRoom {
   #flush(now: number): void {
     if (!this.replica.ready) return;
     const { tailMs, silentMs } = this.#deps.config;
-    const sinceMs = now - this.#tickedAt;
-    if (sinceMs < Math.max(silentMs, 1_500 / this.replica.tickHz)) return this.#tails.sweep();
+    if (now - this.#tickedAt < this.replica.lateMs(silentMs)) return this.#tails.sweep();
     const due = this.attendance.behind(now - tailMs);
     if (due.length > 0) this.#count(this.composer.flush(due));
   }

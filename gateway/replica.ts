@@ -81,6 +81,11 @@ export class Replica {
     return this.#performers;
   }
 
+  /** `ms`, or where the room ticks more rarely than that, half a tick more than one. */
+  lateMs(ms: number): number {
+    return Math.max(ms, 1_500 / this.tickHz);
+  }
+
   hasRow(slot: number): boolean {
     return this.#known[slot] === 1;
   }

@@ -1,7 +1,5 @@
 export interface SilenceLimits {
-  /** An owner silent for so long is told to clients as suspended. */
-  readonly suspendedMs: number;
-  /** And again so often. */
+  /** Clients are told again so often. */
   readonly suspendedRepeatMs: number;
 }
 
@@ -28,9 +26,9 @@ export class Silence {
     return resumes;
   }
 
-  /** True where clients are to be told now that it is silent. */
-  due(now: number): boolean {
-    if (this.forMs(now) < this.#limits.suspendedMs) return false;
+  /** True where clients are to be told now that it has been silent for `silentMs`. */
+  due(now: number, silentMs: number): boolean {
+    if (this.forMs(now) < silentMs) return false;
     const told = this.#toldAt;
     if (told !== undefined && now - told < this.#limits.suspendedRepeatMs) return false;
     this.#toldAt = now;

@@ -16,7 +16,7 @@ export type Shape =
   | { readonly kind: "oneOf"; readonly choices: readonly string[] }
   | { readonly kind: "list"; readonly item: Field<unknown>; readonly max: number }
   | { readonly kind: "nullable"; readonly item: Field<unknown> }
-  | { readonly kind: "tuple"; readonly fields: Fields };
+  | { readonly kind: "tuple"; readonly fields: Fields; readonly layout: Layout };
 /** Reads one field from outside: the value, or undefined where it is not one. */
 export interface Field<T> {
   (value: unknown): T | undefined;
@@ -81,20 +81,21 @@ export const oneOf = <const T extends string>(...choices: readonly T[]): Field<T
   });
 /** A positional array with these fields in order. Further elements are ignored: minors add. */
 export const tuple = <F extends Fields>(fields: F): Field<Read<F>> & { readonly fields: F } => {
+  const layout = layoutOf(fields);
   const read = (value: unknown): Read<F> | undefined =>
-    Array.isArray(value) ? (readFields(fields, value, 0, {}) as Read<F> | undefined) : undefined;
-  return Object.assign(read, { fields, shape: { kind: "tuple", fields } as const });
+    Array.isArray(value) ? (readFields(layout, value, 0, {}) as Read<F> | undefined) : undefined;
+  return Object.assign(read, { fields, shape: { kind: "tuple", fields, layout } as const });
 };
 
 function readFields(
-  fields: Fields,
+  layout: Layout,
   values: unknown[],
   first: number,
   into: Record<string, unknown>,
 ) {
   let at = first;
-  for (const name in fields) {
-    const value = (fields[name] as Field<unknown>)(values[at++]);
+  for (const { field, name } of layout) {
+    const value = field(values[at++]);
     if (value === undefined) return undefined;
     into[name] = value;
   }
@@ -127,13 +128,17 @@ export interface Family<D extends Definitions> {
 
 export function family<const D extends Definitions>(definitions: D): Family<D> {
   const byTag = new Map<number, { type: string; read: (values: unknown[]) => unknown }>();
+  const layouts = new Map<PropertyKey, { readonly tag: number; readonly layout: Layout }>();
   for (const [type, [tag, fields]] of Object.entries(definitions)) {
     assert(!byTag.has(tag), `tag ${tag} is taken`);
-    byTag.set(tag, { type, read: (value) => readFields(fields, value, 1, { type }) });
+    const layout = layoutOf(fields);
+    byTag.set(tag, { type, read: (value) => readFields(layout, value, 1, { type }) });
+    layouts.set(type, { tag, layout });
   }
   const toArray = (message: MessageOf<D>): unknown[] => {
-    const [tag, fields] = definitions[message.type as string] as [number, Fields];
-    return positionsOf(fields, message, [tag]);
+    const known = layouts.get(message.type);
+    assert(known, () => `no such message: ${String(message.type)}`);
+    return positionsOf(known.layout, message, [known.tag]);
   };
   const fromArray = (value: unknown): MessageOf<D> | undefined => {
     if (!Array.isArray(value)) return undefined;
@@ -161,27 +166,40 @@ export function family<const D extends Definitions>(definitions: D): Family<D> {
   };
 }
 
+/** The fields of a tuple in order. Snapshots have thousands, so what can be is found out once. */
+type Layout = readonly {
+  readonly name: string;
+  readonly field: Field<unknown>;
+  /** Undefined where the value is carried as it is. */
+  readonly positions: ((value: unknown) => unknown) | undefined;
+}[];
+
+function layoutOf(fields: Fields): Layout {
+  return Object.entries(fields).map(([name, field]) => {
+    return { name, field, positions: positionsBy(field) };
+  });
+}
+
 /** Appends the fields of an object that `readFields` read. */
 function positionsOf(
-  fields: Fields,
+  layout: Layout,
   values: Readonly<Record<string, unknown>>,
   array: unknown[],
 ): unknown[] {
-  for (const name in fields) array.push(toPositions(fields[name] as Field<unknown>, values[name]));
+  for (const { name, positions } of layout) {
+    const value = values[name] ?? null;
+    array.push(positions === undefined || value === null ? value : positions(value));
+  }
   return array;
 }
 
 /** Objects made by `tuple` go back to positions; everything else is as msgpack carries it. */
-function toPositions({ shape }: Field<unknown>, value: unknown): unknown {
-  if (value === null || value === undefined) return null;
-  switch (shape?.kind) {
-    case "nullable":
-      return toPositions(shape.item, value);
-    case "list":
-      return (value as readonly unknown[]).map((item) => toPositions(shape.item, item));
-    case "tuple":
-      return positionsOf(shape.fields, value as Record<string, unknown>, []);
-    default:
-      return value;
-  }
+function positionsBy({ shape }: Field<unknown>): Layout[number]["positions"] {
+  if (shape?.kind === "tuple")
+    return (value) => positionsOf(shape.layout, value as Record<string, unknown>, []);
+  if (shape?.kind !== "nullable" && shape?.kind !== "list") return undefined;
+  const positions = positionsBy(shape.item);
+  if (positions === undefined || shape.kind === "nullable") return positions;
+  return (value) =>
+    (value as readonly unknown[]).map((item) => (item === null ? null : positions(item)));
 }

@@ -39,9 +39,6 @@ export interface HostedNode {
   readonly node: Node;
   readonly stores: StoreAccess;
   readonly counts: Map<string, number>;
-}
-
-interface StartedNode extends HostedNode {
   /** Closes the node and its connections. */
   readonly end: () => void;
 }
@@ -72,7 +69,7 @@ export class RoomHarness {
     return processId(`${name}.${(++this.#processes).toString(16).padStart(16, "0")}`);
   }
 
-  node(name: string, worlds: readonly World[], config: Partial<NodeConfig> = {}): StartedNode {
+  node(name: string, worlds: readonly World[], config: Partial<NodeConfig> = {}): HostedNode {
     const id = this.process(name);
     const stores = this.stores.open();
     const counts = new Map<string, number>();

@@ -349,6 +349,24 @@ describe("an event's door", () => {
     expect(ada.ticks.length, JSON.stringify(ada.ticks)).toBeLessThanOrEqual(5);
   });
 
+  it("[GW41] a shard that ticks rarely is not taken for silent", async () => {
+    const gala = new Gala(1, 3, {}, 0.1);
+    await gala.open();
+    const ada = await gala.come("ada");
+    for (let passed = 0; passed < 40_000; passed += 4_000) {
+      ada.send({ type: "ping", clientTime: passed, echoes: [] });
+      await gala.harness.run(4_000);
+    }
+    expect(ada.count("joined"), ada.describe()).toBe(1);
+    expect([ada.count("suspended"), ada.count("epoch")]).toEqual([0, 0]);
+    gala.node.end();
+    for (let passed = 0; passed < 20_000; passed += 4_000) {
+      ada.send({ type: "ping", clientTime: passed, echoes: [] });
+      await gala.harness.run(4_000);
+    }
+    expect(ada.count("suspended"), ada.describe()).toBeGreaterThan(0);
+  });
+
   it("[GW54] who has gone from the line takes up no place in it", async () => {
     const gala = new Gala(1, 3, { waitingMax: 3 });
     for (let n = 0; n < 3; n++) {
