@@ -13,7 +13,7 @@ import { encode } from "../../src/protocol/msgpack.ts";
 import { nodeControl, PLACE_REQUEST } from "../../src/protocol/subjects.ts";
 import { messagesOf } from "./gateway-rig.ts";
 import { gatewayOn, MemoryClient } from "./memory-client.ts";
-import { type HostedNode, RoomHarness } from "./room-harness.ts";
+import { RoomHarness, type StartedNode } from "./room-harness.ts";
 import { unframe } from "./unframe.ts";
 
 export const STAGE = roomId("demo/gala");
@@ -61,7 +61,7 @@ export class Visitor extends MemoryClient {
 export class Gala {
   readonly harness = new RoomHarness(5);
   readonly gateways: readonly GatewayCore[];
-  node: HostedNode;
+  node: StartedNode;
   readonly #worlds: readonly [World, World];
 
   /** `tickHz`: of shards. */

@@ -39,6 +39,9 @@ export interface HostedNode {
   readonly node: Node;
   readonly stores: StoreAccess;
   readonly counts: Map<string, number>;
+}
+
+export interface StartedNode extends HostedNode {
   /** Closes the node and its connections. */
   readonly end: () => void;
 }
@@ -69,7 +72,7 @@ export class RoomHarness {
     return processId(`${name}.${(++this.#processes).toString(16).padStart(16, "0")}`);
   }
 
-  node(name: string, worlds: readonly World[], config: Partial<NodeConfig> = {}): HostedNode {
+  node(name: string, worlds: readonly World[], config: Partial<NodeConfig> = {}): StartedNode {
     const id = this.process(name);
     const stores = this.stores.open();
     const counts = new Map<string, number>();
