@@ -10,8 +10,10 @@ import type { MembershipCode } from "../src/protocol/close-codes.ts";
 import { shardOf } from "../src/protocol/event-names.ts";
 import type { FromRoom } from "../src/protocol/room-messages.ts";
 import { Admission, type AdmissionDeps } from "./admission.ts";
+import type { AttachWindow } from "./attach-window.ts";
 import { Departures } from "./departure.ts";
 import type { ClientCommand, Session } from "./session.ts";
+import type { Show } from "./show.ts";
 import type { Viewer } from "./viewer.ts";
 
 type From<T extends FromRoom["type"]> = Extract<FromRoom, { type: T }>;
@@ -22,6 +24,7 @@ export interface AttendanceDeps extends AdmissionDeps {
   readonly told: (viewer: Viewer) => void;
   readonly gone: (viewer: Viewer) => void;
   readonly reacted: (name: string) => void;
+  readonly attaches: AttachWindow;
   /** The owner is to be told where this person stands. */
   readonly standing: (session: Session) => void;
 }
@@ -324,13 +327,13 @@ export class Attendance {
     send({ type: "signal", room, epoch: route.floor, slot, generation, name, body });
   }
 
-  /** Who has not been told everything that is new, or by `since` what is theirs alone. */
-  behind(since: number): Viewer[] {
+  /** Who has not been told everything that is new and no other room brings, or what is theirs. */
+  behind(since: number, show: Show): Viewer[] {
     const due: Viewer[] = [];
     for (const viewer of this.#viewers) {
       const { outbox, place, preamble } = viewer;
-      const late = !outbox.empty && outbox.since <= since;
-      const behind = late || preamble.length > 0 || place !== this.#deps.news.end;
+      const late = (!outbox.empty && outbox.since <= since) || preamble.length > 0;
+      const behind = late || (place !== this.#deps.news.end && !show.carries(viewer));
       if (viewer.admitted && behind) due.push(viewer);
     }
     return due;
@@ -361,10 +364,10 @@ export class Attendance {
   }
 
   #attach(session: Session, now: number): void {
-    const { random, route, send } = this.#deps;
-    if (!route.owner) return;
-    const message = session.attach(route.floor, now, random);
-    if (message) send(message);
+    const { attaches, random, route, send } = this.#deps;
+    if (!route.owner || !session.attachDue(now)) return;
+    if (!attaches.admits(route.owner, session, now)) return;
+    send(session.attach(route.floor, now, random));
   }
 
   #at(message: { session: SessionId; attach: number; connection: string }): Session | undefined {

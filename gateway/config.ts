@@ -56,6 +56,8 @@ export interface GatewayConfig {
   readonly joinMsMax: number;
   readonly attachMsMin: number;
   readonly attachMsMax: number;
+  /** Attaches that one owner may owe this gateway an answer to. */
+  readonly attachesMax: number;
   readonly commandsWaitingMax: number;
   /** What a client is told to wait when its commands can not go out. */
   readonly busyMs: number;
@@ -166,6 +168,7 @@ export const GATEWAY_DEFAULTS: GatewayConfig = {
   joinMsMax: 10_000,
   attachMsMin: 50,
   attachMsMax: 500,
+  attachesMax: 128,
   commandsWaitingMax: 32,
   busyMs: 250,
   departureTriesMax: 8,

@@ -12,6 +12,7 @@ import { control, decodeControl } from "../src/protocol/control-messages.ts";
 import { shardOf } from "../src/protocol/event-names.ts";
 import { roomToGateway } from "../src/protocol/room-messages.ts";
 import { ALL_ROUTES, gatewayBeat, gatewayControl, gatewayInbox } from "../src/protocol/subjects.ts";
+import { AttachWindow } from "./attach-window.ts";
 import type { Auth } from "./auth.ts";
 import type { GatewayConfig } from "./config.ts";
 import { type ClientSocket, Connection, type ConnectionDeps } from "./connection.ts";
@@ -78,6 +79,7 @@ export class GatewayCore {
   readonly #links = new InLinks();
   readonly #overload: OverloadWatch;
   readonly #phases: Phases;
+  readonly #attaches: AttachWindow;
   readonly #ends: (() => void)[] = [];
   readonly #deps: CoreDeps;
   readonly #shared: ConnectionDeps;
@@ -99,6 +101,7 @@ export class GatewayCore {
         this.#dirty.delete(gone);
       },
     };
+    this.#attaches = new AttachWindow(config.attachesMax);
     this.#uplinks = new Uplinks(dataBus, clock, { self, flushMs: config.linkMs });
     this.#linksSweptAt = clock.now();
     const stretched = (stretch: number, load: LoopLoad): void => this.#stretched(stretch, load);
@@ -210,6 +213,7 @@ export class GatewayCore {
       pace: { stretch: () => this.#overload.stretch, phase: () => this.#phases.take() },
       reacted: (name) => this.#doors.get(stage)?.react(name),
       uplink: (node) => this.#uplinks.to(node),
+      attaches: this.#attaches,
     });
     this.#rooms.set(id, room);
     return room;
@@ -306,6 +310,7 @@ export class GatewayCore {
     const owners = new Set([...this.#rooms.values()].map(({ route }) => route.owner));
     this.#uplinks.sweep(owners);
     this.#links.sweep(owners);
+    this.#attaches.sweep(owners);
   }
 
   #beat(): void {

@@ -6,7 +6,7 @@ import { poseRow } from "../src/protocol/frame.ts";
 import { ROW_WORDS, rowsFromBytes } from "../src/protocol/pose-row.ts";
 import type { FromRoom, SeatsQuestion, ToRoom } from "../src/protocol/room-messages.ts";
 import { Ahead, type AheadMessage } from "./ahead.ts";
-import { Attendance } from "./attendance.ts";
+import { Attendance, type AttendanceDeps } from "./attendance.ts";
 import { type ComposeCount, Composer, countFrames } from "./composer.ts";
 import type { EventDoor } from "./event-door.ts";
 import { FramePace, type GatewayPace } from "./frame-pace.ts";
@@ -23,7 +23,7 @@ import { SnapshotParts } from "./snapshot-parts.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import type { Uplink } from "./uplink.ts";
 
-export interface RoomDeps extends RouteDeps {
+export interface RoomDeps extends RouteDeps, Pick<AttendanceDeps, "attaches"> {
   readonly pace: GatewayPace;
   readonly uplink: (node: ProcessId) => Uplink;
   /** Somebody here sent a signal that an event may count. */
@@ -385,7 +385,7 @@ export class HeldRoom {
     if (!this.replica.ready) return;
     const { tailMs, silentMs } = this.#deps.config;
     if (now - this.#tickedAt < this.replica.lateMs(silentMs)) return this.#tails.sweep();
-    const due = this.attendance.behind(now - tailMs);
+    const due = this.attendance.behind(now - tailMs, this.show);
     if (due.length > 0) this.#count(this.composer.flush(due));
   }
 

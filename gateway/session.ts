@@ -167,9 +167,13 @@ export class Session {
     return this.#askedFloor === floor && now - this.#askedAt < this.#config.attachMsMin;
   }
 
-  /** The attach to send now, or undefined while none is due. */
-  attach(floor: Epoch, now: number, random: Random): ToRoom | undefined {
-    if (this.phase !== "attaching" || now < this.#dueAt) return undefined;
+  /** True where an attach is to be sent, for the first time or again. */
+  attachDue(now: number): boolean {
+    return this.phase === "attaching" && now >= this.#dueAt;
+  }
+
+  /** That attach. */
+  attach(floor: Epoch, now: number, random: Random): ToRoom {
     const { attachMsMin, attachMsMax } = this.#config;
     const limits = { baseMs: attachMsMin, capMs: attachMsMax - attachMsMin };
     this.#dueAt = now + attachMsMin + backoffMs(this.#tries++, limits, random);

@@ -48,17 +48,19 @@ const built = buildProduct(fileURLToPath(new URL("./gala-worlds.ts", import.meta
 const standMs = Math.round(1_000 / Number(values["stand-hz"]));
 const quietMs = Math.min(60_000, Math.max(3_000, 2 * standMs));
 const pingMs = Math.max(5_000, standMs);
+const peoplePerNode = Number(values.users) / Number(values.nodes);
 const cluster = await Cluster.start({
   nats: 1,
   placements: 1,
   nodes: Number(values.nodes),
   gateways: Number(values.gateways),
   built,
-  // A node of capacity 1 is given 4,000 people at most, however little it has to do. Gateways may
-  // take seconds between frames: what all of them got is what is asked here.
+  // A node of capacity 1 is given 4,000 people at most, however little it has to do: it is others
+  // that take them in, all at once, when it dies. Gateways may take seconds between frames: what
+  // all of them got is what is asked here.
   set: {
     gateway: [`gateway.quietMs=${quietMs}`, `gateway.pingMs=${pingMs}`, "gateway.frameMsMax=4000"],
-    node: [`node.capacity=${Math.max(1, Math.ceil(Number(values.users) / 3_000))}`],
+    node: [`node.capacity=${Math.max(1, Math.ceil(peoplePerNode / 3_000))}`],
   },
 });
 const file = path.join(os.tmpdir(), `roomcluster-event-${process.pid}.json`);

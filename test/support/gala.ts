@@ -35,6 +35,8 @@ export class Visitor extends MemoryClient {
   readonly messages: GatewayMessage[] = [];
   /** Of each write that had frames: their channels. */
   readonly writes: number[][] = [];
+  /** What came in a write that had none. */
+  readonly apart: GatewayMessage[] = [];
   /** Of the frames on channel 1. */
   readonly ticks: number[] = [];
 
@@ -48,6 +50,7 @@ export class Visitor extends MemoryClient {
       return frame?.ok ? [frame.value.channel] : [];
     });
     if (frames.length > 0) this.writes.push(frames);
+    else this.apart.push(...payloads.flatMap(messagesOf));
   }
 
   got<T extends GatewayMessage["type"]>(type: T): Extract<GatewayMessage, { type: T }>[] {

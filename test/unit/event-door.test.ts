@@ -349,6 +349,28 @@ describe("an event's door", () => {
     expect(ada.ticks.length, JSON.stringify(ada.ticks)).toBeLessThanOrEqual(5);
   });
 
+  it("[GW64] who rides is not written to because the stage is late for a moment", async () => {
+    const gala = new Gala(1, 3, {}, 1);
+    await gala.open();
+    const ada = await gala.come("ada");
+    ada.join("stage/gala", null, 1);
+    const next = gala.harness.node("node-b", worldsOf(3));
+    gala.harness.propose(next, worldsOf(3)[0], gala.epoch, STAGE);
+    await gala.harness.run(4_000);
+    const link = gala.harness.data.faults.link("node-b", "gw");
+    ada.apart.length = 0;
+    // Once a second there is news of the crowd; somewhere in between it is late.
+    for (let n = 0; n < 20; n++) {
+      link.cut = true;
+      await gala.harness.run(400);
+      link.cut = false;
+      await gala.harness.run(650);
+      ada.send({ type: "ping", clientTime: n, echoes: [] });
+    }
+    expect(ada.count("crowd"), ada.describe()).toBeGreaterThan(10);
+    expect(ada.apart.filter(({ type }) => type === "crowd")).toEqual([]);
+  });
+
   it("[GW41] a shard that ticks rarely is not taken for silent", async () => {
     const gala = new Gala(1, 3, {}, 0.1);
     await gala.open();

@@ -23,6 +23,20 @@ describe("attaching", () => {
     expect(rig.room.heard("attach").length).toBe(answered);
   });
 
+  it("[GW75] asks a slow owner for some at a time, and nobody is left out", async () => {
+    const rig = new GatewayRig({ attachesMax: 4 });
+    rig.room.answersAttach = false;
+    const clients = [];
+    for (let n = 0; n < 12; n++) clients.push(await rig.joined());
+    await rig.run(2_000);
+    const asked = () => new Set(rig.room.heard("attach").map(({ connection }) => connection)).size;
+    expect(asked()).toBe(4);
+    rig.room.answersAttach = true;
+    await rig.run(2_000);
+    expect(asked()).toBe(12);
+    expect(clients.map((client) => client.got("joined").length)).toEqual(clients.map(() => 1));
+  });
+
   it("[GW26] ignores an answer for another connection or attach number", async () => {
     const rig = new GatewayRig();
     rig.room.answersAttach = false;
