@@ -134,6 +134,7 @@ describe.skipIf(withoutNats)("bad input in rooms", () => {
         tenant: "demo",
         role: "audience",
         name: "",
+        began: Date.now(),
         ...changed,
       };
       const session = await crew.token(claims, undefined, { typ: "roomcluster-session+jwt" });
@@ -185,6 +186,7 @@ describe.skipIf(withoutNats)("bad input in rooms", () => {
           expect(await raw.take("reply")).toEqual(first);
         }
       });
+      await waitUntil("others see it", () => token in crew.tokens);
       expect(crew.tokens[token]).toBe(1);
       raw.terminate();
       await crew.undisturbed();
