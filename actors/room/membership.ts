@@ -120,7 +120,6 @@ export class Membership {
     outlet.heard(gatewayOf(connection), now);
     if (brought) this.#bring(brought.attach);
     if (brought?.gone && row.here) presence.setAway(session, row.slot, now, true);
-    if (row.here && !presence.hasRow(row.slot, row.generation)) this.#spawn(session, row);
     this.#confirm.push(session);
   }
 
@@ -243,8 +242,11 @@ export class Membership {
     if (!row?.here) return;
     presence.setHere(session, row.slot);
     this.#tellProfile(row, profile);
+    if (presence.hasRow(row.slot, row.generation)) return;
     const words = brought ? rowsFromBytes(brought) : undefined;
-    if (!words?.length || presence.hasRow(row.slot, row.generation)) return;
+    // Their gateway may have had no row yet when the last owner died. Who has none is seen by
+    // nobody, and whether they are away neither.
+    if (!words?.length) return this.#spawn(session, row);
     words[0] = ((words[0] as number) & 0x7f000000) | (row.generation << 16) | row.slot;
     presence.setRow(words, 0);
   }

@@ -161,6 +161,7 @@ export class ScriptedGateway {
   readonly #harness: RoomHarness;
   readonly #bus: Bus;
   readonly #links = new InLinks();
+  readonly #people: string[] = [];
 
   constructor(harness: RoomHarness, id: ProcessId, bus: Bus) {
     this.#harness = harness;
@@ -188,7 +189,10 @@ export class ScriptedGateway {
   }
 
   attach(name: string, attach = 1, options: { socket?: number; resumed?: boolean } = {}): Speaker {
-    const speaker = new Speaker(this, name, attach, `${this.id}#${options.socket ?? attach}`);
+    // No two people are on one socket.
+    if (!this.#people.includes(name)) this.#people.push(name);
+    const socket = options.socket ?? this.#people.indexOf(name) * 1_000 + attach;
+    const speaker = new Speaker(this, name, attach, `${this.id}#${socket}`);
     speaker.attach(options.resumed ?? false);
     return speaker;
   }

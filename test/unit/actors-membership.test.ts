@@ -304,6 +304,18 @@ describe("rows and signals", () => {
     expect(poses(gateway).get(0)?.x).toBeCloseTo(33, 2);
   });
 
+  it("[MB14] whose gateway had no row yet when the owner died is seen under the next one", async () => {
+    const served = await serve();
+    const { harness, gateway } = served;
+    const ada = gateway.attach("ada");
+    await harness.run(10);
+    await takeOver(served);
+    gateway.received.length = 0;
+    ada.attach(true);
+    await harness.run(150);
+    expect(poses(gateway).get(0)).toMatchObject({ x: 0 });
+  });
+
   it("[RG4] signals are checked, passed on and never journaled", async () => {
     const { harness, gateway } = await serve();
     gateway.attach("ada");
