@@ -4,6 +4,7 @@ import { type Random, randomBelow } from "../src/kernel/random.ts";
 import type { Observer } from "../src/observe/observer.ts";
 import { gatewayToClient } from "../src/protocol/client-messages.ts";
 import type { RoomRecord, ToRoom } from "../src/protocol/room-messages.ts";
+import { clientRecord } from "./confidential.ts";
 import type { GatewayConfig } from "./config.ts";
 import type { News } from "./news.ts";
 import { encodeReplay, joinRecords, Profiles, planResume } from "./replay.ts";
@@ -60,8 +61,9 @@ export class Admission {
     const { replica, news } = this.#deps;
     const { cursor } = session;
     if (!this.#admissible(session)) return this.admit(session);
+    const missed = fetched?.map((record) => clientRecord(record, replica.state));
     const records =
-      fetched && cursor ? joinRecords(fetched, cursor.index, replica.index, news) : undefined;
+      missed && cursor ? joinRecords(missed, cursor.index, replica.index, news) : undefined;
     this.#enter(session, records, "fetched");
   }
 

@@ -273,7 +273,7 @@ export class HeldRoom {
     const outcome = this.replica.applyRecord(record);
     if (outcome === "old") return;
     if (outcome === "applied") {
-      this.news.addRecord(record, epoch);
+      this.news.addRecord(record, epoch, this.replica.state);
       return this.attendance.caughtUp();
     }
     if (outcome === "diverged") this.#startOver();

@@ -9,6 +9,7 @@ import {
   type Role,
 } from "../src/protocol/client-messages.ts";
 import type { RoomEvent, RoomRecord } from "../src/protocol/room-messages.ts";
+import { clientRecord } from "./confidential.ts";
 
 /** Whoever news is told to, as far as audiences go. */
 export interface Listener {
@@ -86,7 +87,9 @@ export class News {
     return this.#epochEnd > place;
   }
 
-  addRecord(record: RoomRecord, epoch: Epoch): void {
+  /** `state`: of the room, after the record. */
+  addRecord(told: RoomRecord, epoch: Epoch, state: unknown): void {
+    const record = clientRecord(told, state);
     this.#add({ kind: "record", record, epoch, encoded: new Map() });
     if (record.events.some((event) => event.audience !== null)) this.#privateEnd = this.end;
   }

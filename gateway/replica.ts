@@ -16,6 +16,7 @@ import {
   rowsFromBytes,
 } from "../src/protocol/pose-row.ts";
 import { MEMBERS_MAX, type RoomImage, type RoomRecord } from "../src/protocol/room-messages.ts";
+import { clientState } from "./confidential.ts";
 
 /** `gap`: records are missing before this one. `diverged`: the replica needs a snapshot. */
 export type RecordOutcome = "applied" | "old" | "gap" | "diverged";
@@ -201,7 +202,7 @@ export class Replica {
       epoch: this.epoch,
       index: this.index,
       at: this.at,
-      state: this.#state,
+      state: clientState(this.#state),
       members: [...this.#members.values()],
       rows: bytesOfRows(rows, slots.length),
     };

@@ -128,6 +128,10 @@ describe.skipIf(withoutNats)("an event", () => {
     const late = await join<object>("late", "event/gala", "audience");
     expect(await late.command("say", { text: "seated" })).toMatchObject({ n: expect.any(Number) });
     await settled("three sit in its shards", async () => (await view()).sessions === 3);
+    expect(await ask("POST", `${EVENT}/mute`, { person: "eve" })).toMatchObject([200, {}]);
+    await stage.command("set", { name: "Third" });
+    await settled("its record is there", () => stage.state.set?.name === "Third");
+    expect(JSON.stringify(stage.state), "[GW76] of persons nothing is told").not.toContain('"eve"');
     expect(closes).toBe(0);
 
     const shardsClosed = (await view()).shards.length;

@@ -121,8 +121,8 @@ describe("news", () => {
   it("[GW36] is encoded once for each channel and set of listeners", () => {
     const news = new News(limits);
     const secret: RoomEvent = { name: "s", data: 1, audience: { kind: "role", values: ["staff"] } };
-    news.addRecord(record(1), epoch);
-    news.addRecord(record(2, { events: [secret] }), epoch);
+    news.addRecord(record(1), epoch, {});
+    news.addRecord(record(2, { events: [secret] }), epoch, {});
     const [first, second] = news.since(0, 0, bob);
     expect(news.since(0, 0, bob)[0]).toBe(first);
     expect(news.since(0, 0, ann)[0]).toBe(first);
@@ -135,13 +135,13 @@ describe("news", () => {
 
   it("[GW37] forgets the oldest, by count and by bytes", () => {
     const news = new News({ itemsMax: 3, bytesMax: 330 });
-    for (let index = 1; index <= 5; index++) news.addRecord(record(index), epoch);
+    for (let index = 1; index <= 5; index++) news.addRecord(record(index), epoch, {});
     expect(news.end).toBe(5);
     expect(news.reaches(2)).toBe(true);
     expect(news.reaches(1)).toBe(false);
     expect(news.recordsAfter(2)?.map(({ index }) => index)).toEqual([3, 4, 5]);
     expect(news.recordsAfter(1)).toBeUndefined();
-    news.addRecord(record(6, { patches: [[0, ["a"], "x".repeat(290)]] }), epoch);
+    news.addRecord(record(6, { patches: [[0, ["a"], "x".repeat(290)]] }), epoch, {});
     expect(news.reaches(4)).toBe(false);
     expect(news.reaches(5)).toBe(true);
     news.clear();

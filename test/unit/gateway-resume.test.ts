@@ -108,7 +108,7 @@ describe("resuming", () => {
   it("[GW42] puts the owner's answer and what came meanwhile together, or not at all", () => {
     const news = new News({ itemsMax: 8, bytesMax: 10_000 });
     const epoch = epochAt(1, 1);
-    for (const index of [6, 7, 8]) news.addRecord(record(index), epoch);
+    for (const index of [6, 7, 8]) news.addRecord(record(index), epoch, {});
     const numbers = (fetched: number[], after: number, until: number) =>
       joinRecords(
         fetched.map((index) => record(index)),
