@@ -12,7 +12,7 @@ import {
 } from "../observe/http-answers.ts";
 import { costOf } from "../placement/cost.ts";
 import { type AccessPolicy, authorize } from "./authorize.ts";
-import { eventRoutes } from "./events-api.ts";
+import { eventOf, eventRoutes } from "./events-api.ts";
 import type { ControlPort, NodeView, RoomView, StoreFailure } from "./port.ts";
 import { bodyOf } from "./request-body.ts";
 import { dispatch, pageOf, type Route, unavailable } from "./route.ts";
@@ -77,9 +77,9 @@ function routesOf({ port, devTools }: ControlOptions): Route[] {
     {
       path: ROOM_PATH,
       methods: {
-        GET: (_, segments) => withRoom(segments, (room) => oneRoom(port.room(room))),
+        GET: (_, segments) => withRoom(segments, (room) => oneRoom(port, port.room(room))),
         PATCH: (request, segments) => withRoom(segments, (room) => markRoom(port, room, request)),
-        DELETE: (_, segments) => withRoom(segments, (room) => oneRoom(port.closeRoom(room))),
+        DELETE: (_, segments) => withRoom(segments, (room) => closeRoom(port, room)),
       },
     },
   ];
@@ -109,7 +109,7 @@ function listRooms(port: ControlPort, request: HttpRequest): HttpAnswer {
   const page = pageOf(request, port.rooms(), ({ room }) => room);
   if (!page.ok) return page.error;
   const { lines, next } = page.value;
-  return json(200, { rooms: lines.map(viewOfRoom), next });
+  return json(200, { rooms: lines.map((room) => viewOfRoom(port, room)), next });
 }
 
 async function createRoom(port: ControlPort, request: HttpRequest): Promise<HttpAnswer> {
@@ -123,7 +123,7 @@ async function createRoom(port: ControlPort, request: HttpRequest): Promise<Http
   if (entry.world !== world) {
     return failure(409, "room_exists", `${room} exists already, with world ${entry.world}.`);
   }
-  return json(created ? 201 : 200, viewOfRoom(entry));
+  return json(created ? 201 : 200, viewOfRoom(port, entry));
 }
 
 async function markRoom(
@@ -136,7 +136,8 @@ async function markRoom(
   const marked = await port.markRoom(room, body.value.immovable);
   if (!marked.ok) return unavailable(marked.error);
   if (marked.value === undefined) return roomUnknown();
-  return marked.value.status === "closed" ? roomClosed(room) : json(200, viewOfRoom(marked.value));
+  if (marked.value.status === "closed") return roomClosed(room);
+  return json(200, viewOfRoom(port, marked.value));
 }
 
 async function withRoom(
@@ -147,12 +148,23 @@ async function withRoom(
   return room === undefined ? roomUnknown() : handle(room);
 }
 
+/** An event ends as a whole: without one of its shards it would seat nobody there any more. */
+async function closeRoom(port: ControlPort, room: RoomId): Promise<HttpAnswer> {
+  const entry = await port.room(room);
+  if (!entry.ok) return unavailable(entry.error);
+  const event = entry.value?.status === "wanted" ? eventOf(port, entry.value) : undefined;
+  if (event === undefined) return oneRoom(port, port.closeRoom(room));
+  const sentence = `${room} is a room of an event: DELETE /v1/events/${event} closes all of it.`;
+  return failure(409, "room_of_event", sentence);
+}
+
 async function oneRoom(
+  port: ControlPort,
   reading: Promise<Result<IndexEntry | undefined, StoreFailure>>,
 ): Promise<HttpAnswer> {
   const entry = await reading;
   if (!entry.ok) return unavailable(entry.error);
-  return entry.value === undefined ? roomUnknown() : json(200, viewOfRoom(entry.value));
+  return entry.value === undefined ? roomUnknown() : json(200, viewOfRoom(port, entry.value));
 }
 
 /** By incarnation: a request that is repeated must not reach the next one of the name. */
@@ -212,7 +224,11 @@ const LOOPBACK_SOURCES = ["127.0.0.1:*", "localhost:*"].flatMap((host) => [
   `http://${host}`,
 ]);
 
-const viewOfRoom = (room: RoomView) => ({ ...room, owner: room.owner ?? null });
+const viewOfRoom = (port: ControlPort, room: RoomView) => ({
+  ...room,
+  owner: room.owner ?? null,
+  hosted: port.hosts(room.world),
+});
 
 const roomClosed = (room: RoomId): HttpAnswer =>
   failure(409, "room_closed", `${room} was closed for good.`);

@@ -3,7 +3,7 @@ import type { IndexEntry } from "../journal/index-store.ts";
 import { parsePersonId, type RoomId } from "../kernel/ids.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
 import { failure, type HttpAnswer, type HttpRequest, json } from "../observe/http-answers.ts";
-import type { EventRooms } from "../placement/events.ts";
+import { type EventRooms, stageOf } from "../placement/events.ts";
 import type { OrderError, Ordered } from "../placement/orders.ts";
 import type { RoomLine } from "../placement/room-table.ts";
 import { EVENT_AUDIT, EVENT_READ, type EventSpec } from "../protocol/event-spec.ts";
@@ -137,6 +137,10 @@ async function known(port: ControlPort, event: RoomId): Promise<Result<IndexEntr
     return err(eventUnknown());
   return ok(value);
 }
+
+/** Whose stage or shard the room is; undefined where it is neither. */
+export const eventOf = (port: ControlPort, entry: IndexEntry): RoomId | undefined =>
+  stageOf(entry.room) ?? (isEvent(port, entry) ? entry.room : undefined);
 
 const isEvent = ({ events }: ControlPort, { room, world }: IndexEntry): boolean =>
   events.hosts(world) || events.shards(room).length > 0;

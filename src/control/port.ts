@@ -76,6 +76,8 @@ export interface ControlPort {
   view(): ClusterView;
   /** From memory: what the index said a few seconds ago, and what was heard since. */
   rooms(): readonly RoomView[];
+  /** Whether some node that this replica knows hosts rooms of this world. */
+  hosts(world: WorldName): boolean;
   /** From the index. */
   room(room: RoomId): Promise<Result<IndexEntry | undefined, StoreFailure>>;
   /** Answers the room that is there, which an earlier call may have made otherwise. */

@@ -35,6 +35,7 @@ import {
 } from "./planner-types.ts";
 import { REBALANCE_LIMITS, type RebalanceLimits } from "./rebalancer.ts";
 import { RoomTable } from "./room-table.ts";
+import { hostedVersion } from "./score.ts";
 import { type PlacementSnapshot, snapshotOf } from "./snapshot.ts";
 import { StoreWork } from "./store-work.ts";
 
@@ -88,6 +89,8 @@ export interface Placement {
   readonly events: Events;
   /** What this replica believes now. */
   snapshot(): PlacementSnapshot;
+  /** Whether some node hosts rooms of this world. */
+  hosts(world: WorldName): boolean;
   /** `created` is false where the room was there, perhaps of another world. */
   createRoom(room: RoomId, world: WorldName, immovable?: boolean): Promise<Created>;
   /** Its owner tells the members and ends the journal. */
@@ -211,6 +214,12 @@ class PlacementService implements Placement {
     if (owner !== undefined && !this.#closed)
       this.#apply({ type: "closeRoom", node: owner, room, epoch });
     return stored;
+  }
+
+  hosts(world: WorldName): boolean {
+    for (const node of this.#view.nodes.values())
+      if (hostedVersion(node, world) !== undefined) return true;
+    return false;
   }
 
   markRoom(room: RoomId, immovable: boolean): Promise<Changed> {

@@ -114,6 +114,7 @@ export function controlPort(placement: Placement, index: Pick<IndexStore, "read"
       return { nodes, gateways, placements, ended };
     },
     rooms: () => placement.snapshot().rooms,
+    hosts: (world) => placement.hosts(world),
     room: (room) => index.read(room),
     createRoom: (room, world, immovable) => placement.createRoom(room, world, immovable),
     markRoom: (room, immovable) => placement.markRoom(room, immovable),

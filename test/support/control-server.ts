@@ -97,6 +97,7 @@ function memoryCluster(nodes: readonly NodeView[] = [NODE]) {
       if (known !== undefined) rooms.set(room, { ...known, status: "closed" });
       return ok(rooms.get(room));
     },
+    hosts: (world) => world !== "nowhere",
     events: { hosts: (world) => world === "concert", list: () => [], shards: () => [] },
     operate: async () => err("unplaced"),
     closeEvent: async () => ok(undefined),

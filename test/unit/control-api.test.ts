@@ -224,6 +224,19 @@ describe("an operator with a token", () => {
     expect(read.body).toMatchObject({ status: "closed", epoch: 0, changedAtMs: 1 });
   });
 
+  test("[CO45] a room says whether somebody hosts its world", async () => {
+    for (const [world, hosted] of [
+      ["plaza", true],
+      ["nowhere", false],
+    ] as const) {
+      const body = JSON.stringify({ room: `t/in-${world}`, world });
+      const made = await ask(served, "POST", "/v1/rooms", { token: TOKEN, body });
+      expect(made.body).toMatchObject({ world, hosted });
+      const one = await ask(served, "GET", `/v1/rooms/t/in-${world}`, { token: TOKEN });
+      expect(one.body).toMatchObject({ world, hosted });
+    }
+  });
+
   test("[CO11] two creations at once make one room", async () => {
     const body = '{"room":"t/twice","world":"plaza"}';
     const answers = await Promise.all(

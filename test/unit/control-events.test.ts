@@ -84,6 +84,21 @@ describe("an event", () => {
     expect(await made("demo/gala--x")).toMatchObject({ status: 201 });
   });
 
+  test("[CO46] its rooms are closed with it and not alone", async () => {
+    const c = await start();
+    await c.gala();
+    await c.seat(1);
+    await c.run(1_500);
+    for (const room of [GALA, `${GALA}--0`]) {
+      const answer = await c.ask("DELETE", `/v1/rooms/${room}`);
+      expect(answer).toMatchObject({ status: 409, code: "room_of_event" });
+      expect((answer.body.error as { message: string }).message).toContain(`DELETE ${EVENT} `);
+      expect(await c.ask("GET", `/v1/rooms/${room}`)).toMatchObject({ body: { status: "wanted" } });
+    }
+    expect(await c.ask("DELETE", EVENT)).toMatchObject({ status: 200 });
+    expect(await c.ask("DELETE", `/v1/rooms/${GALA}`)).toMatchObject({ status: 200 });
+  });
+
   test("[CO37] [CO38] is of its world for good, and no other room is one", async () => {
     const c = await start(1);
     await c.ask("POST", "/v1/rooms", { room: GALA, world: "plaza" });
