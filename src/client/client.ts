@@ -2,11 +2,12 @@ import { type Clock, holdingClock, type Timer } from "../kernel/clock.ts";
 import { type Random, systemRandom } from "../kernel/random.ts";
 import { CHANNELS_MAX } from "../protocol/client-messages.ts";
 import { CLOSE, mayReconnect } from "../protocol/close-codes.ts";
+import { checkConnect, checkJoin } from "./arguments.ts";
 import { browserTransport } from "./browser-transport.ts";
 import { Connection } from "./connection.ts";
 import { DialPlan } from "./dial-plan.ts";
 import { Emitter } from "./emitter.ts";
-import { ConnectFailed, type EndCode } from "./errors.ts";
+import { ConnectFailed, type EndCode, type Unjoinable } from "./errors.ts";
 import { type ClientLimits, clientDefaults } from "./limits.ts";
 import type { Membership } from "./membership.ts";
 import { loadNodeTransport } from "./node-transport.ts";
@@ -70,6 +71,7 @@ export interface ClientEvents {
 
 /** Connects to one of the gateways; rejects with `ConnectFailed` if none welcomes us in time. */
 export async function connect(options: ConnectOptions): Promise<Client> {
+  checkConnect(options);
   const transport = options.transport ?? (await platformTransport());
   const client = new Client({ ...options, transport });
   await client.opened;
@@ -78,6 +80,8 @@ export async function connect(options: ConnectOptions): Promise<Client> {
 
 const platformTransport = async (): Promise<Transport> =>
   typeof WebSocket === "undefined" ? loadNodeTransport() : browserTransport;
+
+const TOO_MANY_ROOMS: Unjoinable = { code: "too_many_rooms", message: "as many as a socket has" };
 
 interface Dial {
   connection: Connection | undefined;
@@ -111,6 +115,8 @@ export class Client {
   #retireTimer: Timer | undefined;
   readonly #connectTimer: Timer;
   #lastClose: { code: number; reason: string } | undefined;
+  /** Why nothing can be joined any more. */
+  #end: Unjoinable | undefined;
   #settleOpened: (failure: ConnectFailed | undefined) => void = () => {};
 
   constructor(options: ConnectOptions & { readonly transport: Transport }) {
@@ -150,7 +156,8 @@ export class Client {
   }
 
   /** Joins a room; answers once its state is here. Rejects with `JoinRefused`. */
-  join<State = unknown>(room: string, options: JoinOptions): Promise<Room<State>> {
+  async join<State = unknown>(room: string, options: JoinOptions): Promise<Room<State>> {
+    checkJoin(room, options);
     return Room.open<State>(this.#host, room, options, null);
   }
 
@@ -168,9 +175,10 @@ export class Client {
       signalPace: new Pace(this.#limits.signalsPerSecond, this.#limits.signalsBurst),
       connection: () => (this.#current?.open ? this.#current : undefined),
       register: (membership) => {
-        if (this.#state === "closed" || this.#memberships.size >= CHANNELS_MAX) return false;
+        if (this.#end !== undefined) return this.#end;
+        if (this.#memberships.size >= CHANNELS_MAX) return TOO_MANY_ROOMS;
         this.#memberships.add(membership);
-        return true;
+        return undefined;
       },
       moved: (membership) => {
         if (membership.ended) this.#memberships.delete(membership);
@@ -181,6 +189,7 @@ export class Client {
         return { rttMs: pings?.rttMs ?? 0, wayMs: (pings?.rttMsMin ?? 0) / 2 };
       },
       travel: async (from, room, options, transfer) => {
+        checkJoin(room, options);
         // In first, so that a refusal strands nobody; but a ninth room has no channel.
         const full = this.#memberships.size >= CHANNELS_MAX;
         if (full) await from.leave(transfer);
@@ -333,6 +342,7 @@ export class Client {
     this.#retiring = undefined;
     this.#dial = undefined;
     this.#lastClose = { code: closeCode, reason };
+    this.#end = { code, message: reason || "this client was closed" };
     this.#tell("closed", url, null);
     for (const connection of connections) connection?.close();
     for (const membership of [...this.#memberships]) membership.end(code, reason);

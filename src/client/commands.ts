@@ -2,6 +2,7 @@ import type { Clock, Timer } from "../kernel/clock.ts";
 import type { Epoch } from "../kernel/epoch.ts";
 import { COMMAND_BODY_BYTES_MAX, type GatewayMessage } from "../protocol/client-messages.ts";
 import { encode } from "../protocol/msgpack.ts";
+import { checkCommand } from "./arguments.ts";
 import { CommandLog, type OutgoingCommand } from "./command-log.ts";
 import { CommandLost, CommandRefused, type EndCode } from "./errors.ts";
 import type { ClientLimits } from "./limits.ts";
@@ -52,6 +53,7 @@ export class Commands {
 
   run(name: string, body: unknown, traceparent: string | null): Promise<unknown> {
     return new Promise((resolve, reject) => {
+      checkCommand(name);
       if (this.#ended !== undefined) return reject(new CommandLost(this.#ended, false));
       const encoded = encode(body);
       if (encoded.length > COMMAND_BODY_BYTES_MAX)

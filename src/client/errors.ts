@@ -45,6 +45,12 @@ export class JoinRefused extends Error {
   }
 }
 
+/** Why this client itself lets nobody in anywhere. */
+export interface Unjoinable {
+  readonly code: EndCode | "too_many_rooms";
+  readonly message: string;
+}
+
 /** No gateway took this client in time, or one said not to come back. */
 export class ConnectFailed extends Error {
   override readonly name = "ConnectFailed";

@@ -4,11 +4,14 @@ import type { Clock, Timer } from "../kernel/clock.ts";
 export class JoinDeadline {
   readonly #clock: Clock;
   readonly #joinMsMax: number;
-  readonly #expired: () => void;
+  readonly #expired: (why: string) => void;
   #timer: Timer | undefined;
   #at: number;
+  /** The last refusal, which asking again did not change. */
+  #why = "no answer";
 
-  constructor(clock: Clock, joinMsMax: number, expired: () => void) {
+  /** `expired` is told what was heard last. */
+  constructor(clock: Clock, joinMsMax: number, expired: (why: string) => void) {
     this.#clock = clock;
     this.#joinMsMax = joinMsMax;
     this.#expired = expired;
@@ -18,15 +21,16 @@ export class JoinDeadline {
   start(): void {
     this.#timer?.cancel();
     this.#at = this.#clock.now() + this.#joinMsMax;
-    this.#timer = this.#clock.after(this.#joinMsMax, this.#expired);
+    this.#timer = this.#clock.after(this.#joinMsMax, () => this.#expired(this.#why));
   }
 
   cancel(): void {
     this.#timer?.cancel();
   }
 
-  /** True where nothing that begins so much later can be in time. */
-  passedIn(ms: number): boolean {
+  /** Not now, they say. True where nothing that begins so much later can be in time. */
+  refused(why: string, ms: number): boolean {
+    this.#why = why;
     return this.#clock.now() + ms > this.#at;
   }
 }

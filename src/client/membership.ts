@@ -5,7 +5,7 @@ import type { Cursor, GatewayMessage, Profile } from "../protocol/client-message
 import type { MembershipCode } from "../protocol/close-codes.ts";
 import type { Frame } from "../protocol/frame.ts";
 import type { ChannelOwner, Connection } from "./connection.ts";
-import { type EndCode, JoinRefused } from "./errors.ts";
+import { type EndCode, JoinRefused, type Unjoinable } from "./errors.ts";
 import { JoinDeadline } from "./join-deadline.ts";
 import type { ClientLimits } from "./limits.ts";
 import type { Waiting } from "./room-options.ts";
@@ -29,8 +29,8 @@ export interface MembershipHost {
   readonly limits: ClientLimits;
   /** The connection to attach through; undefined while there is none. */
   readonly connection: () => Connection | undefined;
-  /** False where this client is closed or has as many rooms as a socket carries. */
-  readonly register: (membership: Membership) => boolean;
+  /** Answers why it can not be joined; undefined where it can. */
+  readonly register: (membership: Membership) => Unjoinable | undefined;
   /** The membership now lives on another connection than before, or on none. */
   readonly moved: (membership: Membership) => void;
 }
@@ -118,8 +118,8 @@ export class Membership implements ChannelOwner {
     this.#onWaiting = options.onWaiting;
     this.#token = options.resume?.token ?? null;
     this.#attach = options.resume?.attach ?? 0;
-    this.#deadline = new JoinDeadline(host.clock, host.limits.joinMsMax, () =>
-      this.#refuseJoin("timeout", "no answer in time", null),
+    this.#deadline = new JoinDeadline(host.clock, host.limits.joinMsMax, (why) =>
+      this.#refuseJoin("timeout", `${why} until the time was up`, null),
     );
   }
 
@@ -127,7 +127,8 @@ export class Membership implements ChannelOwner {
   start(): void {
     const { register, connection } = this.#host;
     this.#deadline.start();
-    if (!register(this)) return this.#refuseJoin("too_many_rooms", "", null);
+    const why = register(this);
+    if (why) return this.#refuseJoin(why.code, why.message, null);
     const open = connection();
     if (open) this.attachTo(open);
   }
@@ -352,7 +353,7 @@ export class Membership implements ChannelOwner {
     const ask = mayPass(code, retryAfterMs);
     if (this.#phase === "joining") {
       const waitMs = Math.min(retryAfterMs ?? 0, this.#host.limits.retryAfterMsMax);
-      if (!ask || this.#deadline.passedIn(waitMs))
+      if (!ask || this.#deadline.refused(code, waitMs))
         return this.#refuseJoin(code, message, retryAfterMs);
     } else if (!ask) return this.end(code, message);
     this.#attachLater(this.#patienceMs(retryAfterMs));

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "../kernel/clock.ts";
 import type { Pose } from "../protocol/pose-row.ts";
+import { checkPose } from "./arguments.ts";
 import type { ClientLimits } from "./limits.ts";
 import type { Membership } from "./membership.ts";
 import { PoseSender } from "./pose-sender.ts";
@@ -24,6 +25,7 @@ export class PoseLink {
   }
 
   set(pose: Pose): void {
+    checkPose(pose);
     this.#sender.set(pose);
     this.#send();
   }

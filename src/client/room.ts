@@ -10,6 +10,7 @@ import type {
 } from "../protocol/client-messages.ts";
 import type { Frame } from "../protocol/frame.ts";
 import { type Pose, ROW_WORDS, rowsFromBytes } from "../protocol/pose-row.ts";
+import { checkProfile, checkSignal } from "./arguments.ts";
 import { Avatars, type PoseOfMember } from "./avatars.ts";
 import { Commands } from "./commands.ts";
 import { Emitter } from "./emitter.ts";
@@ -151,6 +152,7 @@ export class Room<State = unknown> {
 
   /** Best effort, never repeated. False where it could not even be sent. */
   signal(name: string, body: unknown = null): boolean {
+    checkSignal(name);
     const live = this.#residence.live;
     if (!live || live.connection.congested) return false;
     if (!this.#host.signalPace.take(1, this.#host.clock.now())) return false;
@@ -167,6 +169,7 @@ export class Room<State = unknown> {
   }
 
   setProfile(profile: Profile): void {
+    checkProfile(profile);
     this.#profile = profile;
     const live = this.#residence.live;
     live?.connection.send({ type: "profile", channel: live.channel, profile });

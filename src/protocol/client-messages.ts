@@ -42,7 +42,24 @@ export const FOLLOWED_MAX = 64;
 export const URL_MAX = 256;
 
 /** How a person looks. Volatile: never journaled. */
-export const PROFILE = tuple({ name: text(48), color: U32, model: text(32) });
+/** Characters at most of what a client says. */
+export const TEXT_MAX = {
+  token: 8_192,
+  agent: 128,
+  room: 64,
+  session: 2_048,
+  beside: 64,
+  command: 64,
+  signal: 32,
+  profileName: 48,
+  profileModel: 32,
+} as const;
+
+export const PROFILE = tuple({
+  name: text(TEXT_MAX.profileName),
+  color: U32,
+  model: text(TEXT_MAX.profileModel),
+});
 export type Profile = Read<typeof PROFILE.fields>;
 
 /** The role of those whose every move everybody in the room is to see. */
@@ -86,24 +103,32 @@ export type ClientRecord = Read<typeof CLIENT_RECORD.fields>;
 const MEMBERSHIP_CODE = oneOf(...MEMBERSHIP_CODES);
 
 export const clientToGateway = family({
-  hello: [1, { versionMin: U16, versionMax: U16, token: text(8192), agent: text(128) }],
+  hello: [
+    1,
+    {
+      versionMin: U16,
+      versionMax: U16,
+      token: text(TEXT_MAX.token),
+      agent: text(TEXT_MAX.agent),
+    },
+  ],
   join: [
     2,
     {
       channel: U8,
       /** The room's name within the token's tenant, or `event/` and an event's. */
-      room: text(64),
+      room: text(TEXT_MAX.room),
       /** Numbers the sockets of a session in the order opened; 1 for a new session. */
       attach: U32,
       /** The session token of an earlier join, or null for a new session. */
-      session: nullable(text(2048)),
+      session: nullable(text(TEXT_MAX.session)),
       /** The last record this client has, or null for a snapshot. */
       cursor: nullable(CURSOR),
       profile: PROFILE,
       /** The same on a leave and a join: the person travels. */
       transfer: nullable(text(64)),
       /** To an event: friends who give the same sit together where they can. */
-      beside: nullable(text(64)),
+      beside: nullable(text(TEXT_MAX.beside)),
     },
   ],
   leave: [3, { channel: U8, transfer: nullable(text(64)) }],
@@ -113,7 +138,7 @@ export const clientToGateway = family({
       channel: U8,
       /** Consecutive per session, from 1. */
       seq: COUNT,
-      name: text(64),
+      name: text(TEXT_MAX.command),
       /** One msgpack value; a resend carries the same bytes. */
       body: bytes(COMMAND_BODY_BYTES_MAX),
       /** True where this command was sent before, to an older epoch. */
@@ -121,7 +146,7 @@ export const clientToGateway = family({
       traceparent: nullable(text(64)),
     },
   ],
-  signal: [5, { channel: U8, name: text(32), body: ANY }],
+  signal: [5, { channel: U8, name: text(TEXT_MAX.signal), body: ANY }],
   ping: [6, { clientTime: NUMBER, echoes: list(tuple({ channel: U8, tick: U32 }), CHANNELS_MAX) }],
   profile: [7, { channel: U8, profile: PROFILE }],
   /** Whom to see at the full rate wherever they are; in place of those of before. */

@@ -2,9 +2,11 @@ import { expect, test } from "vitest";
 import { clientDefaults } from "../../src/client/limits.ts";
 import type { CrowdNews } from "../../src/client/room-events.ts";
 import type { Waiting } from "../../src/client/room-options.ts";
+import { CLOSE } from "../../src/protocol/close-codes.ts";
 import {
   connected,
   EPOCH,
+  type FakeBehaviour,
   inRoom,
   joined,
   LATER,
@@ -109,6 +111,33 @@ test("[CL13] join gives up after its deadline, and tells the gateway", async () 
   await clock.run(clientDefaults.joinMsMax, 500);
   expect(await joining).toMatchObject({ name: "JoinRefused", code: "timeout" });
   expect(gateways.last.all("leave")).toHaveLength(1);
+});
+
+test("[CL55] a join that is given up says what it was last refused with", async () => {
+  const script: FakeBehaviour["script"] = (socket, message) => {
+    if (message.type !== "join") return;
+    const refused = { code: "no_capacity", message: "", retryAfterMs: null } as const;
+    socket.tell({ type: "refused", channel: message.channel, ...refused });
+  };
+  const { clock, client } = await connected({}, { script });
+  const joining = client.join("plaza", { profile: PROFILE }).catch((error: unknown) => error);
+  await clock.run(clientDefaults.joinMsMax + 1_000, 500);
+  expect(await joining).toMatchObject({
+    code: "timeout",
+    message: expect.stringContaining("no_capacity"),
+  });
+});
+
+test("[CL42] a client that has ended lets nobody in, and says why it did", async () => {
+  const closed = await connected();
+  closed.client.close();
+  const gone = closed.client.join("plaza", { profile: PROFILE });
+  await expect(gone).rejects.toMatchObject({ code: "closed" });
+  const kicked = await connected();
+  kicked.gateways.last.drop(CLOSE.kicked.code, "the organisers say so");
+  const barred = kicked.client.join("plaza", { profile: PROFILE });
+  await expect(barred).rejects.toMatchObject({ code: "kicked" });
+  await expect(barred).rejects.toThrow("the organisers say so");
 });
 
 test("[CL13] a member is patient, until a final refusal", async () => {
