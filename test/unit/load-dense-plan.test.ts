@@ -22,6 +22,7 @@ import {
   CLIENTS_PER_SOURCE,
   countOf,
   numberOf,
+  portOf,
   sourcesOf,
   splitClients,
 } from "../../src/load/dense/split.ts";
@@ -148,6 +149,18 @@ describe("what a run is told", () => {
     expect(all).toHaveLength(15);
     expect(new Set(all).size).toBe(15);
     for (const address of all) expect(address).toMatch(/^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/);
+  });
+
+  it("[LD23] dials from ports that no two clients of an address share", () => {
+    const places = [0, 1, 2, CLIENTS_PER_SOURCE - 1];
+    const all = places.map(
+      (place) => new Set([0, 1, 2, 3, 4, 5, 255].map((n) => portOf(place, n))),
+    );
+    expect(new Set(all.flatMap((ports) => [...ports])).size).toBe(5 * places.length);
+    for (const port of all.flatMap((ports) => [...ports])) {
+      expect(port).toBeGreaterThanOrEqual(1_024);
+      expect(port).toBeLessThan(65_536);
+    }
   });
 
   it("[LD25] knows the server's processes by a list or by the ready line", () => {

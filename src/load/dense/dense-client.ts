@@ -64,7 +64,8 @@ export interface GatewayAddress {
 export interface ClientPlan {
   readonly n: number;
   readonly gateway: GatewayAddress;
-  readonly localAddress: string | undefined;
+  /** Where it dials from; undefined leaves it to the system. */
+  readonly source: { readonly localAddress: string; readonly localPort: number } | undefined;
   readonly room: string;
   readonly person: string;
   readonly token: string;
@@ -90,7 +91,7 @@ const scratch = new Uint32Array(ROW_WORDS);
 export class DenseClient implements WsSink {
   readonly plan: ClientPlan;
   readonly #common: Common;
-  readonly #socket: Socket;
+  #socket: Socket;
   readonly #reader = new WsReader(this);
   readonly #onlooker: Onlooker | undefined;
   readonly #dialledMs: number;
@@ -112,27 +113,31 @@ export class DenseClient implements WsSink {
       this.#verdict = new Verdict(common, plan.person);
       this.#onlooker = new Onlooker(common.promise, common.names, this.#verdict);
     }
-    const { host, name, port, secure } = plan.gateway;
-    const address = {
-      host,
-      port,
-      noDelay: true,
-      onread: { buffer: common.inflow.bytes, callback: (length: number) => this.#read(length) },
-      ...(plan.localAddress === undefined ? {} : { localAddress: plan.localAddress }),
-    };
+    this.#socket = this.#dial(plan.source);
+  }
+
+  #dial(source: Partial<NonNullable<ClientPlan["source"]>> = {}): Socket {
+    const { inflow, upgrade } = this.#common;
+    const { host, name, port, secure } = this.plan.gateway;
+    const onread = { buffer: inflow.bytes, callback: (length: number) => this.#read(length) };
+    const address = { host, port, noDelay: true, onread, ...source };
     const greet = (): void => {
-      this.#socket.write(common.upgrade.request(`${name}:${port}`));
+      socket.write(upgrade.request(`${name}:${port}`));
     };
-    this.#socket = secure
-      ? connectSecurely(
-          { ...address, servername: isIP(host) > 0 && name !== "localhost" ? "" : name },
-          greet,
-        )
+    const servername = isIP(host) > 0 && name !== "localhost" ? "" : name;
+    const socket = secure
+      ? connectSecurely({ ...address, servername }, greet)
       : connect(address, greet);
-    this.#socket.on("error", (error: NodeJS.ErrnoException) =>
-      this.#over(`socket ${error.code ?? error.message}`, true),
-    );
-    this.#socket.once("close", () => this.#over("socket closed", true));
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      // A server listens there at any address: let the system find another port.
+      if (error.code === "EADDRINUSE" && source.localPort) {
+        this.#socket = this.#dial({ ...source, localPort: 0 });
+      } else this.#over(`socket ${error.code ?? error.message}`, true);
+    });
+    socket.once("close", () => {
+      if (socket === this.#socket) this.#over("socket closed", true);
+    });
+    return socket;
   }
 
   /** What it needs to come back; undefined before it was in for the first time. */

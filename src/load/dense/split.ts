@@ -53,11 +53,19 @@ export function splitClients(
   });
 }
 
-/**
- * The system has 28,000 ports for each address to dial from (ip_local_port_range). All of
- * 127.0.0.0/8 is this machine, so there are addresses enough.
- */
+/** All of 127.0.0.0/8 is this machine, so there are addresses enough. */
 export const CLIENTS_PER_SOURCE = 10_000;
+
+const PORT_FIRST = 10_240;
+const PORTS_PER_CLIENT = 5;
+
+/**
+ * The port that the client of this place at its address dials from for the nth time. Linux needs a
+ * millisecond or two to find a free one where thousands are taken, more than all the rest of a
+ * join; nobody else dials from here, so each client has some of its own.
+ */
+export const portOf = (place: number, dials: number): number =>
+  PORT_FIRST + (place % CLIENTS_PER_SOURCE) * PORTS_PER_CLIENT + (dials % PORTS_PER_CLIENT);
 
 /** For the clients of one process; no two processes share an address. */
 export function sourcesOf(process: number, clients: number): string[] {

@@ -7,7 +7,7 @@ import { FrameOrder } from "./frame-order.ts";
 import { Gait, type GaitMix } from "./gait.ts";
 import { botNames } from "./names.ts";
 import type { InterestPromise } from "./promise.ts";
-import { type CrowdShare, numberOf } from "./split.ts";
+import { type CrowdShare, numberOf, portOf } from "./split.ts";
 import { sharedClock } from "./stamp.ts";
 import { Tally, type TallyPart } from "./tally.ts";
 import type { TokenSource } from "./tokens.ts";
@@ -85,6 +85,8 @@ export class Swarm {
   readonly #clients: (DenseClient | undefined)[] = [];
   readonly #joining = new Map<DenseClient, number>();
   readonly #absences: Absences;
+  /** How often each has dialled. */
+  readonly #dials: Uint8Array;
   /** Who has a place on the wheel; nobody has two. */
   readonly #turning: Uint8Array;
   readonly #wheel: Wheel;
@@ -106,6 +108,7 @@ export class Swarm {
     this.#random = seededRandom(plan.seed + (plan.share.places[0] ?? 0));
     this.#tokens = tokensOf(plan.tokens, plan.tenant);
     this.#absences = new Absences(this.#random);
+    this.#dials = new Uint8Array(plan.clients);
     this.#turning = new Uint8Array(plan.clients);
     this.#wheel = new Wheel(plan.clients, SLOTS);
     this.#common = {
@@ -253,8 +256,8 @@ export class Swarm {
   }
 
   #clientPlan(n: number, absence: Absence | undefined): Omit<ClientPlan, "token"> {
-    const { area, beaconShare, byRoom, clientsPerSource, decodeShare, gateways } = this.#plan;
-    const { mix, roomSize, rooms, share, sources } = this.#plan;
+    const { area, beaconShare, byRoom, decodeShare, gateways } = this.#plan;
+    const { mix, roomSize, rooms, share } = this.#plan;
     const number = numberOf(share, n);
     const room = roomSize === 0 ? number % rooms.length : Math.floor(number / roomSize);
     const random = seededRandom(this.#plan.seed * 7 + number);
@@ -267,7 +270,7 @@ export class Swarm {
     return {
       n,
       gateway: gateways[gateway % gateways.length] as GatewayAddress,
-      localAddress: sources[Math.floor(n / clientsPerSource)],
+      source: this.#sourceOf(n),
       room: rooms[room] as string,
       person: this.#common.names.nameOf(number, beacon),
       beacon,
@@ -276,6 +279,14 @@ export class Swarm {
       absence,
       gait: this.#clients[n]?.plan.gait ?? new Gait(random, area, mix, performance.now()),
     };
+  }
+
+  #sourceOf(n: number): ClientPlan["source"] {
+    const { clientsPerSource, sources } = this.#plan;
+    const localAddress = sources[Math.floor(n / clientsPerSource)];
+    if (localAddress === undefined) return undefined;
+    const dials = (this.#dials[n] as number)++;
+    return { localAddress, localPort: portOf(n % clientsPerSource, dials) };
   }
 
   #settled(client: DenseClient, came: boolean): void {
