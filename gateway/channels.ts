@@ -69,6 +69,9 @@ export class Channels {
   }
 
   free(channel: number): void {
+    const freed = this.get(channel);
+    const ride = freed?.kind === "member" ? freed.session.viewer.ride : undefined;
+    ride?.show.left(ride.viewer);
     this.#used = this.#used.filter((used) => used.channel !== channel);
   }
 

@@ -92,9 +92,12 @@ export class Composer {
     return this.#compose(show?.due(viewers) ?? viewers, { ticks: true, show });
   }
 
-  /** What lay between the last two frames, by room time; before there were two, a tick. */
+  /**
+   * What lay between the last two frames, by room time, and a tick at least: an owner ticks early
+   * now and then, for a gateway that was behind.
+   */
   get frameMs(): number {
-    return this.#framedAt === 0 ? 1_000 / this.#replica.tickHz : this.#frameMs;
+    return Math.max(this.#frameMs, 1_000 / this.#replica.tickHz);
   }
 
   /** Whoever has the seat gave a signal, and is shown to everybody for a while. */
@@ -186,7 +189,7 @@ export class Composer {
       buffer = preframe(...runsOf(preamble), ...told.runs, ...frame, ...after);
     } else if (buffer) count.shared++;
     if (viewer.ride && told.frame) {
-      const frameMs = this.#frameMs * framesFor(viewer.tier.at);
+      const frameMs = this.frameMs * framesFor(viewer.tier.at);
       buffer = this.#withRide(viewer.ride, frameMs, buffer);
     }
     if (!buffer) return;

@@ -3,6 +3,8 @@ import type { SeatsAnswer, SeatsQuestion, SeatWish } from "../src/protocol/room-
 export interface SeatPoolLimits {
   /** The owner hears from this gateway at least so often. */
   readonly reportMs: number;
+  /** Between two questions: who comes meanwhile is asked for in the next one. */
+  readonly askMsMin: number;
   /** A question without an answer is asked again. */
   readonly answerMsMax: number;
   /** Seats that nobody came for are the event's again. */
@@ -13,6 +15,7 @@ export interface SeatPoolLimits {
 
 export const SEAT_POOL_LIMITS: SeatPoolLimits = {
   reportMs: 1_000,
+  askMsMin: 40,
   answerMsMax: 500,
   holdMsMax: 3_000,
   wantMax: 256,
@@ -84,7 +87,7 @@ export class SeatPool {
     if (now - this.#askedAt >= this.#limits.reportMs) return true;
     const open = this.#request !== this.#answered;
     if (open && now - this.#askedAt < this.#limits.answerMsMax) return false;
-    return waiting > 0 && now >= this.#retryAt;
+    return waiting > 0 && now >= Math.max(this.#retryAt, this.#askedAt + this.#limits.askMsMin);
   }
 
   question(

@@ -76,6 +76,7 @@ export class Show {
   expectFrame(viewer: Viewer, frameMs: number): void {
     const { tick, tickHz } = this.#replica;
     viewer.rideMs = frameMs;
+    viewer.strayed = false;
     const ticks = Math.ceil((CARRIED_FRAMES * frameMs * tickHz) / 1000);
     viewer.carriedTick = tick;
     viewer.carriedUntil = tick + Math.max(CARRIED_TICKS, ticks);
@@ -91,7 +92,8 @@ export class Show {
     if (sinceTicks >= 0 && sinceTicks < CARRIED_TICKS) return this.#unserved;
     this.#lookedAt = tick;
     this.#unserved = new Set();
-    for (const viewer of viewers) if (!this.carries(viewer)) this.#unserved.add(viewer);
+    for (const viewer of viewers)
+      if (viewer.strayed || !this.carries(viewer)) this.#unserved.add(viewer);
     return this.#unserved;
   }
 
@@ -104,12 +106,25 @@ export class Show {
 
   /**
    * The stage has written to it by itself. Where that was for what does not ride, or for another
-   * owner, whose ticks begin anew, once will do; where the shard is late it goes on.
+   * owner, whose ticks begin anew, once will do. Where the shard is late it goes on, as often as
+   * the shard did: thousands lose their shards at once, and a gateway that wrote each tick to all
+   * of them would be late for everybody else, whom the stage would then write to as well.
    */
   wrote(viewer: Viewer): void {
     const { carriedTick, carriedUntil, rideMs } = viewer;
+    const { tick, tickHz } = this.#replica;
     if (rideMs === 0) return;
-    if (carriedUntil < 0 || this.#replica.tick < carriedTick) this.expectFrame(viewer, rideMs);
+    if (carriedUntil < 0 || tick < carriedTick) return this.expectFrame(viewer, rideMs);
+    viewer.strayed = true;
+    viewer.carriedTick = tick;
+    viewer.carriedUntil = tick + Math.max(1, Math.round((rideMs * tickHz) / 1000)) - 1;
+  }
+
+  /** It has left the shard: what the stage has for it, the stage alone brings. */
+  left(viewer: Viewer): void {
+    viewer.rideMs = 0;
+    viewer.carriedUntil = -1;
+    this.#unserved.add(viewer);
   }
 
   /** What is one person's alone, or has to come before a frame, does not. */

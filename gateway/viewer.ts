@@ -58,6 +58,8 @@ export class Viewer implements Listener {
   carriedUntil = -1;
   /** What lies between two frames that it rides; 0: it rides none. */
   rideMs = 0;
+  /** What it rode is late, and the stage wrote to it instead. */
+  strayed = false;
   /** How often it is sent a frame. */
   readonly tier = new Tier();
 

@@ -349,6 +349,45 @@ describe("an event's door", () => {
     expect(ada.ticks.length, JSON.stringify(ada.ticks)).toBeLessThanOrEqual(5);
   });
 
+  it("[GW64] the stage writes nobody by itself who comes while their shard ticks rarely", async () => {
+    const gala = new Gala(1, 20, {}, 0.1);
+    await gala.open({ capacity: 20, shardSize: 20 });
+    const visitors: Visitor[] = [];
+    for (let n = 0; n < 20; n++) {
+      const visitor = await gala.come(`visitor-${n}`);
+      visitor.join("stage/gala", null, 1);
+      visitors.push(visitor);
+      await gala.harness.run(700);
+      for (const here of visitors) here.send({ type: "ping", clientTime: n, echoes: [] });
+    }
+    const alone = visitors.map(({ ticks, writes }) => {
+      const rode = writes.filter((frames) => frames.includes(0) && frames.includes(1)).length;
+      return ticks.length - rode;
+    });
+    expect(Math.max(...alone), JSON.stringify(alone)).toBeLessThanOrEqual(3);
+  });
+
+  it("[GW64] whose shard is gone is shown the stage by itself as often as before", async () => {
+    const gala = new Gala(1, 3, {}, 1);
+    await gala.open();
+    const ada = await gala.come("ada");
+    ada.join("stage/gala", null, 1);
+    await gala.harness.run(4_000);
+    // The stage is at home elsewhere; the shard's node is gone, and nobody takes it over.
+    const next = gala.harness.node("node-b", worldsOf(3));
+    gala.harness.propose(next, worldsOf(3)[0], gala.epoch, STAGE);
+    await gala.harness.run(2_000);
+    gala.node.end();
+    await gala.harness.run(2_000);
+    ada.ticks.length = 0;
+    for (let n = 0; n < 10; n += 2) {
+      ada.send({ type: "ping", clientTime: n, echoes: [] });
+      await gala.harness.run(2_000);
+    }
+    expect(ada.ticks.length, JSON.stringify(ada.ticks)).toBeGreaterThanOrEqual(8);
+    expect(ada.ticks.length, JSON.stringify(ada.ticks)).toBeLessThanOrEqual(12);
+  });
+
   it("[GW64] who rides is not written to because the stage is late for a moment", async () => {
     const gala = new Gala(1, 3, {}, 1);
     await gala.open();
