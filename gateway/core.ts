@@ -67,6 +67,7 @@ export class GatewayCore {
   #beats = 0;
   #drain: Drain | undefined;
   #sweptAt = 0;
+  #connectionsSweptAt = 0;
   #linksSweptAt: number;
   #socketsMax = 0;
   readonly #connections = new Set<Connection>();
@@ -115,6 +116,7 @@ export class GatewayCore {
   start(options: { readonly url: string; readonly socketsMax: number }): void {
     const { clock, config, controlBus, dataBus, self } = this.#deps;
     this.#url = options.url;
+    this.#sweptAt = clock.now();
     this.#socketsMax = options.socketsMax;
     const subscriptions = [
       dataBus.subscribe(gatewayInbox(self), (message) => this.#batch(message)),
@@ -282,14 +284,16 @@ export class GatewayCore {
       door.close();
       this.#doors.delete(id);
     }
+    const lateMs = now - this.#sweptAt - config.flushMs;
+    this.#sweptAt = now;
     for (const [id, room] of this.#rooms) {
-      if (room.sweep(now)) continue;
+      if (room.sweep(now, lateMs > config.flushMs ? lateMs : 0)) continue;
       room.release();
       this.#rooms.delete(id);
     }
     for (const connection of this.#dirty) if (connection.flush()) this.#dirty.delete(connection);
-    if (now - this.#sweptAt < CONNECTION_SWEEP_MS) return;
-    this.#sweptAt = now;
+    if (now - this.#connectionsSweptAt < CONNECTION_SWEEP_MS) return;
+    this.#connectionsSweptAt = now;
     let queuedBytes = 0;
     for (const connection of [...this.#connections]) {
       connection.sweep(now);

@@ -204,12 +204,12 @@ export class HeldRoom {
     if (from === null || from === this.route.owner) this.#fallBehind();
   }
 
-  /** Does what is due. True while the room is to be kept. */
-  sweep(now: number): boolean {
+  /** Does what is due. True while the room is to be kept. `lateMs`: since it was to be done. */
+  sweep(now: number, lateMs: number): boolean {
     const { config } = this.#deps;
     const expected = this.#door !== undefined || now < this.#expectedUntil;
     const wanted = expected || this.attendance.size > 0;
-    const silent = this.#silence.forMs(now) > this.replica.lateMs(config.watchMs);
+    const silent = this.#silence.judge(now, lateMs) > this.replica.lateMs(config.watchMs);
     this.route.sweep(now, wanted && (silent || this.route.owner === undefined));
     this.attendance.sweep(now);
     this.#suspend(now);

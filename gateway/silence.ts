@@ -18,6 +18,15 @@ export class Silence {
     return now - this.#heardAt;
   }
 
+  /**
+   * For how long, but for the `lateMs` for which this process had no time: what the owner said in
+   * them is still to be read. To call it silent would be to write to thousands just then.
+   */
+  judge(now: number, lateMs: number): number {
+    this.#heardAt = Math.min(now, this.#heardAt + lateMs);
+    return this.forMs(now);
+  }
+
   /** The owner speaks. True where clients believe that it does not. */
   heard(now: number): boolean {
     const resumes = this.#toldAt !== undefined;

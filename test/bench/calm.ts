@@ -1,9 +1,9 @@
 import { writeFileSync } from "node:fs";
 import os from "node:os";
-import { parseArgs } from "node:util";
 import { Percentiles } from "../../src/load/percentiles.ts";
 import { buildProduct } from "../support/built-product.ts";
 import { CalmDrill, DISTURBANCES, type Disturbance, type Harm } from "../support/calm-drill.ts";
+import { toolFlags } from "../support/tool-flags.ts";
 
 /**
  * What should disturb nobody, many times: one of three nats-servers dies and comes back, a node's
@@ -11,18 +11,16 @@ import { CalmDrill, DISTURBANCES, type Disturbance, type Harm } from "../support
  * claimed by another node, no node suspected, no socket closed, no command lost or done twice.
  * Everything in processes of its own on this machine, the clients in this one.
  */
-const { values } = parseArgs({
-  options: {
-    times: { type: "string", default: "100" },
-    /** In all. Each kind gets its share of what the ones before it left, however often it came. */
-    minutes: { type: "string", default: "60" },
-    nodes: { type: "string", default: "4" },
-    rooms: { type: "string", default: "40" },
-    clients: { type: "string", default: "40" },
-    /** Comma separated. */
-    only: { type: "string", default: DISTURBANCES.join() },
-    json: { type: "string" },
-  },
+const values = toolFlags({
+  times: { type: "string", default: "100", least: 1, whole: true },
+  /** In all. Each kind gets its share of what the ones before it left, however often it came. */
+  minutes: { type: "string", default: "60", least: 0.01 },
+  nodes: { type: "string", default: "4", least: 1, whole: true },
+  rooms: { type: "string", default: "40", least: 1, whole: true },
+  clients: { type: "string", default: "40", least: 1, whole: true },
+  /** Comma separated. */
+  only: { type: "string", default: DISTURBANCES.join() },
+  json: { type: "string" },
 });
 const [times, minutes, nodes, rooms, clients] = [
   values.times,

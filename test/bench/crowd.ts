@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import os from "node:os";
-import { parseArgs } from "node:util";
+import { toolFlags } from "../support/tool-flags.ts";
 import { faultsOf, usPerUserTick, windowFigures } from "./crowd/mix.ts";
 import { sumOf } from "./crowd/product.ts";
 import { say } from "./crowd/progress.ts";
@@ -13,21 +13,19 @@ import { coreTime } from "./density/cpu.ts";
  * the other, and a crowd that grows until frames come late or a core is full. README.md here says
  * what is measured.
  */
-const { values } = parseArgs({
-  options: {
-    /** At most. */
-    users: { type: "string", default: "10000" },
-    from: { type: "string", default: "1000" },
-    step: { type: "string", default: "1000" },
-    seconds: { type: "string", default: "10" },
-    "warm-up": { type: "string", default: "4" },
-    /** The aim for frames, of 99 of 100. */
-    "p99-ms": { type: "string", default: "25" },
-    processes: { type: "string", default: "2" },
-    "joins-per-second": { type: "string", default: "300" },
-    nice: { type: "string", default: "0" },
-    json: { type: "string" },
-  },
+const values = toolFlags({
+  /** At most. */
+  users: { type: "string", default: "10000", least: 1, whole: true },
+  from: { type: "string", default: "1000", least: 1, whole: true },
+  step: { type: "string", default: "1000", least: 1, whole: true },
+  seconds: { type: "string", default: "10", least: 0.1 },
+  "warm-up": { type: "string", default: "4", least: 0 },
+  /** The aim for frames, of 99 of 100. */
+  "p99-ms": { type: "string", default: "25", least: 0.1 },
+  processes: { type: "string", default: "2", least: 1, whole: true },
+  "joins-per-second": { type: "string", default: "300", least: 1 },
+  nice: { type: "string", default: "0", least: -20, whole: true },
+  json: { type: "string" },
 });
 const [usersMax, from, step, seconds, warmUp, p99MsMax] = [
   values.users,

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import os from "node:os";
-import { parseArgs } from "node:util";
+import { toolFlags } from "../support/tool-flags.ts";
 import type { Contestant } from "./density/contestant.ts";
 import { beNice, coresOfMachine } from "./density/cores.ts";
 import { ours } from "./density/ours.ts";
@@ -13,19 +13,17 @@ import type { Work, WorkName } from "./density/work.ts";
  * How many people one core serves, ours and what a user would pick instead, at the same work in
  * turns. README.md here says what is measured, and why it is fair.
  */
-const { values } = parseArgs({
-  options: {
-    works: { type: "string", default: "rooms50,room500,crowd" },
-    contestants: { type: "string", default: "ours,ours_public,ws,socketio,colyseus,ws_interest" },
-    users: { type: "string", default: "2000" },
-    rounds: { type: "string", default: "3" },
-    seconds: { type: "string", default: "10" },
-    "warm-up": { type: "string", default: "5" },
-    witnesses: { type: "string" },
-    nice: { type: "string", default: "0" },
-    quick: { type: "boolean", default: false },
-    json: { type: "string" },
-  },
+const values = toolFlags({
+  works: { type: "string", default: "rooms50,room500,crowd" },
+  contestants: { type: "string", default: "ours,ours_public,ws,socketio,colyseus,ws_interest" },
+  users: { type: "string", default: "2000", least: 1, whole: true },
+  rounds: { type: "string", default: "3", least: 1, whole: true },
+  seconds: { type: "string", default: "10", least: 0.1 },
+  "warm-up": { type: "string", default: "5", least: 0 },
+  witnesses: { type: "string", least: 0, whole: true },
+  nice: { type: "string", default: "0", least: -20, whole: true },
+  quick: { type: "boolean", default: false },
+  json: { type: "string" },
 });
 const users = values.quick ? 200 : Number(values.users);
 const rounds = values.quick ? 1 : Number(values.rounds);

@@ -1,14 +1,14 @@
 import { spawn } from "node:child_process";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { type Client, connect, type Room } from "../../src/client/client.ts";
 import { residentBytes } from "../../src/load/cpu.ts";
 import type { Second } from "../../src/load/dense/recorder.ts";
 import { buildProduct } from "../support/built-product.ts";
 import { Cluster, SECRET } from "../support/cluster.ts";
+import { toolFlags } from "../support/tool-flags.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 /**
@@ -16,31 +16,34 @@ import { waitUntil } from "../support/wait-until.ts";
  * performer on the stage. When all have been there for a while the node that owns the stage is
  * killed. README.md here says what each figure is.
  */
-const { values } = parseArgs({
-  options: {
-    users: { type: "string", default: "2000" },
-    "shard-size": { type: "string", default: "200" },
-    nodes: { type: "string", default: "2" },
-    gateways: { type: "string", default: "2" },
-    "joins-per-second": { type: "string", default: "1000" },
-    /** Under way in each process of the crowd. */
-    "joins-at-once": { type: "string", default: "400" },
-    hz: { type: "string", default: "10" },
-    moving: { type: "string", default: "0.3" },
-    "stand-hz": { type: "string", default: "0.5" },
-    processes: { type: "string" },
-    seconds: { type: "string", default: "60" },
-    /** Share of people who decode all; commands a minute of each of them. */
-    decode: { type: "string", default: "0.001" },
-    says: { type: "string", default: "0" },
-    /** Nobody is killed: for figures of a cluster that is well. */
-    "no-kill": { type: "boolean", default: false },
-    json: { type: "string" },
-  },
+const values = toolFlags({
+  users: { type: "string", default: "2000", least: 1, whole: true },
+  "shard-size": { type: "string", default: "200", least: 1, whole: true },
+  nodes: { type: "string", default: "2", least: 1, whole: true },
+  gateways: { type: "string", default: "2", least: 1, whole: true },
+  "joins-per-second": { type: "string", default: "1000", least: 1 },
+  /** Under way in each process of the crowd. */
+  "joins-at-once": { type: "string", default: "400", least: 1, whole: true },
+  hz: { type: "string", default: "10", least: 0.01 },
+  moving: { type: "string", default: "0.3", least: 0 },
+  "stand-hz": { type: "string", default: "0.5", least: 0.01 },
+  processes: { type: "string", least: 1, whole: true },
+  seconds: { type: "string", default: "60", least: 0.1 },
+  /** Share of people who decode all; commands a minute of each of them. */
+  decode: { type: "string", default: "0.001", least: 0 },
+  says: { type: "string", default: "0", least: 0 },
+  /** Nobody is killed: for figures of a cluster that is well. */
+  "no-kill": { type: "boolean", default: false },
+  json: { type: "string" },
 });
 const EVENT = "demo/gala";
 const STAGE_MS = 50;
 const READY_MS_MAX = 60_000;
+/**
+ * Of gateways and of the crowd. On a machine that is full people are to come more slowly, rather
+ * than that an owner is taken for dead which was given no processor.
+ */
+const SOCKETS_NICE = 5;
 const say = (text: string): void => console.error(text);
 
 const built = buildProduct(fileURLToPath(new URL("./gala-worlds.ts", import.meta.url)));
@@ -63,6 +66,7 @@ const cluster = await Cluster.start({
     node: [`node.capacity=${Math.max(1, Math.ceil(peoplePerNode / 3_000))}`],
   },
 });
+for (const { role, pid } of cluster.members) if (role === "gateway") yieldTo(pid, SOCKETS_NICE);
 const file = path.join(os.tmpdir(), `roomcluster-event-${process.pid}.json`);
 let performer: { readonly client: Client; readonly room: Room<object> } | undefined;
 let failoverMs: number | undefined;
@@ -96,6 +100,11 @@ try {
   await cluster.close();
 }
 process.exit();
+
+/** All threads of a process that is there: setpriority(2) is of one. Those to come are alike. */
+function yieldTo(pid: number, nice: number): void {
+  for (const thread of readdirSync(`/proc/${pid}/task`)) os.setPriority(Number(thread), nice);
+}
 
 /** True where it was done. */
 async function post(where: string, body: object): Promise<boolean> {
@@ -144,6 +153,7 @@ async function crowd(): Promise<number> {
       stdio: ["ignore", "ignore", "pipe"],
     },
   );
+  if (child.pid !== undefined) yieldTo(child.pid, SOCKETS_NICE);
   let killing: NodeJS.Timeout | undefined;
   child.stderr.on("data", (data: Buffer) => {
     const text = data.toString().trimEnd();

@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs";
 import os from "node:os";
-import { parseArgs } from "node:util";
 import { Percentiles, type Summary } from "../../src/load/percentiles.ts";
 import { buildProduct } from "../support/built-product.ts";
 import { Cluster } from "../support/cluster.ts";
 import { Crew, type Sailor } from "../support/crew.ts";
+import { toolFlags } from "../support/tool-flags.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 /**
@@ -13,13 +13,11 @@ import { waitUntil } from "../support/wait-until.ts";
  * every client. Three nats-servers from deploy/nats, everything in processes of its own on this
  * machine, the clients in this one.
  */
-const { values } = parseArgs({
-  options: {
-    kills: { type: "string", default: "30" },
-    rooms: { type: "string", default: "100" },
-    clients: { type: "string", default: "500" },
-    json: { type: "string" },
-  },
+const values = toolFlags({
+  kills: { type: "string", default: "30", least: 1, whole: true },
+  rooms: { type: "string", default: "100", least: 1, whole: true },
+  clients: { type: "string", default: "500", least: 1, whole: true },
+  json: { type: "string" },
 });
 const kills = Number(values.kills);
 const roomCount = Number(values.rooms);

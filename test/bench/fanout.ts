@@ -4,8 +4,8 @@ import os from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { buildProduct } from "../support/built-product.ts";
+import { toolFlags } from "../support/tool-flags.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { beNice, coresOfMachine, startedOn } from "./density/cores.ts";
 
@@ -14,17 +14,15 @@ import { beNice, coresOfMachine, startedOn } from "./density/cores.ts";
  * plain send() loop in C as the floor, in turns. The same clients drain all of them, in a process
  * and on a core of their own.
  */
-const { values } = parseArgs({
-  options: {
-    connections: { type: "string", default: "1000" },
-    bytes: { type: "string", default: "800" },
-    hz: { type: "string", default: "10" },
-    seconds: { type: "string", default: "4" },
-    rounds: { type: "string", default: "7" },
-    nice: { type: "string", default: "0" },
-    quick: { type: "boolean", default: false },
-    json: { type: "string" },
-  },
+const values = toolFlags({
+  connections: { type: "string", default: "1000", least: 1, whole: true },
+  bytes: { type: "string", default: "800", least: 1, whole: true },
+  hz: { type: "string", default: "10", least: 0.01 },
+  seconds: { type: "string", default: "4", least: 0.1 },
+  rounds: { type: "string", default: "7", least: 1, whole: true },
+  nice: { type: "string", default: "0", least: -20, whole: true },
+  quick: { type: "boolean", default: false },
+  json: { type: "string" },
 });
 const connections = values.quick ? 200 : Number(values.connections);
 const rounds = values.quick ? 3 : Number(values.rounds);

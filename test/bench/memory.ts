@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { buildProduct } from "../support/built-product.ts";
+import { toolFlags } from "../support/tool-flags.ts";
 import { Crowd } from "./crowd/crowd.ts";
 import { Product } from "./crowd/product.ts";
 import { say } from "./crowd/progress.ts";
@@ -16,15 +16,13 @@ import { type Level, levelOf, residentOf, type Watched } from "./memory/levels.t
  * Memory per connection with its session, in the gateway and in the kernel for the gateway's end.
  * README.md here says how it is taken.
  */
-const { values } = parseArgs({
-  options: {
-    /** Figures are of the second half of twice as many. */
-    users: { type: "string", default: "4000" },
-    /** The same for a list of what is in the heap; 0 makes none. */
-    kinds: { type: "string", default: "1000" },
-    "joins-per-second": { type: "string", default: "300" },
-    json: { type: "string" },
-  },
+const values = toolFlags({
+  /** Figures are of the second half of twice as many. */
+  users: { type: "string", default: "4000", least: 1, whole: true },
+  /** The same for a list of what is in the heap; 0 makes none. */
+  kinds: { type: "string", default: "1000", least: 0, whole: true },
+  "joins-per-second": { type: "string", default: "300", least: 1 },
+  json: { type: "string" },
 });
 const ROOM_SIZE = 200;
 const AIM_BYTES = 13 * 1024;

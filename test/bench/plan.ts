@@ -2,7 +2,6 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import {
   type Check,
   type Coefficients,
@@ -11,6 +10,7 @@ import {
   sumOf,
 } from "../../src/plan/cost-model.ts";
 import { ROLES, type RoleName } from "../../src/plan/work.ts";
+import { toolFlags } from "../support/tool-flags.ts";
 import {
   CHECKED,
   type EventReport,
@@ -29,17 +29,15 @@ import { type Window, windowsOf } from "./plan/windows.ts";
  * Fits the coefficients of `roomcluster plan` to small events, and holds them against events that
  * were not in the fit. README.md here says how.
  */
-const { values } = parseArgs({
-  options: {
-    seconds: { type: "string", default: "24" },
-    /** Times the people of every event. */
-    scale: { type: "string", default: "1" },
-    /** Runs' reports are kept here, and not run again where they are there. */
-    keep: { type: "string" },
-    /** Puts the coefficients where `roomcluster plan` has them. */
-    write: { type: "boolean", default: false },
-    json: { type: "string" },
-  },
+const values = toolFlags({
+  seconds: { type: "string", default: "24", least: 0.1 },
+  /** Times the people of every event. */
+  scale: { type: "string", default: "1", least: 0.01 },
+  /** Runs' reports are kept here, and not run again where they are there. */
+  keep: { type: "string" },
+  /** Puts the coefficients where `roomcluster plan` has them. */
+  write: { type: "boolean", default: false },
+  json: { type: "string" },
 });
 const ERROR_PERCENT_MAX = 20;
 const TARGET = fileURLToPath(new URL("../../src/plan/coefficients.ts", import.meta.url));

@@ -3,28 +3,26 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import os from "node:os";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { FrameOrder } from "../../src/load/dense/frame-order.ts";
 import { Swarm } from "../../src/load/dense/swarm.ts";
 import { inflowOf, WsReader } from "../../src/load/dense/ws-reader.ts";
 import { FrameSource, sourceFrame } from "../support/frame-source.ts";
 import { swarmPlan } from "../support/swarm-plan.ts";
+import { toolFlags } from "../support/tool-flags.ts";
 
 /**
  * What the dense crowd's own receiving costs for each frame: in JavaScript alone, and with the
  * sockets. Its receiver must not be what a load run measures. Frames come from another process.
  */
-const { values } = parseArgs({
-  options: {
-    clients: { type: "string", default: "1000" },
-    seconds: { type: "string", default: "5" },
-    rows: { type: "string", default: "40" },
-    /** Frames a second that are offered; 0 is as many as the source can. */
-    rate: { type: "string", default: "0" },
-    json: { type: "string" },
-    /** How the other process knows what it is. */
-    source: { type: "boolean", default: false },
-  },
+const values = toolFlags({
+  clients: { type: "string", default: "1000", least: 1, whole: true },
+  seconds: { type: "string", default: "5", least: 0.1 },
+  rows: { type: "string", default: "40", least: 0, whole: true },
+  /** Frames a second that are offered; 0 is as many as the source can. */
+  rate: { type: "string", default: "0", least: 0, whole: true },
+  json: { type: "string" },
+  /** How the other process knows what it is. */
+  source: { type: "boolean", default: false },
 });
 const [clients, seconds, rows, rate] = [
   values.clients,

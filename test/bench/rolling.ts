@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs";
 import os from "node:os";
-import { parseArgs } from "node:util";
 import { Percentiles, type Summary } from "../../src/load/percentiles.ts";
 import { buildProduct } from "../support/built-product.ts";
 import { Cluster } from "../support/cluster.ts";
 import { Crew, type Sailor } from "../support/crew.ts";
+import { toolFlags } from "../support/tool-flags.ts";
 
 /**
  * A rolling restart under load: every node in turn is told to stop by SIGTERM, hands its rooms
@@ -12,15 +12,13 @@ import { Crew, type Sailor } from "../support/crew.ts";
  * nats-servers from deploy/nats, everything in processes of its own on this machine, the clients
  * in this one.
  */
-const { values } = parseArgs({
-  options: {
-    nodes: { type: "string", default: "6" },
-    rooms: { type: "string", default: "200" },
-    clients: { type: "string", default: "200" },
-    /** Between two commands of a client. More often: more of them meet a move. */
-    "command-ms": { type: "string", default: "1000" },
-    json: { type: "string" },
-  },
+const values = toolFlags({
+  nodes: { type: "string", default: "6", least: 1, whole: true },
+  rooms: { type: "string", default: "200", least: 1, whole: true },
+  clients: { type: "string", default: "200", least: 1, whole: true },
+  /** Between two commands of a client. More often: more of them meet a move. */
+  "command-ms": { type: "string", default: "1000", least: 1, whole: true },
+  json: { type: "string" },
 });
 const [nodes, roomCount, clients] = [values.nodes, values.rooms, values.clients].map(Number) as [
   number,

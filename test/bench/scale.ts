@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import os from "node:os";
-import { parseArgs } from "node:util";
 import { MachineLoad } from "../../src/load/cpu.ts";
+import { toolFlags } from "../support/tool-flags.ts";
 import { faultsOf } from "./crowd/mix.ts";
 import { sumOf } from "./crowd/product.ts";
 import { say } from "./crowd/progress.ts";
@@ -21,19 +21,17 @@ import { scalePage } from "./scale/page.ts";
  * What a person costs in a small crowd and in a large one: processor time of all servers together,
  * for each update that somebody got. README.md here says what is counted.
  */
-const { values } = parseArgs({
-  options: {
-    users: { type: "string", default: "1000,2000,4000,7000,10000" },
-    gateways: { type: "string", default: "2" },
-    nodes: { type: "string", default: "1" },
-    seconds: { type: "string", default: "10" },
-    "warm-up": { type: "string", default: "5" },
-    processes: { type: "string", default: "2" },
-    "joins-per-second": { type: "string", default: "300" },
-    nice: { type: "string", default: "0" },
-    json: { type: "string" },
-    html: { type: "string" },
-  },
+const values = toolFlags({
+  users: { type: "string", default: "1000,2000,4000,7000,10000" },
+  gateways: { type: "string", default: "2", least: 1, whole: true },
+  nodes: { type: "string", default: "1", least: 1, whole: true },
+  seconds: { type: "string", default: "10", least: 0.1 },
+  "warm-up": { type: "string", default: "5", least: 0 },
+  processes: { type: "string", default: "2", least: 1, whole: true },
+  "joins-per-second": { type: "string", default: "300", least: 1 },
+  nice: { type: "string", default: "0", least: -20, whole: true },
+  json: { type: "string" },
+  html: { type: "string" },
 });
 const wanted = values.users.split(",").map(Number);
 const [gateways, nodes, seconds, warmUp] = [

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import os from "node:os";
-import { parseArgs } from "node:util";
+import { toolFlags } from "../support/tool-flags.ts";
 import { say } from "./crowd/progress.ts";
 import { beNice, coresOfMachine } from "./density/cores.ts";
 import { soak } from "./soak/soak.ts";
@@ -9,20 +9,18 @@ import { soak } from "./soak/soak.ts";
  * Hours in short: a gateway at a good part of what its core can do, and memory and latency watched
  * for as long as one likes. README.md here says when it fails.
  */
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "30" },
-    "warm-up": { type: "string", default: "120" },
-    "sample-seconds": { type: "string", default: "10" },
-    /** Of the gateway's core. */
-    share: { type: "string", default: "0.6" },
-    /** So many people instead. */
-    users: { type: "string" },
-    processes: { type: "string", default: "2" },
-    "joins-per-second": { type: "string", default: "300" },
-    nice: { type: "string", default: "0" },
-    json: { type: "string" },
-  },
+const values = toolFlags({
+  minutes: { type: "string", default: "30", least: 0.01 },
+  "warm-up": { type: "string", default: "120", least: 0 },
+  "sample-seconds": { type: "string", default: "10", least: 0.1 },
+  /** Of the gateway's core. */
+  share: { type: "string", default: "0.6", least: 0.01 },
+  /** So many people instead. */
+  users: { type: "string", least: 1, whole: true },
+  processes: { type: "string", default: "2", least: 1, whole: true },
+  "joins-per-second": { type: "string", default: "300", least: 1 },
+  nice: { type: "string", default: "0", least: -20, whole: true },
+  json: { type: "string" },
 });
 const USERS_MAX = 12_000;
 const MEMORY_LIMIT = { share: 0.05, least: 8 * 1024 * 1024 };

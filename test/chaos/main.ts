@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { parseArgs } from "node:util";
 import { buildProduct } from "../support/built-product.ts";
+import { toolFlags } from "../support/tool-flags.ts";
 import { parseKinds } from "./plan.ts";
 import { failuresOf, reportOf, tableOf } from "./report.ts";
 import { htmlOf } from "./report-html.ts";
@@ -24,20 +24,18 @@ const HELP = `npm run chaos -- [options]: faults on a real cluster under load, a
 Everything runs on this machine, on 127.0.0.1 and, where network namespaces may be made, in those.
 `;
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "10" },
-    seed: { type: "string" },
-    bots: { type: "string", default: "300" },
-    rooms: { type: "string", default: "30" },
-    nodes: { type: "string", default: "6" },
-    kinds: { type: "string" },
-    say: { type: "string", default: "3000" },
-    json: { type: "string" },
-    html: { type: "string" },
-    logs: { type: "string" },
-    help: { type: "boolean", short: "h", default: false },
-  },
+const values = toolFlags({
+  minutes: { type: "string", default: "10", least: 0.01 },
+  seed: { type: "string", least: 0, whole: true },
+  bots: { type: "string", default: "300", least: 1, whole: true },
+  rooms: { type: "string", default: "30", least: 1, whole: true },
+  nodes: { type: "string", default: "6", least: 1, whole: true },
+  kinds: { type: "string" },
+  say: { type: "string", default: "3000", least: 1, whole: true },
+  json: { type: "string" },
+  html: { type: "string" },
+  logs: { type: "string" },
+  help: { type: "boolean", short: "h", default: false },
 });
 if (values.help) {
   process.stdout.write(HELP);
