@@ -101,7 +101,10 @@ export async function listen(deps: ServerDeps): Promise<GatewayServer> {
   const webSockets = upgrader(config);
   http.on("request", (request, response) => {
     if (deps.http(request, response)) return;
-    response.writeHead(426, { connection: "close", upgrade: "websocket" }).end();
+    const type = "text/plain; charset=utf-8";
+    response
+      .writeHead(426, { connection: "close", upgrade: "websocket", "content-type": type })
+      .end("This port speaks WebSocket, as the SDK does.\n");
   });
   const turnAway = (socket: Duplex, refusal: Refusal): void => {
     observer.metrics.add("roomcluster_gateway_upgrades_refused_total", 1, { why: refusal.why });

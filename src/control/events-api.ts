@@ -6,6 +6,7 @@ import { failure, type HttpAnswer, type HttpRequest, json } from "../observe/htt
 import { type EventRooms, stageOf } from "../placement/events.ts";
 import type { OrderError, Ordered } from "../placement/orders.ts";
 import type { RoomLine } from "../placement/room-table.ts";
+import { PHASES } from "../protocol/event-public.ts";
 import { EVENT_AUDIT, EVENT_READ, type EventSpec } from "../protocol/event-spec.ts";
 import {
   AUDIT,
@@ -245,8 +246,15 @@ async function order(
   if (status === "busy") return err(later("busy", `${event} is busy. Ask again.`));
   if (status === "invalid_body")
     return err(failure(400, "invalid_body", "The event's stage does not take this."));
-  return err(failure(409, status, `${event} refuses this.`));
+  return err(failure(409, status, REFUSALS[status] ?? `${event} refuses this.`));
 }
+
+/** Of what every event refuses in the same way. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  phase_is_over: `Phases go forward only: ${PHASES.join(", ")}.`,
+  event_closed: "The event is over, for good.",
+  too_many: "As many people as there may be are named there already.",
+};
 
 const eventUnknown = (): HttpAnswer => failure(404, "event_unknown", "There is no such event.");
 const eventClosed = (event: RoomId): HttpAnswer =>

@@ -6,7 +6,7 @@ import { waitUntil } from "../support/wait-until.ts";
 
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 /** Drawing in software on a busy machine: a frame may take a second. */
-export const SLOW_MS = 60_000;
+export const SLOW_MS = 120_000;
 
 export const chromiumPath = PLACES.find((place) => existsSync(place));
 

@@ -303,7 +303,8 @@ describe("the listener", () => {
 
   it("[GW44] signs nothing where it is not configured, and leaves other requests to the caller", async () => {
     const { http } = await serve({ devTokens: false });
-    expect((await fetch(`${http}/dev/token?person=ann`)).status).toBe(426);
+    const plain = await fetch(`${http}/dev/token?person=ann`);
+    expect([plain.status, await plain.text()]).toEqual([426, expect.stringContaining("WebSocket")]);
     expect(await (await fetch(`${http}/healthz`)).text()).toBe("fine");
   });
 
