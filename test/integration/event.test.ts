@@ -122,7 +122,10 @@ describe.skipIf(withoutNats)("an event", () => {
     expect(await seat.command("say", { text: "still here" })).toEqual({ n: 2 });
     expect(await ask("POST", `${EVENT}/phase`, { phase: "live" })).toMatchObject([200, {}]);
     const back = await ask("POST", `${EVENT}/phase`, { phase: "doors_open" });
-    expect(back).toMatchObject([409, { error: { code: "phase_is_over", message: expect.stringContaining("forward") } }]);
+    expect(back).toMatchObject([
+      409,
+      { error: { code: "phase_is_over", message: expect.stringContaining("forward") } },
+    ]);
     expect(await ask("DELETE", `${EVENT}/bans/eve`)).toMatchObject([200, {}]);
     expect(await view()).toMatchObject({ phase: "live", bans: 0 });
     const late = await join<object>("late", "event/gala", "audience");
