@@ -29,6 +29,16 @@ function nodeIsNewEnough() {
   return major > majorMin || (major === majorMin && minor >= minorMin);
 }
 
+/** @param {readonly string[]} args */
+const asksForHelp = (args) => args.some((arg) => arg === "--help" || arg === "-h");
+
+/** What the program itself says, which is a TypeScript file without types. */
+async function printHelp() {
+  const text = fs.readFileSync(path.join(PROJECT_DIR, "src", "help.ts"), "utf8");
+  const { HELP } = await import(`data:text/javascript,${encodeURIComponent(text)}`);
+  process.stdout.write(HELP);
+}
+
 // ---- dependencies ---------------------------------------------------------------------------
 
 async function ensureDependencies() {
@@ -180,8 +190,8 @@ async function withNats() {
 /** @param {readonly string[]} args */
 async function start(args) {
   const main = path.join(PROJECT_DIR, "src", "main.ts");
-  // Neither wants a server of its own.
-  if (process.env.ROOMCLUSTER_BUS === "memory" || process.env.NATS_URL) {
+  // None of them wants a server of its own: a bus that there is not is an error.
+  if (process.env.ROOMCLUSTER_BUS || process.env.NATS_URL) {
     return endAs(await runTypeScript([main, "cluster", ...args], process.env));
   }
   const nats = await withNats();
@@ -255,6 +265,8 @@ async function tool([file, ...args]) {
     process.exitCode = 2;
     return;
   }
+  // To say what it can do, it needs none.
+  if (asksForHelp(args)) return run([path.resolve(file), ...args]);
   const nats = await withNats();
   if ("reason" in nats && nats.named) return giveUp(nats.reason);
   if ("reason" in nats) say(nats.reason);
@@ -290,6 +302,10 @@ async function main() {
     process.exitCode = 2;
     return;
   }
+  if (command === "start" && asksForHelp(args)) return printHelp();
+  // For a text any version of them will do.
+  const loader = path.join(PROJECT_DIR, "node_modules", "tsx");
+  if (asksForHelp(args) && fs.existsSync(loader)) return chosen(args);
   if (await ensureDependencies()) return chosen(args);
   if (command === "test") console.log("0 passed, 1 failed");
   process.exitCode = 1;

@@ -3,70 +3,11 @@ import { parseArgs } from "node:util";
 import { CONTROL_TOKEN, JWT_SECRET } from "./config/keys.ts";
 import { environment, loadConfig, sourceOf } from "./config/load.ts";
 import type { Role } from "./config/role-config.ts";
+import { variableFaults } from "./config/variables.ts";
+import { HELP } from "./help.ts";
 import { holdingClock } from "./kernel/clock.ts";
 import { EXIT, runRole, type StartRole } from "./roles/process.ts";
 import { packageVersion } from "./roles/project.ts";
-
-const HELP = `roomcluster: the server side of live 3D events and worlds
-
-  roomcluster cluster     a whole cluster on this machine, with the demo (npm start)
-    --nodes N             processes that host rooms             (default 3)
-    --gateways N          processes that hold client sockets    (default 2)
-    --bots N              simulated visitors of the plaza       (default 30); with any, a band
-                          and as many more, 20 at most, are at the concert
-    --port P              of the control API and the page; gateways have the next ones
-                          (default 7070; 0: any free ones)
-    --world FILE          a module of worlds beside the demo's; may be repeated. From the sources
-                          (npm start) also a .ts
-    --origin URL          a web page's origin that may connect, as the demo page may; may be repeated
-    --quiet               only warnings, the addresses and the ready line
-
-  roomcluster placement   decides where rooms live; has the operator API
-  roomcluster node        hosts rooms
-  roomcluster gateway     holds client sockets
-    --config FILE         JSON, see deploy/config.sample.json
-    --set PATH=VALUE      one knob of it, e.g. --set gateway.listen.port=8080; may be repeated
-
-  roomcluster restart     nodes, gateways and placements, one at a time, each emptied first
-    --control URL         of a placement's operator API; may be repeated, and those that it
-                          names are asked too              (default http://127.0.0.1:7070)
-    --role R              node, gateway or placement; may be repeated      (default all)
-    --drain S             so long may one take to empty   (default: nodes 60, gateways as
-                          they are configured)
-    --wait S              for one that has ended to be back: a supervisor has to start it
-                          again, also after exit code 0                    (default 60)
-    --steady S            so long it has to stay before the next one       (default 5)
-    --rooms-left W        stop or go-on, where a node ended with rooms that it had not
-                          handed over                                      (default stop)
-    --token T             instead of ROOMCLUSTER_CONTROL_TOKEN
-    --json                a report on standard output
-                          Exit code 3: nothing was done; 4: not all; 5: one is not back or
-                          did not stay; 6: rooms were left
-
-  roomcluster load        a crowd of real clients that check what they are sent: a rehearsal
-    --clients N           (default 200), and much more: roomcluster load --help
-
-  roomcluster plan        what an event of so many people needs, and what that costs an hour
-    --users N             and what they do, prices, limits: roomcluster plan --help
-
-  roomcluster bots        visitors that move, decode and check
-    --gateway URL         may be repeated
-    --room NAME           (default plaza)
-    --bots N              (default 20)
-    --event NAME          a concert as well: three who perform
-    --audience N          and so many before them               (default 20)
-
-  --version, --help
-
-Keys come from the environment: NATS_URL, ROOMCLUSTER_NATS_<USER>_PASSWORD, ROOMCLUSTER_JWT_SECRET
-or ROOMCLUSTER_JWKS_URL (who people are), ROOMCLUSTER_SESSION_SECRET (sessions that are resumed),
-ROOMCLUSTER_CONTROL_TOKEN (the operator API below /v1/, as "Authorization: Bearer <token>"; in dev
-mode without one it is open to this machine); and the process's name: ROOMCLUSTER_ROLE_ID.
-ROOMCLUSTER_DEV=1 does without all of them.
-
-For the cluster command: NATS_URL is a NATS that runs already, NATS_SERVER_BIN the nats-server to
-start otherwise. With ROOMCLUSTER_BUS=memory all is in one process, without NATS.
-`;
 
 type Options = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>["options"]>;
 
@@ -261,8 +202,23 @@ async function plan(args: readonly string[]): Promise<void> {
   process.stdout.write(planText(planned.value));
 }
 
+/** A role tells these with everything else that is wrong; whoever asks for help gets it anyway. */
+function checkVariables(words: readonly string[]): void {
+  const [command = ""] = words;
+  const asks = words.some((word) => ["--help", "-h", "help", "--version"].includes(word));
+  if (asks || ["placement", "node", "gateway"].includes(command)) return;
+  const faults = variableFaults(environment());
+  if (faults.length > 0) fail(faults.join("\n  "));
+}
+
+function checkedGateway(text: string): string {
+  if (URL.canParse(text) && /^wss?:$/.test(new URL(text).protocol)) return text;
+  return fail(`--gateway is of the form ws://host[:port], not ${JSON.stringify(text)}.`);
+}
+
 /** Each command loads its own parts only: a gateway has no use for the code of rooms. */
 async function main([command = "", ...args]: readonly string[]): Promise<void> {
+  checkVariables([command, ...args]);
   switch (command) {
     case "cluster": {
       const values = parse(args, OPTIONS.cluster);
@@ -308,8 +264,9 @@ async function main([command = "", ...args]: readonly string[]): Promise<void> {
       const bots = whole("bots", given.bots, 10_000, 1);
       const audience = whole("audience", given.audience, 10_000);
       const show = event === undefined ? undefined : { event, audience };
+      const gateways = gateway.map(checkedGateway);
       const { runBots } = await import("./roles/bots.ts");
-      return runBots({ gateways: gateway, room, bots, show, supervised: supervised === true });
+      return runBots({ gateways, room, bots, show, supervised: supervised === true });
     }
     case "--help":
     case "-h":

@@ -13,6 +13,7 @@ import {
 import { checkRelations } from "./relations.ts";
 import type { NatsLogin, NatsUser, Role, RoleConfigs } from "./role-config.ts";
 import { type FileConfig, fileSchema } from "./schema.ts";
+import { variableFaults } from "./variables.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -35,7 +36,8 @@ export function loadConfig<R extends Role>(
   const keys = new Keys(source.env);
   // Also where the file is wrong: who starts a process wants to hear of everything at once.
   const config = COMPOSE[role](file.ok ? file.value : fileSchema.parse({}), keys, source);
-  const problems = [...(file.ok ? [] : file.error), ...keys.problems];
+  const faults = variableFaults(source.env);
+  const problems = [...(file.ok ? [] : file.error), ...keys.problems, ...faults];
   return problems.length > 0 ? err(problems) : ok(config);
 }
 
@@ -97,7 +99,7 @@ class Keys {
 
   constructor(env: Environment) {
     this.#env = env;
-    this.dev = env.ROOMCLUSTER_DEV === "1";
+    this.dev = env.ROOMCLUSTER_DEV?.trim() === "1";
   }
 
   read(variable: string): string | undefined {
@@ -110,7 +112,7 @@ class Keys {
     const value = this.read(key.variable);
     if (value !== undefined && value.length < key.lengthMin) {
       this.problems.push(
-        `${key.variable} has ${value.length} characters; ${key.lengthMin} are the least for ${key.purpose}.`,
+        `${key.variable} has ${counted(value.length)}; ${key.lengthMin} are the least for ${key.purpose}.`,
       );
     }
     if (value === undefined && !this.dev) this.problems.push(missing(key));
@@ -186,6 +188,9 @@ class Keys {
     return name;
   }
 }
+
+const counted = (characters: number): string =>
+  characters === 1 ? "1 character" : `${characters} characters`;
 
 const missing = (key: Key): string => `${key.variable} is missing: it is ${key.purpose}.`;
 

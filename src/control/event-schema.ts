@@ -93,11 +93,16 @@ const person = z.custom<PersonId>((value) => parsePersonId(value) !== undefined,
 export const kickBody = only({ person }, "must be an object of person");
 
 const WHY_FORM = "must be a text of at most 256 characters";
-/** Also of mutes. Without `until` it is for good. */
-export const banBody = only(
-  { person, until: moment, why: z.string(WHY_FORM).max(256, WHY_FORM).default("") },
-  "must be an object of person, until and why",
-);
+/** Also of mutes. Without `until` it is for good; one that is over already would change nothing. */
+export const banBody = (wallNow: () => number) =>
+  only(
+    {
+      person,
+      until: moment.refine((at) => at === null || at > wallNow(), "must be a moment to come"),
+      why: z.string(WHY_FORM).max(256, WHY_FORM).default(""),
+    },
+    "must be an object of person, until and why",
+  );
 
 const STEP_FORM = `must be one of ${LADDER.join(", ")}, or null: by load`;
 export const ladderBody = only(

@@ -43,6 +43,7 @@ export function eventRoutes(port: ControlPort): Route[] {
         }),
     },
   });
+  const ban = banBody(() => port.wallNow());
   const takingBack = (below: string, name: string): Route => ({
     path: path(`/${below}/([^/]+)`),
     methods: {
@@ -77,8 +78,8 @@ export function eventRoutes(port: ControlPort): Route[] {
     saying("phase", phaseBody, ({ phase }) => ["event.phase", phase, { phase }]),
     saying("announce", announceBody, ({ text }) => ["event.announce", text, { text }]),
     saying("kick", kickBody, ({ person }) => ["event.kick", person, { person }]),
-    saying("ban", banBody, (ban) => ["event.ban", ban, banOf(ban)]),
-    saying("mute", banBody, (ban) => ["event.mute", ban, banOf(ban)]),
+    saying("ban", ban, (body) => ["event.ban", body, banOf(body)]),
+    saying("mute", ban, (body) => ["event.mute", body, banOf(body)]),
     saying("ladder", ladderBody, ({ step }) => ["event.ease", step, { step }]),
     saying("slow", slowBody, (slow) => ["event.slow", slow, slow]),
     takingBack("bans", "event.unban"),
@@ -198,7 +199,7 @@ const readable = (spec: EventSpec) => ({
 const momentOf = (at: number | null): string | null =>
   at === null ? null : new Date(at).toISOString();
 
-const banOf = ({ person, until, why }: z.infer<typeof banBody>) => ({
+const banOf = ({ person, until, why }: z.infer<ReturnType<typeof banBody>>) => ({
   ...{ person, until: momentOf(until), why },
 });
 
@@ -254,6 +255,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
   phase_is_over: `Phases go forward only: ${PHASES.join(", ")}.`,
   event_closed: "The event is over, for good.",
   too_many: "As many people as there may be are named there already.",
+  forbidden: "Only operators and the event's staff may say this.",
 };
 
 const eventUnknown = (): HttpAnswer => failure(404, "event_unknown", "There is no such event.");

@@ -73,6 +73,8 @@ export type RoomView = Pick<
 
 /** What the operator API needs to know and to do: given by the placement role. */
 export interface ControlPort {
+  /** Milliseconds since 1970, for moments that operators name. */
+  wallNow(): number;
   view(): ClusterView;
   /** From memory: what the index said a few seconds ago, and what was heard since. */
   rooms(): readonly RoomView[];

@@ -1,14 +1,16 @@
 import { type Clock, holdingClock } from "../kernel/clock.ts";
 import { processId } from "../kernel/ids.ts";
 import { randomHex, systemRandom } from "../kernel/random.ts";
+import { reasonOf } from "../kernel/reason.ts";
 import { Crowd } from "../load/crowd.ts";
 import { isLoud } from "../load/show-script.ts";
 import { concertScript, plazaScript } from "../load/world-script.ts";
 import { createLog } from "../observe/log.ts";
 import type { Log } from "../observe/observer.ts";
+import { Arrivals } from "./arrivals.ts";
 import { startBand } from "./demo-band.ts";
 import { devToken } from "./demo-room.ts";
-import { crashOnBugs, stopOnSignals, tellWhenReady } from "./process.ts";
+import { crashOnBugs, EXIT, endWhen, stopOnSignals, tellWhenReady } from "./process.ts";
 
 export interface BotFlags {
   readonly gateways: readonly string[];
@@ -21,6 +23,7 @@ export interface BotFlags {
 }
 
 const REPORT_MS = 30_000;
+const LOOK_MS = 250;
 const STOP_MS_MAX = 2_000;
 /** All at once would be a load test of joining, which the demo is not. */
 const STARTS_PER_SECOND = 20;
@@ -35,9 +38,27 @@ export async function runBots(flags: BotFlags): Promise<void> {
     pretty: process.stdout.isTTY === true,
   });
   crashOnBugs(log);
-  const bots = startBots(flags, log, holdingClock);
+  // Beside a log that nobody may look at. A supervisor passes the log on.
+  const say = (sentence: string): void => {
+    if (flags.supervised) log.warn({ reason: sentence }, "Bots do not come in.");
+    else process.stderr.write(`roomcluster bots: ${sentence}\n`);
+  };
+  const bots = startBots(flags, log, holdingClock, say);
   stopOnSignals(log, () => bots, STOP_MS_MAX, flags.supervised);
+  endWithoutAnybody(bots, log, say);
   if (flags.supervised) tellWhenReady(bots, self);
+}
+
+/** Nobody is started again who has given up: without anybody this process has nothing to do. */
+function endWithoutAnybody(bots: Bots, log: Log, say: (sentence: string) => void): void {
+  const clock = holdingClock;
+  const looking = clock.every(LOOK_MS, () => {
+    if (bots.arrival() === "coming") return;
+    looking.cancel();
+    if (bots.arrival() === "in") return;
+    say("nobody has come in, so this ends.");
+    endWhen(bots.stop(), { clock, log }, STOP_MS_MAX, EXIT.failed);
+  });
 }
 
 /** Between two reactions of one person in the audience, in the mean. */
@@ -47,23 +68,39 @@ const LISTEN_MS = 500;
 
 export interface Bots {
   notReady(): readonly string[];
+  /** Whether anybody has come in; `nobody` where no one will. */
+  arrival(): ReturnType<Arrivals["look"]>;
   stop(): Promise<void>;
 }
 
-/** The same inside of another process. They are ready at once: a demo need not wait for them. */
+/**
+ * The same inside of another process. They are ready at once: a demo need not wait for them. `tell`
+ * hears each cause for which somebody does not come in, once.
+ */
 export function startBots(
   { gateways, room, bots, show }: Omit<BotFlags, "supervised">,
   log: Log,
   clock: Clock,
+  tell: (cause: string) => void,
 ): Bots {
-  const token = (person: string, url: string) => devToken(url, { person, role: "audience" });
+  const arrivals = new Arrivals(tell);
+  const sinceMs = clock.now();
+  const token = async (person: string, url: string): Promise<string> => {
+    try {
+      return await devToken(url, { person, role: "audience" });
+    } catch (error) {
+      arrivals.failed(reasonOf(error));
+      throw error;
+    }
+  };
   const common = { urls: gateways, token, startsPerSecond: STARTS_PER_SECOND, clock };
   const crowds = [new Crowd({ ...common, bots, world: { ...plazaScript, room } })];
   const band = show && startBand(gateways, show.event, log, clock);
   const reportAll = (): void => {
     for (const crowd of crowds) report(crowd, log);
   };
-  const timers = [clock.every(REPORT_MS, reportAll)];
+  const arrival = () => arrivals.look(crowds, clock.now() - sinceMs);
+  const timers = [clock.every(REPORT_MS, reportAll), clock.every(LOOK_MS, arrival)];
   if (show && band) {
     const world = concertScript(show.event);
     const habits = { sayMs: 60_000, emoteMs: CALM_MS };
@@ -80,6 +117,7 @@ export function startBots(
   }
   return {
     notReady: () => [],
+    arrival,
     stop: async () => {
       for (const timer of timers) timer.cancel();
       reportAll();
@@ -92,6 +130,8 @@ function report(crowd: Crowd, log: Log): void {
   const { latency, frameGap, failures, ...counts } = crowd.report();
   const broken = counts.lost + counts.doubled + counts.ghosts + counts.regressed;
   const fields = { ...counts, latency, frameGap, failures };
+  const wanted = counts.waiting + counts.ended + Object.keys(failures).length;
   if (broken > 0) log.error(fields, "Bots found a promise broken.");
+  else if (counts.bots === 0 && wanted > 0) log.warn(fields, "No bot is in.");
   else log.info(fields, "Bots found every promise kept.");
 }

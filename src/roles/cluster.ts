@@ -31,13 +31,14 @@ export async function runCluster(flags: ClusterFlags): Promise<void> {
     say(cluster.error);
     process.exit(EXIT.failed);
   }
-  announce(cluster.value, flags);
+  process.stdout.write(announcement(cluster.value, flags));
 }
 
 /** For a person, then for a machine: the last line is `ready ` and one JSON object. */
-function announce(cluster: LocalCluster, flags: ClusterFlags): void {
+export function announcement(cluster: Omit<LocalCluster, "stop">, flags: ClusterFlags): string {
   const { control, demo, gateways, nats, show } = cluster;
-  const hint = nats === null ? "" : "Kill a node in the page or by its pid; ";
+  const where = demo === null ? "by its pid" : "in the page or by its pid";
+  const hint = nats === null ? "" : `Kill a node ${where}; `;
   const sizes = [
     count(flags.nodes, "node"),
     count(flags.gateways, "gateway"),
@@ -56,7 +57,7 @@ function announce(cluster: LocalCluster, flags: ClusterFlags): void {
     "",
   ];
   const machine = { control, demo, gateways, nats, processes: cluster.processes() };
-  process.stdout.write(`${lines.join("\n")}\nready ${JSON.stringify(machine)}\n`);
+  return `${lines.join("\n")}\nready ${JSON.stringify(machine)}\n`;
 }
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;

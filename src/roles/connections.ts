@@ -4,6 +4,7 @@ import type { NatsTarget } from "../bus/nats-options.ts";
 import { natsPassword } from "../config/keys.ts";
 import type { NatsConfig, NatsLogin } from "../config/role-config.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
+import { redact } from "../observe/redact.ts";
 import type { RoleRuntime } from "./process.ts";
 
 /** Whose connection: its place in metrics and in the server's listings. */
@@ -21,6 +22,9 @@ export const targetOf = (
   inboxPrefix: `_INBOX_${login.user}`,
 });
 
+/** Where machines start in any order NATS may be late; for so long it is nobody's business. */
+const QUIET_MS = 3_000;
+
 /** A connection to NATS, or a sentence for the operator. */
 export async function openConnection(
   config: { readonly nats: NatsConfig },
@@ -29,9 +33,16 @@ export async function openConnection(
   runtime: Pick<RoleRuntime, "self" | "clock" | "random" | "observer">,
 ): Promise<Result<NatsClient, string>> {
   const target = targetOf(config.nats, login);
+  const servers = redact(target.servers.join(", "));
+  const late = runtime.clock.after(QUIET_MS, () =>
+    runtime.observer.log.warn(
+      { servers, connection: label },
+      "NATS can not be reached yet: this process goes on trying.",
+    ),
+  );
   const opened = await openNats({ ...target, name: `${label}:${runtime.self}`, label }, runtime);
+  late.cancel();
   if (opened.ok) return ok(opened.value);
-  const servers = target.servers.join(", ");
   if (opened.error.code === "unauthorized") {
     return err(
       `NATS (${servers}) refuses the user ${login.user}: is ${natsPassword(login.user).variable} the one of its accounts?`,

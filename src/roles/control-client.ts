@@ -1,3 +1,4 @@
+import { reasonOf } from "../kernel/reason.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
 import { ControlUrls } from "./control-urls.ts";
 
@@ -142,11 +143,6 @@ function judged(base: string, status: number, text: string): Result<Answer, Cont
   } catch {
     return ok({ base, status, body: undefined });
   }
-}
-
-function reasonOf(error: unknown): string {
-  const { cause, message } = error as Error & { readonly cause?: { readonly code?: string } };
-  return cause?.code ?? message;
 }
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -1,5 +1,6 @@
 import { type Client, connect } from "../client/client.ts";
 import { type Clock, delay, holdingClock } from "../kernel/clock.ts";
+import { reasonOf } from "../kernel/reason.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
 import { DEMO_EVENT, DEMO_ROOM, DEMO_TENANT, DEMO_WORLD } from "./cluster-plan.ts";
 import { openDemoEvent } from "./demo-event.ts";
@@ -58,7 +59,7 @@ async function untilDone<T>(
     try {
       return ok(await attempt());
     } catch (error) {
-      if (clock.now() >= deadline) return err((error as Error).message);
+      if (clock.now() >= deadline) return err(reasonOf(error));
     }
     await delay(clock, RETRY_MS);
   }
@@ -107,7 +108,10 @@ export async function devToken(
   const address = new URL(DEV_TOKEN_PATH, gateway.replace(/^ws/, "http"));
   const query = { tenant: DEMO_TENANT, name: who.person, ...who };
   for (const [name, value] of Object.entries(query)) address.searchParams.set(name, value);
-  const answer = await fetch(address, { signal: AbortSignal.timeout(ASK_MS_MAX) });
-  if (!answer.ok) throw new Error(`${address.pathname} answers ${answer.status}`);
+  const signal = AbortSignal.timeout(ASK_MS_MAX);
+  const answer = await fetch(address, { signal }).catch((error: unknown) => {
+    throw new Error(`${address.origin} can not be reached: ${reasonOf(error)}`);
+  });
+  if (!answer.ok) throw new Error(`${address.origin}${address.pathname} answers ${answer.status}`);
   return ((await answer.json()) as { readonly token: string }).token;
 }

@@ -126,7 +126,10 @@ class MemoryCluster {
     if (bots === 0) return;
     const show = { event: DEMO_EVENT, audience: audienceOf(bots) };
     const options = { gateways: this.gateways, room: DEMO_ROOM, bots, show };
-    const running = startBots(options, this.#logOf("bots", "bots"), holdingClock);
+    const log = this.#logOf("bots", "bots");
+    const running = startBots(options, log, holdingClock, (reason) =>
+      log.warn({ reason }, "Bots do not come in."),
+    );
     this.#ends.push(() => running.stop());
   }
 
@@ -181,7 +184,7 @@ class MemoryCluster {
     this.#ends.push(() => placement.close());
     const controlToken = this.#options.env[CONTROL_TOKEN.variable];
     const handle = operatorHandler({ dev: true, controlToken }, seat, {
-      port: controlPort(placement, index),
+      port: controlPort(placement, index, seat.clock),
       notReady: () => [],
       files: await readStaticFiles(page),
     });

@@ -9,6 +9,7 @@ import type { IndexStore } from "../journal/index-store.ts";
 import { NatsIndexStore } from "../journal/nats-index-store.ts";
 import { openNatsJournal } from "../journal/nats-journal.ts";
 import { provisionStreams } from "../journal/nats-provision.ts";
+import type { Clock } from "../kernel/clock.ts";
 import { err, ok, type Result } from "../kernel/result.ts";
 import { healthHandler } from "../observe/health.ts";
 import type { HttpHandler } from "../observe/http-answers.ts";
@@ -69,7 +70,7 @@ export const startPlacementRole =
     return ok({
       notReady,
       handle: operatorHandler(config, runtime, {
-        port: controlPort(placement, index),
+        port: controlPort(placement, index, runtime.clock),
         notReady,
         files: files.value,
       }),
@@ -107,8 +108,13 @@ export function placementLimits({
 }
 
 /** Placement's beliefs and deeds, and single rooms from the index, which is nearer to the truth. */
-export function controlPort(placement: Placement, index: Pick<IndexStore, "read">): ControlPort {
+export function controlPort(
+  placement: Placement,
+  index: Pick<IndexStore, "read">,
+  clock: Pick<Clock, "wallNow">,
+): ControlPort {
   return {
+    wallNow: () => clock.wallNow(),
     view: () => {
       const { nodes, gateways, placements, ended } = placement.snapshot();
       return { nodes, gateways, placements, ended };

@@ -99,7 +99,10 @@ describe.skipIf(withoutNats)("npm start", { timeout: TEST_MS_MAX }, () => {
     // What it could not remove is removed by the next one.
     expect(workDirs(command.child.pid)).toHaveLength(1);
     const next = new Command([...SMALL, "--port", "0"]);
-    await waitUntil("the old folder to be gone", () => workDirs(command.child.pid).length === 0, {
+    // Others that start meanwhile remove it too, so its own has to be there as well.
+    const tidied = () =>
+      workDirs(command.child.pid).length === 0 && workDirs(next.child.pid).length > 0;
+    await waitUntil("the old folder to be gone", tidied, {
       timeoutMs: 20_000,
       dump: () => next.output,
     });

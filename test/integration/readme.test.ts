@@ -77,7 +77,7 @@ describe.skipIf(withoutNats)("README", () => {
       env: { ...process.env, GATEWAYS: cluster().gateways.join(",") },
       timeout: 30_000,
     });
-    expect(stdout).toMatch(/^line \d+ is in the journal; \d+ people are here$/m);
+    expect(stdout).toMatch(/^in the journal, where \d+ people are: \{ n: \d+ \}$/m);
   });
 
   it("the world in it is hosted and played by the steps beside it", async () => {
@@ -120,7 +120,8 @@ describe.skipIf(withoutNats)("README", () => {
     ]);
   });
 
-  it("the worlds in it compile", async () => {
+  it("its client and worlds compile as strict TypeScript", async () => {
+    writeFileSync(`${scratch}/hello.ts`, block("js"));
     const flags = [
       "--noEmit",
       "--strict",
@@ -130,7 +131,9 @@ describe.skipIf(withoutNats)("README", () => {
       "es2023",
       "--skipLibCheck",
     ];
-    const files = ["garden", "talk"].map((name) => `${scratch}/${name}.ts`);
-    await run("npx", ["tsc", ...flags, "--ignoreConfig", ...files], { cwd: root });
+    const compiles = (...args: readonly string[]) =>
+      run("npx", ["tsc", ...flags, "--ignoreConfig", ...args], { cwd: root });
+    await compiles(`${scratch}/garden.ts`, `${scratch}/talk.ts`);
+    await compiles("--types", "node", `${scratch}/hello.ts`);
   });
 });

@@ -133,7 +133,8 @@ export class Operator {
     const replica = up[randomBelow(this.#random, Math.max(1, up.length))];
     if (!replica) return void time.in(0, () => told(undefined));
     const { placement, process } = replica;
-    const routes = eventRoutes(controlPort(placement, process.connections.stores.index));
+    const { connections, main } = process;
+    const routes = eventRoutes(controlPort(placement, connections.stores.index, main.clock));
     let open = true;
     const settle = (answer: HttpAnswer | undefined): void => {
       if (open) told(answer);

@@ -50,6 +50,7 @@ function memoryCluster(nodes: readonly NodeView[] = [NODE]) {
     changedAtMs: 1,
   });
   const port: ControlPort = {
+    wallNow: () => holdingClock.wallNow(),
     view: () => ({
       nodes,
       gateways: [

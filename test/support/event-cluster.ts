@@ -34,7 +34,7 @@ export class EventCluster {
       config: { ...placementDefaults, autoCreate: { "gala*": "plaza" } },
     });
     this.#handle = controlHandler({
-      port: { ...controlPort(this.placement, index), ...port },
+      port: { ...controlPort(this.placement, index, clock), ...port },
       access: { token: undefined, dev: true },
       health: () => undefined,
       devTools: undefined,

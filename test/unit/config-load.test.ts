@@ -5,6 +5,7 @@ import { ROOM_DEFAULTS } from "../../actors/room/room-config.ts";
 import { GATEWAY_DEFAULTS } from "../../gateway/config.ts";
 import { describeConfig, loadConfig, parseFile, sourceOf } from "../../src/config/load.ts";
 import type { Role } from "../../src/config/role-config.ts";
+import { variableFaults } from "../../src/config/variables.ts";
 import { placementDefaults } from "../../src/placement/service.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
@@ -71,10 +72,50 @@ describe("keys", () => {
     for (const name of NEEDS[role]) expect(problems.join("\n")).toContain(name);
   });
 
+  test("[CF4] a key of one character has no plural", () => {
+    const problems = problemsOf("placement", {
+      ROOMCLUSTER_DEV: "1",
+      ROOMCLUSTER_CONTROL_TOKEN: "x",
+    });
+    expect(problems).toEqual([
+      expect.stringContaining("ROOMCLUSTER_CONTROL_TOKEN has 1 character; "),
+    ]);
+  });
+
   test("[CF2] another value than 1 is not dev mode", () => {
     for (const value of ["0", "true", "yes", ""]) {
       expect(problemsOf("gateway", { ROOMCLUSTER_DEV: value })).not.toEqual([]);
     }
+  });
+
+  test.each([
+    ["ROOMCLUSTER_DEV", "maybe", 'ROOMCLUSTER_DEV is 0 or 1, or not set, not "maybe".'],
+    ["ROOMCLUSTER_BUS", "bogus", 'ROOMCLUSTER_BUS is memory, or not set, not "bogus".'],
+    ["ROOMCLUSTER_DEVS", "s3cret", /^There is no variable ROOMCLUSTER_DEVS\. .*--help\.$/],
+    ["ROOMCLUSTER_NATS_NODES_PASSWORD", "s3cret", /^There is no variable ROOMCLUSTER_NATS_NODES/],
+  ])("[CF10] %s=%s is one sentence", (name, value, sentence) => {
+    const problems = problemsOf("gateway", { ...NATS, ...SECRETS, [name]: value });
+    expect(problems).toEqual([expect.stringMatching(sentence)]);
+    expect(problems[0]).not.toContain("s3cret");
+  });
+
+  test("[CF10] what deploy/ and Kubernetes set, and what is empty, is nobody's mistake", () => {
+    const text = ["compose.yaml", "nats/accounts.conf", "nats/common.conf", "nats/cluster.conf"]
+      .map((file) => readFileSync(path.join(ROOT, "deploy", file), "utf8"))
+      .join("\n");
+    const named = [...text.matchAll(/\$\{?(ROOMCLUSTER_[A-Z0-9_]+)/g)].map(([, name = ""]) => name);
+    expect(named.length).toBeGreaterThan(10);
+    const service = [
+      "SERVICE_HOST",
+      "SERVICE_PORT",
+      "SERVICE_PORT_WS",
+      "PORT",
+      "PORT_7080_TCP_ADDR",
+    ];
+    const names = [...named, ...service.map((end) => `ROOMCLUSTER_GATEWAY_${end}`)];
+    expect(variableFaults(Object.fromEntries(names.map((name) => [name, "x"])))).toEqual([]);
+    const empty = { ROOMCLUSTER_DEV: "", ROOMCLUSTER_BUS: " ", ROOMCLUSTER_ROLE_ID: undefined };
+    expect(variableFaults(empty)).toEqual([]);
   });
 
   test("[CF2] a key set replaces the secret, and both together are an error", () => {

@@ -93,7 +93,7 @@ describe("cost of 1,000 users", () => {
     const handle = operatorHandler(
       { dev: true, controlToken: undefined },
       { metrics },
-      { port: controlPort(placement, stores.index), notReady: () => [], files: new Map() },
+      { port: controlPort(placement, stores.index, clock), notReady: () => [], files: new Map() },
     );
     const answer = await handle({
       method: "GET",

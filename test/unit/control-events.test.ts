@@ -280,6 +280,36 @@ describe("an event", () => {
     expect([read.status, read.code], "nor does a listing invent a phase").toEqual(unread);
   });
 
+  test.each([
+    ["phase_is_over", "Phases go forward only: scheduled, doors_open, live, ending, closed."],
+    ["event_closed", "The event is over, for good."],
+    ["too_many", "As many people as there may be are named there already."],
+    ["forbidden", "Only operators and the event's staff may say this."],
+    ["state_full", "demo/gala refuses this."],
+  ])("[CO48] %s is told in a sentence of its own", async (status, message) => {
+    const owner = processId("node-1.0123456789abcdef");
+    const operate = async () => ok({ status, data: null, owner, epoch: EPOCH_NONE });
+    const entry = { room: GALA, world: worldName("concert"), status: "wanted" } as IndexEntry;
+    cluster = new EventCluster({ operate, room: async () => ok(entry) });
+    const answer = await cluster.ask("POST", `${EVENT}/phase`, { phase: "live" });
+    expect(answer).toMatchObject({ status: 409, body: { error: { code: status, message } } });
+  });
+
+  test.each(["ban", "mute"])("[CO47] a %s that is over already is refused", async (what) => {
+    const c = await start(1);
+    await c.gala();
+    const now = c.harness.clock.wallNow();
+    const until = (ms: number) => ({ person: "eve", until: new Date(now + ms).toISOString() });
+    const past = await c.ask("POST", `${EVENT}/${what}`, until(-1_000));
+    expect(past).toMatchObject({
+      status: 400,
+      body: { error: { code: "invalid_body", message: "until: must be a moment to come" } },
+    });
+    expect(await c.ask("POST", `${EVENT}/${what}`, until(60_000))).toMatchObject({ status: 200 });
+    const body = { person: "bo", until: null };
+    expect(await c.ask("POST", `${EVENT}/${what}`, body)).toMatchObject({ status: 200 });
+  });
+
   test("[CO40] a store that does not answer is a 503 as well", async () => {
     const down = async () => err("unavailable" as const);
     cluster = new EventCluster({ room: down, closeEvent: down });

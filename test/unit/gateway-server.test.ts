@@ -305,6 +305,7 @@ describe("the listener", () => {
     const { http } = await serve({ devTokens: false });
     const plain = await fetch(`${http}/dev/token?person=ann`);
     expect([plain.status, await plain.text()]).toEqual([426, expect.stringContaining("WebSocket")]);
+    expect(plain.headers.get("content-type")).toBe("text/plain; charset=utf-8");
     expect(await (await fetch(`${http}/healthz`)).text()).toBe("fine");
   });
 

@@ -38,11 +38,14 @@ const READY_POLL_MS = 200;
 /** Processes that were started again are looked for this often. */
 const LOOK_EACH_S = 5;
 
-/** Where to, or a sentence that says why nowhere. */
-export async function resolveTarget(flags: LoadFlags): Promise<Result<Target, string>> {
+/** Where to, or a sentence that says why nowhere. `say` hears what it waits for. */
+export async function resolveTarget(
+  flags: LoadFlags,
+  say: (sentence: string) => void,
+): Promise<Result<Target, string>> {
   let target: Target = { gateways: flags.gateways, processes: [], control: undefined };
   if (flags.ready !== undefined) {
-    const ready = await readReady(flags.ready, flags.controlToken);
+    const ready = await readReady(flags.ready, flags.controlToken, say);
     if (!ready.ok) return ready;
     target = { ...ready.value, gateways: orElse(flags.gateways, ready.value.gateways) };
   } else if (flags.control !== undefined) {
@@ -71,8 +74,10 @@ const orElse = <T>(wished: readonly T[], found: readonly T[]): readonly T[] =>
 async function readReady(
   file: string,
   token: string | undefined,
+  say: (sentence: string) => void,
 ): Promise<ReturnType<typeof parseReady>> {
   const until = performance.now() + READY_MS_MAX;
+  let told: string | undefined;
   for (;;) {
     let ready: ReturnType<typeof parseReady>;
     try {
@@ -82,6 +87,11 @@ async function readReady(
     }
     if (ready.ok) return ready;
     if (performance.now() > until) return err(`--ready ${file}: ${ready.error}`);
+    if (ready.error !== told)
+      say(
+        `waiting, ${READY_MS_MAX / 1_000} s at most, for the ready line in ${file}: ${ready.error}`,
+      );
+    told = ready.error;
     await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
   }
 }
@@ -173,8 +183,10 @@ export class LoadRun {
   }
 
   static async start(parts: RunParts): Promise<Result<LoadRun, string>> {
-    const { flags } = parts;
-    const target = await resolveTarget(flags);
+    const { flags, view } = parts;
+    const target = await resolveTarget(flags, (sentence) =>
+      view.say(`roomcluster load: ${sentence}`),
+    );
     if (!target.ok) return target;
     const gateway = target.value.gateways[0] as string;
     const tokens = await chooseTokens(flags.tokenSecret, gateway, flags.tenant);

@@ -1,4 +1,5 @@
 import os from "node:os";
+import { reasonOf } from "../../kernel/reason.ts";
 import { err, ok, type Result } from "../../kernel/result.ts";
 
 /** A process on this machine that the run is served by. */
@@ -92,11 +93,6 @@ export async function createRooms(
     }
   }
   return ok(undefined);
-}
-
-function reasonOf(error: unknown): string {
-  const { cause, message } = error as Error & { readonly cause?: { readonly code?: string } };
-  return cause?.code ?? message;
 }
 
 /** `role:pid,role:pid`, as the command line has it. */

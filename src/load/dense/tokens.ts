@@ -1,5 +1,6 @@
 import { jwtVerify, SignJWT } from "jose";
 import { DEV_KEYS } from "../../config/keys.ts";
+import { reasonOf } from "../../kernel/reason.ts";
 import { err, ok, type Result } from "../../kernel/result.ts";
 
 /** Where people's tokens come from. */
@@ -34,7 +35,10 @@ export function tokensOf(source: TokenSource, tenant: string): (person: string) 
 export async function askDevToken(url: string, tenant: string, person: string): Promise<string> {
   const address = new URL("/dev/token", url.replace(/^ws/, "http"));
   address.search = new URLSearchParams({ tenant, person, role: "audience" }).toString();
-  const answer = await fetch(address, { signal: AbortSignal.timeout(ASK_MS_MAX) });
+  const signal = AbortSignal.timeout(ASK_MS_MAX);
+  const answer = await fetch(address, { signal }).catch((error: unknown) => {
+    throw new Error(`${address.origin} can not be reached: ${reasonOf(error)}`);
+  });
   if (!answer.ok) throw new Error(`/dev/token answers ${answer.status}`);
   return ((await answer.json()) as { readonly token: string }).token;
 }
