@@ -86,6 +86,8 @@ export interface GatewayConfig {
   readonly roomsMax: number;
   readonly suspendedMs: number;
   readonly suspendedRepeatMs: number;
+  /** Of a silence at most so much is put down to this process's own lateness. */
+  readonly excusedMsMax: number;
   /** Image of one room: state, members and rows. Clients take payloads of up to 8 MiB (PR3). */
   readonly snapshotBytesMax: number;
 
@@ -187,6 +189,7 @@ export const GATEWAY_DEFAULTS: GatewayConfig = {
   roomsMax: 4_096,
   suspendedMs: 1_500,
   suspendedRepeatMs: 5_000,
+  excusedMsMax: 10_000,
   snapshotBytesMax: 8 * 1024 * 1024,
   frameBytesPerSecond: 9_600,
   followedBytesPerSecond: 3_200,

@@ -49,12 +49,17 @@ export class ManualClock implements Clock {
     return this.#scheduled.size;
   }
 
+  /** The loop stands: time goes on, and what falls due meanwhile fires late, with `advance`. */
+  stall(forMs: number): void {
+    this.#now += forMs;
+  }
+
   /** Moves time on, firing what falls due, each at its own moment. */
   advance(byMs: number): void {
     const end = this.#now + byMs;
     for (let next = this.#first(end); next; next = this.#first(end)) {
       this.#scheduled.delete(next);
-      this.#now = next.due;
+      this.#now = Math.max(this.#now, next.due);
       next.fire();
     }
     this.#now = end;

@@ -41,7 +41,6 @@ export const FOLLOWED_MAX = 64;
 /** What clients dial. */
 export const URL_MAX = 256;
 
-/** How a person looks. Volatile: never journaled. */
 /** Characters at most of what a client says. */
 export const TEXT_MAX = {
   token: 8_192,
@@ -55,6 +54,7 @@ export const TEXT_MAX = {
   profileModel: 32,
 } as const;
 
+/** How a person looks. Volatile: never journaled. */
 export const PROFILE = tuple({
   name: text(TEXT_MAX.profileName),
   color: U32,

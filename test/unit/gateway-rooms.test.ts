@@ -554,6 +554,19 @@ describe("a silent owner", () => {
     expect(rig.locates).toBeGreaterThan(1);
   });
 
+  it("[GW41] is not told as suspended because this process had no time", async () => {
+    const rig = new GatewayRig();
+    const client = await rig.joined();
+    rig.room.answersWatch = false;
+    rig.room.tick(GATEWAY);
+    await rig.run(100);
+    rig.clock.stall(4_000);
+    await rig.run(200);
+    expect(client.got("suspended")).toEqual([]);
+    await rig.run(1_500);
+    expect(client.got("suspended")).toHaveLength(1);
+  });
+
   it("[GW30] is told as left once placement says that the room is closed", async () => {
     const rig = new GatewayRig();
     const client = await rig.joined();
