@@ -36,7 +36,8 @@ const asksForHelp = (args) => args.some((arg) => arg === "--help" || arg === "-h
 async function printHelp() {
   const text = fs.readFileSync(path.join(PROJECT_DIR, "src", "help.ts"), "utf8");
   const { HELP } = await import(`data:text/javascript,${encodeURIComponent(text)}`);
-  process.stdout.write(HELP);
+  // Not by a stream's write, which ends in an error where a pager has seen enough.
+  console.log(HELP.trimEnd());
 }
 
 // ---- dependencies ---------------------------------------------------------------------------
