@@ -1,5 +1,5 @@
 import type { Bus } from "../bus/bus.ts";
-import type { Clock } from "../kernel/clock.ts";
+import type { Clock, Timer } from "../kernel/clock.ts";
 import type { RoomId } from "../kernel/ids.ts";
 import { control, decodeControl, type NodeBeat } from "../protocol/control-messages.ts";
 import { nodeBeat, nodePing } from "../protocol/subjects.ts";
@@ -67,7 +67,9 @@ export function speakForNode(options: {
   const look = () => ages.look(cell.counters, carries.now, clock.now());
   let sequence = 0;
   let told = false;
+  let early: Timer | undefined;
   const beat = (): void => {
+    early?.cancel();
     const { loopAgeMs, echoAgeMs } = look();
     const running = cell.running();
     sequence++;
@@ -82,7 +84,11 @@ export function speakForNode(options: {
     };
     bus.publish(nodeBeat(facts.process), control.encode(message));
     carries.ask();
-    if (told || Math.max(loopAgeMs, echoAgeMs) <= config.ageMsMax) return;
+    if (told) return;
+    const leftMs = config.ageMsMax - Math.max(loopAgeMs, echoAgeMs);
+    // People wait for a loop that hangs: when the time is up, and not at the beat after that.
+    if (leftMs >= 0 && leftMs < config.beatMs) early = clock.after(Math.floor(leftMs) + 1, beat);
+    if (leftMs >= 0) return;
     told = true;
     options.overdue?.({ loopAgeMs, echoAgeMs, running });
   };
@@ -96,6 +102,7 @@ export function speakForNode(options: {
     close: () => {
       beat();
       timer.cancel();
+      early?.cancel();
       pings.close();
     },
   };

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { CommandRefused } from "../../src/client/client.ts";
+import { tokensIn } from "../../src/load/ledger-script.ts";
 import { Cluster } from "../support/cluster.ts";
 import { Crew } from "../support/crew.ts";
 import { withoutNats } from "../support/nats-servers.ts";
@@ -66,7 +67,7 @@ describe.skipIf(withoutNats)("commands that kill", () => {
     expect(dead.length, cluster.dump()).toBeLessThanOrEqual(2);
     expect(dead.every(({ role }) => role === "node")).toBe(true);
     expect(await witness.room.command("put", { token: "after" })).toBe(1);
-    expect(witness.room.state.tokens.before).toBe(1);
+    expect(tokensIn(witness.room.state).get("before")).toBe(1);
     expect(victim.closes + witness.closes).toBe(0);
   }, 90_000);
 });

@@ -36,7 +36,7 @@ export const BUGS_AROUND: readonly PlantedBug[] = [
     "stalledLoopLives",
     "the liveness thread lets a stalled main loop be",
     "src/membership/liveness-beats.ts",
-    "if (told || Math.max(loopAgeMs, echoAgeMs) <= config.ageMsMax) return;",
+    "if (leftMs >= 0) return;",
     "return;",
   ),
   bug(

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { SignJWT } from "jose";
 import { expect } from "vitest";
+import { tokensIn } from "../../src/load/ledger-script.ts";
 import { CLOSE, type CloseName } from "../../src/protocol/close-codes.ts";
 import { Cluster, SECRET } from "./cluster.ts";
 import { Crew, type Sailor } from "./crew.ts";
@@ -73,7 +74,7 @@ export class CalmCrew {
   }
 
   get tokens(): Readonly<Record<string, number>> {
-    return this.sailor.room.state.tokens;
+    return Object.fromEntries(tokensIn(this.sailor.room.state));
   }
 
   /** What the gateway holds in memory, which `/proc` tells of any process of this user. */

@@ -6,6 +6,7 @@ import { systemClock } from "../../src/kernel/clock.ts";
 import { EPOCH_NONE, type Epoch, epochAt } from "../../src/kernel/epoch.ts";
 import { roomId } from "../../src/kernel/ids.ts";
 import { systemRandom } from "../../src/kernel/random.ts";
+import { tokensIn } from "../../src/load/ledger-script.ts";
 import { silentObserver } from "../../src/observe/observer.ts";
 import { decodeRecord } from "../../src/protocol/journal-record.ts";
 import { Cluster, type ClusterShape, type Member } from "./cluster.ts";
@@ -126,16 +127,17 @@ export class CalmDrill {
    */
   async verdict(): Promise<{ readonly lost: number; readonly doubled: number }> {
     const acked = this.crew.sailors.flatMap((sailor) => [...sailor.acked]);
-    const tokens: Record<string, number> = {};
+    const tokens = new Map<string, number>();
     for (const name of this.rooms) {
       const reader = await new Crew(this.cluster).join(`reader-${name}`, name);
-      Object.assign(tokens, reader.room.state.tokens);
+      for (const [token, times] of tokensIn(reader.room.state)) tokens.set(token, times);
       await reader.room.leave();
       reader.client.close();
     }
     const isNew = (token: string): boolean => !this.#told.has(token);
-    const lost = acked.filter((token) => !tokens[token]).filter(isNew);
-    const doubled = Object.keys(tokens).filter((token) => (tokens[token] ?? 0) > 1 && isNew(token));
+    const lost = acked.filter((token) => !tokens.has(token)).filter(isNew);
+    const twice = [...tokens].flatMap(([token, times]) => (times > 1 ? [token] : []));
+    const doubled = twice.filter(isNew);
     for (const token of [...lost, ...doubled]) this.#told.add(token);
     return { lost: lost.length, doubled: doubled.length };
   }

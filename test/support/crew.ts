@@ -1,5 +1,6 @@
 import { type Client, connect, type JoinOptions } from "../../src/client/client.ts";
 import type { Room } from "../../src/client/room.ts";
+import { tokensIn } from "../../src/load/ledger-script.ts";
 import type { Cluster } from "./cluster.ts";
 import type { LedgerState } from "./ledger-world.ts";
 
@@ -112,16 +113,16 @@ export class Crew {
 
   /** Compares what was acknowledged with what the rooms hold, as a newcomer sees them. */
   async verdict(rooms: readonly string[]): Promise<Verdict> {
-    const tokens: Record<string, number> = {};
+    const tokens = new Map<string, number>();
     for (const name of rooms) {
       const reader = await new Crew(this.#cluster).join(`reader-${name}`, name);
-      Object.assign(tokens, reader.room.state.tokens);
+      for (const [token, times] of tokensIn(reader.room.state)) tokens.set(token, times);
       await reader.room.leave();
       reader.client.close();
     }
     const acked = this.sailors.flatMap((sailor) => [...sailor.acked]);
-    const lost = acked.filter((token) => !tokens[token]);
-    const doubled = Object.keys(tokens).filter((token) => (tokens[token] ?? 0) > 1);
+    const lost = acked.filter((token) => !tokens.has(token));
+    const doubled = [...tokens].flatMap(([token, times]) => (times > 1 ? [token] : []));
     return { acked: acked.length, lost, doubled };
   }
 

@@ -2,8 +2,11 @@ import { z } from "zod";
 import { defineRoom, refuse } from "../../actors/room/define-room.ts";
 
 export interface LedgerState {
-  /** How often each token was put: a token acknowledged and missing is lost, above 1 is doubled. */
-  tokens: Record<string, number>;
+  /**
+   * By person, how often each token was put: a token acknowledged and missing is lost, above 1 is
+   * doubled. A page for each person, because a command copies every object that it changes.
+   */
+  tokens: Record<string, Record<string, number>>;
   chat: Record<string, string>;
   said: number;
 }
@@ -20,9 +23,14 @@ export const ledger = defineRoom({
   commands: {
     put: {
       body: z.object({ token: z.string().max(64) }),
-      run(room, { token }) {
-        room.state.tokens[token] = (room.state.tokens[token] ?? 0) + 1;
-        return room.state.tokens[token];
+      run(room, { token }, who) {
+        const { tokens } = room.state;
+        // Of somebody who is not a member any more: their command comes after them.
+        const person = who?.person ?? "";
+        tokens[person] ??= {};
+        const page = tokens[person];
+        page[token] = (page[token] ?? 0) + 1;
+        return page[token];
       },
     },
     say: {

@@ -216,7 +216,7 @@ describe("beats", () => {
     await clock.run(3_000, 10);
     expect(told).toEqual([]);
     await clock.run(500, 10);
-    expect(told).toMatchObject([{ echoAgeMs: 3_250 }]);
+    expect(told).toMatchObject([{ echoAgeMs: 3_001 }]);
     again.close();
     ticking.cancel();
   });
@@ -294,7 +294,7 @@ describe("beats", () => {
     expect(told).toEqual([]);
     await clock.run(1_000, 10);
     expect(told).toHaveLength(1);
-    expect(told[0]).toMatchObject({ running: ROOM, loopAgeMs: 3_250 });
+    expect(told[0]).toMatchObject({ running: ROOM, loopAgeMs: 3_001 });
     expect(beats.some((beat) => beat.loopAgeMs > 3_000 && beat.running === ROOM)).toBe(true);
     speaking.close();
   });
