@@ -1,12 +1,12 @@
 import { type Effect, sayKey, type WorldScript } from "./world-script.ts";
 
 /**
- * A world that a rehearsal needs: `put {token}` counts in `state.tokens[person][token]` how often
- * it took effect. Everything that was lost or done twice shows in the state for as long as the room
+ * A world that a rehearsal needs: `put {token}` counts on some page of `state.tokens` how often it
+ * took effect. Everything that was lost or done twice shows in the state for as long as the room
  * lives.
  */
 export interface LedgerLike {
-  readonly tokens: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly tokens: readonly Readonly<Record<string, number>>[];
 }
 
 /** What a person's text is called in the ledger: at most 64 characters, unique in a run. */
@@ -24,23 +24,19 @@ export const ledgerScript = (room: string): WorldScript => ({
   items: () => [],
   effects(patches) {
     const effects: Effect[] = [];
-    for (const [op, [area, , token], value] of patches) {
-      if (op === 2 || area !== "tokens") continue;
-      // A person's first token comes with the page that it stands on.
-      const put = typeof token === "string" ? [token] : Object.keys(value ?? {});
-      for (const one of put) {
-        const at = one.lastIndexOf(":");
-        effects.push({ key: sayKey(one.slice(0, at), one.slice(at + 1)), unique: true });
-      }
+    for (const [op, [area, _page, token]] of patches) {
+      if (op === 2 || area !== "tokens" || typeof token !== "string") continue;
+      const at = token.lastIndexOf(":");
+      effects.push({ key: sayKey(token.slice(0, at), token.slice(at + 1)), unique: true });
     }
     return effects;
   },
 });
 
-/** How often each token took effect, whoever put it. */
+/** How often each token took effect. */
 export function tokensIn(ledger: LedgerLike): Map<string, number> {
   const tokens = new Map<string, number>();
-  for (const page of Object.values(ledger.tokens))
+  for (const page of ledger.tokens)
     for (const [token, times] of Object.entries(page))
       tokens.set(token, (tokens.get(token) ?? 0) + times);
   return tokens;

@@ -175,7 +175,7 @@ async function ledgerOf(name: string): Promise<LedgerLike> {
   });
   const profile = { name: "auditor", color: 0, model: "capsule" };
   const room = await client.join<LedgerLike>(name, { profile });
-  const tokens = { ...room.state.tokens };
+  const { tokens } = room.state;
   await room.leave();
   client.close();
   return { tokens };

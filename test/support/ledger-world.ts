@@ -3,12 +3,20 @@ import { defineRoom, refuse } from "../../actors/room/define-room.ts";
 
 export interface LedgerState {
   /**
-   * By person, how often each token was put: a token acknowledged and missing is lost, above 1 is
-   * doubled. A page for each person, because a command copies every object that it changes.
+   * How often each token was put: a token acknowledged and missing is lost, above 1 is doubled. On
+   * many pages, because a command copies every object that it changes.
    */
-  tokens: Record<string, Record<string, number>>;
+  tokens: Record<string, number>[];
   chat: Record<string, string>;
   said: number;
+}
+
+const PAGES = 32;
+
+function pageOf(token: string): number {
+  let hash = 0;
+  for (let at = 0; at < token.length; at++) hash = (hash * 31 + token.charCodeAt(at)) >>> 0;
+  return hash % PAGES;
 }
 
 /**
@@ -19,16 +27,16 @@ export const ledger = defineRoom({
   version: 1,
   tickHz: 10,
   capacity: 1_200,
-  state: (): LedgerState => ({ tokens: {}, chat: {}, said: 0 }),
+  state: (): LedgerState => ({
+    tokens: Array.from({ length: PAGES }, () => ({})),
+    chat: {},
+    said: 0,
+  }),
   commands: {
     put: {
       body: z.object({ token: z.string().max(64) }),
-      run(room, { token }, who) {
-        const { tokens } = room.state;
-        // Of somebody who is not a member any more: their command comes after them.
-        const person = who?.person ?? "";
-        tokens[person] ??= {};
-        const page = tokens[person];
+      run(room, { token }) {
+        const page = room.state.tokens[pageOf(token)] as Record<string, number>;
         page[token] = (page[token] ?? 0) + 1;
         return page[token];
       },
