@@ -2,7 +2,6 @@ import type { Metrics } from "../src/observe/observer.ts";
 import {
   type GatewayMessage,
   gatewayToClient,
-  MESSAGES_PER_PAYLOAD_MAX,
   type Seat,
 } from "../src/protocol/client-messages.ts";
 import type { Ease } from "../src/protocol/event-ladder.ts";
@@ -13,7 +12,7 @@ import type { Following } from "./following.ts";
 import { type Group, Groups } from "./groups.ts";
 import { Interest, type PickedRows } from "./interest.ts";
 import type { News } from "./news.ts";
-import { joinBytes, preframe } from "./preframe.ts";
+import { joinBytes, preframe, runsOf } from "./preframe.ts";
 import type { Replica } from "./replica.ts";
 import type { Ride, Show } from "./show.ts";
 import { frameDue, framesFor } from "./tiers.ts";
@@ -21,7 +20,6 @@ import { FRESH, NO_PREAMBLE, type Viewer } from "./viewer.ts";
 
 /** More messages than this do not ride a frame: they go ahead of it. */
 const RIDERS_MAX = 256;
-const RUN_BYTES_MAX = 256 * 1024;
 /** What lies between two frames, as far as a stage that rides them waits for the next. */
 const FRAME_MS_MAX = 60_000;
 
@@ -230,23 +228,4 @@ export class Composer {
     if (place === FRESH) return [snapshot];
     return [gatewayToClient.encode({ type: "epoch", channel, epoch }), snapshot];
   }
-}
-
-/** The messages in payloads, as many in each as a client takes. */
-export function runsOf(messages: readonly Uint8Array[]): Uint8Array[] {
-  const runs: Uint8Array[] = [];
-  let run: Uint8Array[] = [];
-  let bytes = 0;
-  for (const message of messages) {
-    const full = run.length === MESSAGES_PER_PAYLOAD_MAX || bytes + message.length > RUN_BYTES_MAX;
-    if (full && run.length > 0) {
-      runs.push(joinBytes(run));
-      run = [];
-      bytes = 0;
-    }
-    run.push(message);
-    bytes += message.length;
-  }
-  if (run.length > 0) runs.push(joinBytes(run));
-  return runs;
 }

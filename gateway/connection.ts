@@ -14,11 +14,10 @@ import { CLOSE, type CloseName, type MembershipCode } from "../src/protocol/clos
 import { POSE_KIND, poseChannel } from "../src/protocol/frame.ts";
 import type { Auth, Person } from "./auth.ts";
 import { type Channel, Channels } from "./channels.ts";
-import { runsOf } from "./composer.ts";
 import type { GatewayConfig } from "./config.ts";
 import { type Allowances, ConnectionLimits, type Limited } from "./connection-limits.ts";
 import { Outbox } from "./outbox.ts";
-import { preframe } from "./preframe.ts";
+import { preframe, runsOf } from "./preframe.ts";
 import { Pulse } from "./pulse.ts";
 import type { SessionLink } from "./session.ts";
 

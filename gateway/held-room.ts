@@ -376,8 +376,8 @@ export class HeldRoom {
   #suspend(now: number): void {
     const lateMs = this.replica.lateMs(this.#deps.config.suspendedMs);
     if (this.replica.epoch === EPOCH_NONE || !this.#silence.due(now, lateMs)) return;
+    // It has not ticked for longer than that either, so this sweep's flush takes it along.
     this.news.add({ type: "suspended", forMs: Math.round(this.#silence.forMs(now)) });
-    if (this.replica.ready) this.#count(this.composer.flush(this.attendance.viewers));
   }
 
   /** News of a room that has not ticked for half a period too long, and tails that are late. */

@@ -1,3 +1,7 @@
+import { MESSAGES_PER_PAYLOAD_MAX } from "../src/protocol/client-messages.ts";
+
+const RUN_BYTES_MAX = 256 * 1024;
+
 /**
  * A whole WebSocket message around a payload: one final, binary, unmasked frame (RFC 6455, 5.2).
  * Servers do not mask, so every client can be written these very bytes. Several payloads make
@@ -45,4 +49,23 @@ export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
     at += part.length;
   }
   return joined;
+}
+
+/** The messages in payloads, as many in each as a client takes. */
+export function runsOf(messages: readonly Uint8Array[]): Uint8Array[] {
+  const runs: Uint8Array[] = [];
+  let run: Uint8Array[] = [];
+  let bytes = 0;
+  for (const message of messages) {
+    const full = run.length === MESSAGES_PER_PAYLOAD_MAX || bytes + message.length > RUN_BYTES_MAX;
+    if (full && run.length > 0) {
+      runs.push(joinBytes(run));
+      run = [];
+      bytes = 0;
+    }
+    run.push(message);
+    bytes += message.length;
+  }
+  if (run.length > 0) runs.push(joinBytes(run));
+  return runs;
 }

@@ -1,7 +1,8 @@
+import { EPOCH_NONE } from "../src/kernel/epoch.ts";
 import { encodeFrame } from "../src/protocol/frame.ts";
 import { ROW_WORDS } from "../src/protocol/pose-row.ts";
 import type { News } from "./news.ts";
-import { preframe } from "./preframe.ts";
+import { preframe, runsOf } from "./preframe.ts";
 import type { Replica } from "./replica.ts";
 import type { Viewer } from "./viewer.ts";
 
@@ -23,6 +24,7 @@ export interface Ride {
 interface Made {
   readonly channel: number;
   readonly place: number;
+  readonly told: "frame" | "news";
   readonly buffer: Buffer;
 }
 
@@ -40,7 +42,10 @@ export class Show {
   readonly #made: Made[] = [];
   #tick = -1;
   #end = -1;
-  #epoch = 0;
+  #epoch = EPOCH_NONE;
+  /** Whose ticks come, and the first of them: each owner's begin anew. */
+  #owner = EPOCH_NONE;
+  #firstTick = 0;
   /** To whom the stage may have to write itself, since everybody was looked at last. */
   #unserved = new Set<Viewer>();
   #lookedAt = -1;
@@ -59,35 +64,49 @@ export class Show {
     if (!viewer.admitted || !this.#replica.ready) return undefined;
     if (!this.#rides(viewer)) {
       // The stage writes it at its next tick.
+      viewer.carriedOf = this.#owner;
       viewer.carriedUntil = -1;
       this.#unserved.add(viewer);
       return undefined;
     }
     this.expectFrame(viewer, frameMs);
-    // A frame of the same tick would be no newer; what is new besides comes with the next one.
-    if (viewer.shownTick === tick) return undefined;
-    const buffer = this.#bufferFor(viewer);
+    // A frame of the same tick would be no newer, and one that says it is of an owner who has not
+    // ticked yet would be newer than all that this owner will say.
+    const told =
+      viewer.shownTick === tick || this.#replica.epoch !== this.#owner ? "news" : "frame";
+    if (told === "news" && viewer.place === this.#news.end) return undefined;
+    const buffer = this.#bufferFor(viewer, told);
     viewer.place = this.#news.end;
-    viewer.shownTick = tick;
+    if (told === "frame") viewer.shownTick = tick;
     return buffer;
   }
 
   /** A frame that it can ride comes in `frameMs`; until then the stage writes nothing for it. */
   expectFrame(viewer: Viewer, frameMs: number): void {
-    const { tick, tickHz } = this.#replica;
+    const { tick } = this.#replica;
     viewer.rideMs = frameMs;
     viewer.strayed = false;
-    const ticks = Math.ceil((CARRIED_FRAMES * frameMs * tickHz) / 1000);
+    viewer.carriedOf = this.#owner;
     viewer.carriedTick = tick;
-    viewer.carriedUntil = tick + Math.max(CARRIED_TICKS, ticks);
+    viewer.carriedUntil = tick + this.#ticksFor(frameMs);
+  }
+
+  /** For so many ticks of the stage a frame that comes every `frameMs` is not late. */
+  #ticksFor(frameMs: number): number {
+    const ticks = Math.ceil((CARRIED_FRAMES * frameMs * this.#replica.tickHz) / 1000);
+    return Math.max(CARRIED_TICKS, ticks);
   }
 
   /**
    * Whom the stage may have to write to at this tick. Thousands ride, so not each of them is looked
-   * at each time: who is late is found a few ticks later. After another owner everybody is due.
+   * at each time: who is late is found a few ticks later.
    */
   due(viewers: Iterable<Viewer>): Iterable<Viewer> {
-    const { tick } = this.#replica;
+    const { epoch, tick } = this.#replica;
+    if (epoch !== this.#owner) {
+      this.#owner = epoch;
+      this.#firstTick = tick;
+    }
     const sinceTicks = tick - this.#lookedAt;
     if (sinceTicks >= 0 && sinceTicks < CARRIED_TICKS) return this.#unserved;
     this.#lookedAt = tick;
@@ -97,25 +116,30 @@ export class Show {
     return this.#unserved;
   }
 
-  /** True where a shard's frames bring it all there is. */
-  carries({ carriedTick, carriedUntil }: Viewer): boolean {
+  /**
+   * True where a shard's frames bring it all there is. After another owner they do until the next
+   * of them would be late: were the stage to write to everybody at its first tick, gateways would
+   * have no time for those who have lost their shards.
+   */
+  carries({ carriedOf, carriedTick, carriedUntil, rideMs }: Viewer): boolean {
     const { tick } = this.#replica;
-    // Ticks begin anew with each owner.
-    return tick >= carriedTick && tick <= carriedUntil;
+    if (carriedOf === this.#owner) return tick >= carriedTick && tick <= carriedUntil;
+    return rideMs > 0 && tick - this.#firstTick <= this.#ticksFor(rideMs);
   }
 
   /**
-   * The stage has written to it by itself. Where that was for what does not ride, or for another
-   * owner, whose ticks begin anew, once will do. Where the shard is late it goes on, as often as
-   * the shard did: thousands lose their shards at once, and a gateway that wrote each tick to all
-   * of them would be late for everybody else, whom the stage would then write to as well.
+   * The stage has written to it by itself. Where that was for what does not ride, once will do.
+   * Where the shard is late it goes on, as often as the shard did: thousands lose their shards at
+   * once, and a gateway that wrote each tick to all of them would be late for everybody else, whom
+   * the stage would then write to as well.
    */
   wrote(viewer: Viewer): void {
-    const { carriedTick, carriedUntil, rideMs } = viewer;
+    const { carriedUntil, rideMs } = viewer;
     const { tick, tickHz } = this.#replica;
     if (rideMs === 0) return;
-    if (carriedUntil < 0 || tick < carriedTick) return this.expectFrame(viewer, rideMs);
+    if (carriedUntil < 0) return this.expectFrame(viewer, rideMs);
     viewer.strayed = true;
+    viewer.carriedOf = this.#owner;
     viewer.carriedTick = tick;
     viewer.carriedUntil = tick + Math.max(1, Math.round((rideMs * tickHz) / 1000)) - 1;
   }
@@ -127,16 +151,16 @@ export class Show {
     this.#unserved.add(viewer);
   }
 
-  /** What is one person's alone, or has to come before a frame, does not. */
+  /** What is one person's alone does not. */
   #rides(viewer: Viewer): boolean {
     const news = this.#news;
     const { outbox, place, preamble } = viewer;
     if (preamble.length > 0 || !outbox.empty || !news.reaches(place)) return false;
-    if (news.hasEpochSince(place) || news.end - place > MESSAGES_MAX) return false;
+    if (news.end - place > MESSAGES_MAX) return false;
     return news.variant(place, viewer) === "";
   }
 
-  #bufferFor(viewer: Viewer): Buffer {
+  #bufferFor(viewer: Viewer, told: "frame" | "news"): Buffer {
     const { channel, place } = viewer;
     const { at, epoch, index, tick } = this.#replica;
     const { end } = this.#news;
@@ -145,11 +169,17 @@ export class Show {
     this.#end = end;
     this.#epoch = epoch;
     for (const made of this.#made)
-      if (made.place === place && made.channel === channel) return made.buffer;
+      if (made.place === place && made.channel === channel && made.told === told)
+        return made.buffer;
     const messages = this.#news.since(place, channel, viewer);
     const head = { channel, tick, at, epoch, index };
-    const buffer = preframe(encodeFrame(head, this.#words, this.#gather(), messages));
-    this.#made.push({ channel, place, buffer });
+    // Of another owner a client has to hear before its first frame.
+    const ahead = told === "news" || this.#news.hasEpochSince(place);
+    const payloads = ahead ? runsOf(messages) : [];
+    if (told === "frame")
+      payloads.push(encodeFrame(head, this.#words, this.#gather(), ahead ? [] : messages));
+    const buffer = preframe(...payloads);
+    this.#made.push({ channel, place, told, buffer });
     return buffer;
   }
 

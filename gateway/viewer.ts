@@ -1,3 +1,4 @@
+import { EPOCH_NONE, type Epoch } from "../src/kernel/epoch.ts";
 import type { SessionId } from "../src/kernel/ids.ts";
 import type { Role, Seat } from "../src/protocol/client-messages.ts";
 import { ROW_WORDS, rowX, rowZ } from "../src/protocol/pose-row.ts";
@@ -53,7 +54,8 @@ export class Viewer implements Listener {
   ride: Ride | undefined;
   /** The last tick whose frame it was written; -1: none. */
   shownTick = -1;
-  /** The last tick that rode to it, and the last for which that will do. */
+  /** Whose tick rode to it last, which one, and the last for which that will do. */
+  carriedOf: Epoch = EPOCH_NONE;
   carriedTick = -1;
   carriedUntil = -1;
   /** What lies between two frames that it rides; 0: it rides none. */

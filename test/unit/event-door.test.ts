@@ -388,6 +388,31 @@ describe("an event's door", () => {
     expect(ada.ticks.length, JSON.stringify(ada.ticks)).toBeLessThanOrEqual(12);
   });
 
+  it("[GW64] whose shard goes on hears by its frames that the stage is silent, and who owns it next", async () => {
+    const gala = new Gala(1, 3, {}, 1);
+    await gala.open();
+    const ada = await gala.come("ada");
+    ada.join("stage/gala", null, 1);
+    const first = gala.harness.node("node-b", worldsOf(3));
+    gala.harness.propose(first, worldsOf(3)[0], gala.epoch, STAGE);
+    await gala.harness.run(4_000);
+    ada.writes.length = 0;
+    ada.apart.length = 0;
+    ada.ticks.length = 0;
+    first.end();
+    await gala.harness.run(5_000);
+    ada.send({ type: "ping", clientTime: 1, echoes: [] });
+    expect(ada.count("suspended"), ada.describe()).toBeGreaterThanOrEqual(1);
+    gala.harness.propose(gala.node, worldsOf(3)[0], gala.epoch, STAGE);
+    await gala.harness.run(4_000);
+    expect(ada.got("epoch").length, ada.describe()).toBeGreaterThanOrEqual(1);
+    expect(ada.ticks.length, "of the next owner").toBeGreaterThanOrEqual(2);
+    const alone = ada.writes.filter((frames) => frames.includes(1) && !frames.includes(0));
+    expect(alone, JSON.stringify(ada.writes)).toEqual([]);
+    const said = ada.apart.filter(({ type }) => type === "epoch" || type === "suspended");
+    expect(said, "nothing was written for the stage alone").toEqual([]);
+  });
+
   it("[GW64] who rides is not written to because the stage is late for a moment", async () => {
     const gala = new Gala(1, 3, {}, 1);
     await gala.open();
