@@ -51,11 +51,10 @@ export interface GatewayStats {
   readonly draining: boolean;
   /** How much longer than their rooms' ticks frames are apart; 1: not at all. */
   readonly stretch: number;
-  /** How many ticks behind clients said they are, over those that said so. */
-  readonly echoAgeTicksMax: number;
 }
 
-const CONNECTION_SWEEP_MS = 1_000;
+/** In which every connection is looked at once. */
+const ROUND_MS = 1_000;
 
 /**
  * A gateway without its listener: sockets are handed in. The server does so with real ones, and a
@@ -67,10 +66,13 @@ export class GatewayCore {
   #beats = 0;
   #drain: Drain | undefined;
   #sweptAt = 0;
-  #connectionsSweptAt = 0;
+  readonly #connections = new Set<Connection>();
+  /** Which connections were not looked at yet in this second, and what waits in the others. */
+  #round = this.#connections.values();
+  #roundAt = 0;
+  #queuedBytes = 0;
   #linksSweptAt: number;
   #socketsMax = 0;
-  readonly #connections = new Set<Connection>();
   readonly #dirty = new Set<Connection>();
   readonly #rooms = new Map<RoomId, HeldRoom>();
   /** By stage. */
@@ -140,12 +142,7 @@ export class GatewayCore {
 
   stats(): GatewayStats {
     let sessions = 0;
-    let echoAgeTicksMax = 0;
-    for (const room of this.#rooms.values()) {
-      sessions += room.attendance.size;
-      for (const { echo } of room.attendance.sessions)
-        echoAgeTicksMax = Math.max(echoAgeTicksMax, echo?.ageTicks ?? 0);
-    }
+    for (const room of this.#rooms.values()) sessions += room.attendance.size;
     return {
       sockets: this.#connections.size,
       socketsMax: this.#socketsMax,
@@ -154,7 +151,6 @@ export class GatewayCore {
       links: this.#uplinks.size,
       draining: this.draining,
       stretch: this.#overload.stretch,
-      echoAgeTicksMax,
     };
   }
 
@@ -284,7 +280,8 @@ export class GatewayCore {
       door.close();
       this.#doors.delete(id);
     }
-    const lateMs = now - this.#sweptAt - config.flushMs;
+    const sinceMs = now - this.#sweptAt;
+    const lateMs = sinceMs - config.flushMs;
     this.#sweptAt = now;
     for (const [id, room] of this.#rooms) {
       if (room.sweep(now, lateMs > config.flushMs ? lateMs : 0)) continue;
@@ -292,13 +289,13 @@ export class GatewayCore {
       this.#rooms.delete(id);
     }
     for (const connection of this.#dirty) if (connection.flush()) this.#dirty.delete(connection);
-    if (now - this.#connectionsSweptAt < CONNECTION_SWEEP_MS) return;
-    this.#connectionsSweptAt = now;
-    let queuedBytes = 0;
-    for (const connection of [...this.#connections]) {
-      connection.sweep(now);
-      queuedBytes += connection.queuedBytes;
-    }
+    this.#sweepConnections(sinceMs / ROUND_MS);
+    if (now - this.#roundAt < ROUND_MS) return;
+    this.#roundAt = now;
+    this.#sweepConnections(1);
+    this.#round = this.#connections.values();
+    const queuedBytes = this.#queuedBytes;
+    this.#queuedBytes = 0;
     if (now - this.#linksSweptAt >= config.linkIdleMs) this.#sweepLinks(now);
     const { sockets, sessions, rooms, links } = this.stats();
     observer.metrics.set("roomcluster_gateway_queued_bytes", queuedBytes);
@@ -306,6 +303,20 @@ export class GatewayCore {
     observer.metrics.set("roomcluster_gateway_sessions", sessions);
     observer.metrics.set("roomcluster_gateway_rooms", rooms);
     observer.metrics.set("roomcluster_gateway_links", links);
+  }
+
+  /**
+   * A share of them at a time: to look at 16,000 in one go takes as long as a frame may be late.
+   * Those who come and go meanwhile do so in the set that is gone through.
+   */
+  #sweepConnections(share: number): void {
+    const now = this.#deps.clock.now();
+    for (let left = Math.ceil(this.#connections.size * share); left > 0; left--) {
+      const { done, value: connection } = this.#round.next();
+      if (done) return;
+      connection.sweep(now);
+      this.#queuedBytes += connection.queuedBytes;
+    }
   }
 
   /** Node incarnations come and go, and none returns. */

@@ -48,7 +48,6 @@ export class Pulse {
       const held = this.#channels.get(channel);
       if (held?.kind !== "member") continue;
       const ageTicks = Math.max(0, (held.room.replica.tick - tick) | 0);
-      held.session.echo = { tick, ageTicks };
       if (!this.#excused) held.session.viewer.tier.echoed(ageTicks, this.#limits);
     }
     this.#excused = false;

@@ -89,8 +89,6 @@ export class Session {
   seq = 0;
   /** Index of the record that the attach stands in, or of a later one. */
   attachIndex = 0;
-  /** The tick that the client last said it has shown, and its age in ticks when it said so. */
-  echo: { readonly tick: number; readonly ageTicks: number } | undefined;
   /** Whom commands went to last, the highest of them, and the highest that went before. */
   #forwardedTo: Epoch = EPOCH_NONE;
   #forwardedSeq = 0;

@@ -546,6 +546,7 @@ describe("a silent owner", () => {
     expect(client.got("suspended")[0]?.forMs).toBeGreaterThanOrEqual(1_500);
     await rig.run(3_000);
     expect(client.got("suspended")).toHaveLength(1);
+    client.send({ type: "ping", clientTime: 1, echoes: [] });
     await rig.run(2_200);
     expect(client.got("suspended")).toHaveLength(2);
     rig.room.tick(GATEWAY);

@@ -70,7 +70,9 @@ describe("somebody who goes", () => {
     const rig = new GatewayRig({ departureTriesMax: 4 });
     const [client, other] = [await rig.joined("ann"), await rig.joined("bob")];
     client.send({ type: "leave", channel: 0, transfer: null });
-    await rig.run(15_000);
+    await rig.run(10_000);
+    other.send({ type: "ping", clientTime: 1, echoes: [] });
+    await rig.run(5_000);
     expect(rig.room.heard("leave")).toHaveLength(4);
     const next = rig.takeOver();
     next.tick(GATEWAY);
