@@ -70,7 +70,7 @@ export async function join(
   const join: Joining = { connection, person, message, wanted };
   const asked = roomAsked(person, message);
   const entry = asked.ok ? await entryOf(deps, join, asked.value) : asked;
-  const token = entry.ok ? await deps.auth.signSession(entry.value.claims) : "";
+  const token = entry.ok ? deps.auth.signSession(entry.value.claims) : "";
   const watches = asked.ok && asked.value.kind === "watch";
   const spectator = watches || (entry.ok && entry.value.claims.ghost);
   if (wanted()) enter(deps, join, entry, { token, spectator });

@@ -162,8 +162,8 @@ export class GatewayRig {
         await this.verifying;
         return token.startsWith("{") ? ok(JSON.parse(token)) : err("expired");
       },
-      signSession: async (claims) => JSON.stringify(claims),
-      signPerson: async () => undefined,
+      signSession: (claims) => JSON.stringify(claims),
+      signPerson: () => undefined,
     };
   }
 
