@@ -104,10 +104,10 @@ export function createAuth(
     signSession: ({ session: sid, room, person, began, ghost }) => {
       const { tenant } = roomParts(room);
       const exp = seconds(config.sessionTokenMs);
-      const seen = ghost ? { ghost } : {};
+      const unseen = ghost ? { ghost } : {};
       return sign(
         SESSION_TYPE,
-        { sid, room, tenant, began, ...seen, sub: person, exp },
+        { sid, room, tenant, began, ...unseen, sub: person, exp },
         sessionKey,
       );
     },

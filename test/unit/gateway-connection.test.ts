@@ -243,6 +243,24 @@ describe("payloads", () => {
   });
 });
 
+describe("many clients", () => {
+  it("[GW77] all are looked at in a second, and few of them in any one sweep", async () => {
+    const rig = new GatewayRig();
+    const clients = Array.from({ length: 100 }, () => rig.connect());
+    const closed = (): number => clients.filter(({ open }) => !open).length;
+    // None of them ever says hello, so each is closed when it is looked at.
+    await rig.run(rig.config.helloMsMax);
+    const atOnce: number[] = [];
+    for (let passed = 0; passed < 1_100; passed += rig.config.flushMs) {
+      const before = closed();
+      await rig.run(rig.config.flushMs);
+      atOnce.push(closed() - before);
+    }
+    expect(closed()).toBe(100);
+    expect(Math.max(...atOnce), JSON.stringify(atOnce)).toBeLessThanOrEqual(10);
+  });
+});
+
 describe("a client that does not read", () => {
   it("[GW61] is written nothing more, and what waits for it is bounded and told", async () => {
     const rig = new GatewayRig({ tailBytesMax: 2_000 });
