@@ -25,6 +25,7 @@ export default defineConfig({
           name: "simulation",
           include: ["test/sim/**/*.test.ts"],
           sequence: { groupOrder: 1 },
+          maxConcurrency: 2,
         },
       },
       {

@@ -1,5 +1,5 @@
 import type { Bus } from "../bus/bus.ts";
-import type { Clock, Timer } from "../kernel/clock.ts";
+import type { Clock } from "../kernel/clock.ts";
 import type { RoomId } from "../kernel/ids.ts";
 import { control, decodeControl, type NodeBeat } from "../protocol/control-messages.ts";
 import { nodeBeat, nodePing } from "../protocol/subjects.ts";
@@ -13,7 +13,7 @@ export type NodeFacts = Pick<
 
 export interface LivenessConfig {
   readonly beatMs: number;
-  /** The main loop shows that it turns this often. */
+  /** The main loop shows that it turns this often, and its thread looks as often whether it does. */
   readonly tickMs: number;
   /** Self-addressed echoes over the control and the data connection. */
   readonly echoMs: number;
@@ -67,9 +67,7 @@ export function speakForNode(options: {
   const look = () => ages.look(cell.counters, carries.now, clock.now());
   let sequence = 0;
   let told = false;
-  let early: Timer | undefined;
   const beat = (): void => {
-    early?.cancel();
     const { loopAgeMs, echoAgeMs } = look();
     const running = cell.running();
     sequence++;
@@ -84,29 +82,34 @@ export function speakForNode(options: {
     };
     bus.publish(nodeBeat(facts.process), control.encode(message));
     carries.ask();
-    if (told) return;
-    const leftMs = config.ageMsMax - Math.max(loopAgeMs, echoAgeMs);
-    // People wait for a loop that hangs: when the time is up, and not at the beat after that.
-    if (leftMs >= 0 && leftMs < config.beatMs) early = clock.after(Math.floor(leftMs) + 1, beat);
-    if (leftMs >= 0) return;
+    if (told || !isOverdue({ loopAgeMs, echoAgeMs }, config)) return;
     told = true;
     options.overdue?.({ loopAgeMs, echoAgeMs, running });
+  };
+  // People wait for a loop that hangs: between two beats, too, its last turn and the end of its
+  // time are seen when they are.
+  const glance = (): void => {
+    if (!told && isOverdue(look(), config)) beat();
   };
   const pings = bus.subscribe(nodePing(facts.process), (message) => {
     if (decodeControl(message.data)?.type !== "probe") return;
     const { loopAgeMs } = look();
     message.respond(control.encode({ type: "alive", process: facts.process, loopAgeMs }));
   });
-  const timer = clock.every(config.beatMs, beat, 0);
+  const timers = [clock.every(config.beatMs, beat, 0), clock.every(config.tickMs, glance)];
   return {
     close: () => {
       beat();
-      timer.cancel();
-      early?.cancel();
+      for (const timer of timers) timer.cancel();
       pings.close();
     },
   };
 }
+
+const isOverdue = (
+  ages: { readonly loopAgeMs: number; readonly echoAgeMs: number },
+  { ageMsMax }: LivenessConfig,
+): boolean => Math.max(ages.loopAgeMs, ages.echoAgeMs) > ageMsMax;
 
 /**
  * Whether a connection carries: one to a frozen server counts as up until its pongs are missed,

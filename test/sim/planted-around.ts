@@ -1,4 +1,4 @@
-import { bug, hint, type PlantedBug } from "./planted-bug.ts";
+import { bug, type PlantedBug } from "./planted-bug.ts";
 
 const ROOM = "actors/room";
 
@@ -36,7 +36,7 @@ export const BUGS_AROUND: readonly PlantedBug[] = [
     "stalledLoopLives",
     "the liveness thread lets a stalled main loop be",
     "src/membership/liveness-beats.ts",
-    "if (leftMs >= 0) return;",
+    "if (told || !isOverdue({ loopAgeMs, echoAgeMs }, config)) return;",
     "return;",
   ),
   bug(
@@ -75,7 +75,6 @@ export const BUGS_AROUND: readonly PlantedBug[] = [
         replace: "this.#dead.delete(process);",
       },
     ],
-    ...hint("deadComeBack"),
   },
   bug(
     "departureForgotten",
@@ -139,7 +138,6 @@ export const BUGS_AROUND: readonly PlantedBug[] = [
         replace: "",
       },
     ],
-    ...hint("oldGenerationShown"),
   },
   {
     name: "poseForgotten",
@@ -161,7 +159,6 @@ export const BUGS_AROUND: readonly PlantedBug[] = [
         replace: "  reattached(): void {",
       },
     ],
-    ...hint("poseForgotten"),
   },
   bug(
     "batchTakenTwice",
@@ -185,6 +182,5 @@ export const BUGS_AROUND: readonly PlantedBug[] = [
         replace: "",
       },
     ],
-    ...hint("gapApplied"),
   },
 ];

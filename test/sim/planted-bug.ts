@@ -6,8 +6,6 @@ export interface PlantedBug {
   readonly edits: readonly Edit[];
   /** It shows in seeds with an event only, and no others are tried. */
   readonly inEvents?: true;
-  /** A seed that showed it, to 500 at most: tried first. */
-  readonly seed?: number;
 }
 
 export interface Edit {
@@ -24,24 +22,4 @@ export const bug = (
   file: string,
   find: string,
   replace: string,
-): PlantedBug => ({ name, says, edits: [{ file, find, replace }], ...hint(name) });
-
-/** Where a bug needs a rare coincidence: the first seed that had it. */
-const SEEDS: Readonly<Record<string, number>> = {
-  claimWhateverStands: 230,
-  compareIncarnation: 50,
-  acceptLowerAttach: 63,
-  noChain: 49,
-  unboundedQueue: 351,
-  holdForEver: 9,
-  fullForEver: 184,
-  countsInMemory: 16,
-  firstWordOnly: 24,
-  banNotOnResume: 36,
-  mutedLater: 12,
-};
-
-export const hint = (name: string): Pick<PlantedBug, "seed"> => {
-  const seed = SEEDS[name];
-  return seed === undefined ? {} : { seed };
-};
+): PlantedBug => ({ name, says, edits: [{ file, find, replace }] });

@@ -1,4 +1,4 @@
-import { bug, hint, type PlantedBug } from "./planted-bug.ts";
+import { bug, type PlantedBug } from "./planted-bug.ts";
 
 const ROOM = "actors/room";
 const MEMORY_JOURNAL = "src/journal/memory-journal.ts";
@@ -275,7 +275,6 @@ import type { World } from "./define-room.ts";`,
         replace: "",
       },
     ],
-    ...hint("twoInFlight"),
   },
   {
     name: "trimToEmpty",
@@ -292,7 +291,6 @@ import type { World } from "./define-room.ts";`,
         replace: "const removed = kept < 0 ? records.length : kept;",
       },
     ],
-    ...hint("trimToEmpty"),
   },
   bug(
     "tableInMemory",

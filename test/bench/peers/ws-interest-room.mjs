@@ -17,6 +17,7 @@ export class WsInterestRoom extends WsRoom {
     rows: new Uint32Array(64 * WORDS),
     slots: [],
     members: this.members,
+    performers: [],
     hasRow: () => true,
   };
   #interest = new Interest(this.#replica, GATEWAY_DEFAULTS);
