@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "./clock.ts";
 
 /** How much longer than asked for the time between two ticks, or frames, becomes, step by step. */
-export const STRETCHES = [1, 1.5, 2, 4] as const;
+export const STRETCHES = [1, 1.5, 2, 3, 4] as const;
 const STEP_LAST = STRETCHES.length - 1;
 const stretchAt = (step: number): number => STRETCHES[step] as number;
 
@@ -26,6 +26,8 @@ export interface OverloadLimits {
   readonly behindMs: number;
   /** Time again for so long: a step back. Longer: rates stay low for longer than they have to. */
   readonly calmMs: number;
+  /** Still time after that for so long: the next one. */
+  readonly easeMs: number;
 }
 
 export const OVERLOAD_DEFAULTS: OverloadLimits = {
@@ -34,6 +36,7 @@ export const OVERLOAD_DEFAULTS: OverloadLimits = {
   utilisationBack: 0.85,
   behindMs: 1_000,
   calmMs: 5_000,
+  easeMs: 2_000,
 };
 
 /** After a step back that did not hold, the next one waits twice as long, to this often. */
@@ -72,7 +75,10 @@ export function decideOverload(
     const patience = tooSoon ? Math.min(PATIENCE_MAX, state.patience * 2) : 1;
     return { ...state, step: state.step + 1, since: now, patience };
   }
-  if (standing === "calm" && forMs >= limits.calmMs * state.patience && state.step > 0)
+  // A step back begins a spell of its own: where it is calm since then, it has held.
+  const easing = state.since === state.easedAt;
+  const calmMs = easing ? limits.easeMs : limits.calmMs * state.patience;
+  if (standing === "calm" && forMs >= calmMs && state.step > 0)
     return { ...state, step: state.step - 1, since: now, easedAt: now };
   return state;
 }

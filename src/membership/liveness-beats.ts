@@ -13,7 +13,7 @@ export type NodeFacts = Pick<
 
 export interface LivenessConfig {
   readonly beatMs: number;
-  /** The main loop shows that it turns this often, and its thread looks as often whether it does. */
+  /** So often the main loop shows that it turns, and the thread looks whether it does. */
   readonly tickMs: number;
   /** Self-addressed echoes over the control and the data connection. */
   readonly echoMs: number;

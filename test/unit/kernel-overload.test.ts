@@ -37,7 +37,8 @@ describe("overload", () => {
     expect(stretches.slice(0, 4)).toEqual([1, 1, 1, 1]);
     expect(stretches[4]).toBe(1.5);
     expect(stretches[8]).toBe(2);
-    expect(stretches[12]).toBe(4);
+    expect(stretches[12]).toBe(3);
+    expect(stretches[16]).toBe(4);
     expect(Math.max(...stretches)).toBe(4);
   });
 
@@ -53,12 +54,34 @@ describe("overload", () => {
     expect(Math.max(...stretches)).toBe(1);
   });
 
-  it("[RG9] comes back step by step when there is time again", () => {
-    const { stretches } = looks(200, (_, at) => (at < 13 ? BEHIND : IDLE));
-    expect(stretches[12]).toBe(4);
-    expect(stretches.indexOf(2, 13) - 12).toBeGreaterThan(5_000 / LOOK_MS - 1);
+  it("[RG9] waits 5 s when there is time again, then comes back a step every 2 s", () => {
+    const { stretches } = looks(200, (_, at) => (at < 17 ? BEHIND : IDLE));
+    expect(stretches[16]).toBe(4);
+    const back = [3, 2, 1.5, 1].map(
+      (stretch) => (stretches.lastIndexOf(stretch, 60) + 1) * LOOK_MS,
+    );
+    const first = stretches.indexOf(3, 17) * LOOK_MS;
+    expect(first - 17 * LOOK_MS).toBe(5_000);
+    expect(back.slice(0, 3)).toEqual([first + 2_000, first + 4_000, first + 6_000]);
     expect(stretches.at(-1)).toBe(1);
-    expect(changes(stretches)).toBe(6);
+    expect(changes(stretches)).toBe(8);
+  });
+
+  it("[RG9] comes back so far as what is to do fits, though shares lag a second behind", () => {
+    for (let demand = 0.3; demand < 3.4; demand += 0.05) {
+      let smoothed = 0;
+      const load = (step: number, at: number): LoopLoad => {
+        const now = at < 40 ? 1 : Math.min(1, demand / (STRETCHES[step] as number));
+        smoothed += (1 - Math.exp(-LOOK_MS / 1_000)) * (now - smoothed);
+        return { latenessMs: 0, utilisation: smoothed };
+      };
+      const { stretches, state } = looks(400, load);
+      const after = stretches.slice(40);
+      const up = after.filter((stretch, at) => at > 0 && stretch > (after[at - 1] as number));
+      expect(up, `demand ${demand}`).toEqual([]);
+      const faster = STRETCHES[state.step - 1];
+      if (faster !== undefined) expect(demand / faster).toBeGreaterThan(0.85);
+    }
   });
 
   it("[RG9] does not swing where everything depends on ticks, however much there is to do", () => {
@@ -69,7 +92,7 @@ describe("overload", () => {
       };
       const { stretches, state } = looks(4_000, load);
       expect(changes(stretches.slice(40)), `demand ${demand}`).toBe(0);
-      expect(load(state.step).utilisation < 0.95 || state.step === 3).toBe(true);
+      expect(load(state.step).utilisation < 0.95 || state.step === STRETCHES.length - 1).toBe(true);
     }
   });
 
