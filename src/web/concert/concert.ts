@@ -185,9 +185,9 @@ export class Concert implements Actions {
     this.#crowd.end();
     view.follow(mover.pose, input, dt);
     this.#light(seconds, dt);
-    this.frameMs[this.#frames++ % FRAMES_KEPT] = this.#clock.now() - began;
     this.#picture.draw(seconds, elapsed, mover.pose);
     this.#name();
+    this.frameMs[this.#frames++ % FRAMES_KEPT] = this.#clock.now() - began;
   }
 
   #light(seconds: number, dt: number): void {
