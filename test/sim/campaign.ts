@@ -46,6 +46,7 @@ const MUST_FIRE = [
   "event.refused",
   "event.kicks",
   "event.mutes",
+  "event.slowed",
 ];
 
 const TWICE_EVERY = 50;

@@ -18,6 +18,7 @@ import { LOOK_MS, ModerationChecker, type StageTruth } from "./moderation-checke
 import { Operator } from "./operator.ts";
 import { SeatsChecker, wished } from "./seats-checker.ts";
 import type { SimVisitor, VisitorWitness } from "./sim-visitor.ts";
+import { SlowChecker } from "./slow-checker.ts";
 import type { Trace } from "./trace.ts";
 import type { VerdictChecker } from "./verdict-checker.ts";
 import type { Accuse } from "./violation.ts";
@@ -57,6 +58,7 @@ export class EventWatch {
   readonly #seats: SeatsChecker;
   readonly #counts: CountsChecker;
   readonly #moderation: ModerationChecker;
+  readonly #slow: SlowChecker;
   #operator: Operator | undefined;
   #restored = false;
   /** How many sit there, by the owner's last word to an operator. */
@@ -69,6 +71,7 @@ export class EventWatch {
     this.#seats = new SeatsChecker(shape, accuse);
     this.#counts = new CountsChecker(() => parts.fleet().time.now, accuse);
     this.#moderation = new ModerationChecker(() => this.#stage(), accuse);
+    this.#slow = new SlowChecker(accuse);
   }
 
   readonly answered = (answered: Answered): void => {
@@ -95,7 +98,14 @@ export class EventWatch {
       if (!moved) this.#parts.verdicts().socketClosed(visitor, socket, code);
     },
     clapped: (visitor) => this.#clapped(visitor),
-    said: (visitor) => this.#moderation.said(visitor),
+    said: (visitor) => {
+      const muted = this.#moderation.said(visitor);
+      const slowed = this.#slow.said(visitor, this.#parts.fleet().time.now);
+      return (status) => {
+        muted(status);
+        slowed(status);
+      };
+    },
   };
 
   begin(restMs: number): void {
@@ -184,6 +194,7 @@ export class EventWatch {
       refused,
       kicks,
       mutes,
+      slowed: this.#slow.refused,
       claps: this.#counts.claps,
       waited: this.#waited,
     };
@@ -211,7 +222,10 @@ export class EventWatch {
     const fleet = fleetOf();
     const calm = isCalm(fleet, disturbances);
     const { now } = fleet.time;
-    this.#moderation.look(fleet.visitors, (visitor) => calm && isWell(visitor, disturbances, now));
+    const well = (visitor: SimVisitor): boolean => calm && isWell(visitor, disturbances, now);
+    this.#moderation.look(fleet.visitors, well);
+    const { event } = this.#stage();
+    if (event) for (const visitor of fleet.visitors) this.#slow.look(event, visitor, well(visitor));
   }
 
   #clapped(visitor: SimVisitor): void {

@@ -6,7 +6,7 @@ import type { SimVisitor } from "./sim-visitor.ts";
 import type { Accuse } from "./violation.ts";
 
 /** A second, and the way of the word to the person. */
-const ENFORCED_MS = 1_500;
+export const ENFORCED_MS = 1_500;
 export const LOOK_MS = 250;
 
 /** The stage as its journal has it. */

@@ -25,6 +25,8 @@ const AGAIN_MS = 700;
 /** An answer that has not come by then is given up: whoever was asked may have died. */
 const ANSWER_MS_MAX = 9_000;
 const WORD_MS = { min: 1_500, max: 5_000 };
+/** Longer than visitors mostly wait until they say the next thing. */
+const SLOW_MS = 8_000;
 /** Of the visitors, at once. */
 const BANNED_MAX = 2;
 
@@ -36,6 +38,7 @@ export class Operator {
   readonly #witness: OperatorWitness;
   readonly #banned = new Set<string>();
   readonly #muted = new Set<string>();
+  #slow = false;
   #words = 0;
 
   constructor(fleet: Fleet, shape: EventShape, random: Random, witness: OperatorWitness) {
@@ -79,10 +82,18 @@ export class Operator {
     const person = who?.name ?? "";
     const why = `word ${++this.#words}`;
     const draw = this.#random.next();
-    if (draw < 0.25) this.#order("announce", "event.announce", why, { text: why });
-    else if (draw < 0.45) this.#order("kick", "event.kick", person, { person }, person);
-    else if (draw < 0.7) this.#turn("ban", this.#banned, BANNED_MAX, person, why);
-    else this.#turn("mute", this.#muted, BANNED_MAX, person, why);
+    if (draw < 0.2) this.#order("announce", "event.announce", why, { text: why });
+    else if (draw < 0.4) this.#order("kick", "event.kick", person, { person }, person);
+    else if (draw < 0.6) this.#turn("ban", this.#banned, BANNED_MAX, person, why);
+    else if (draw < 0.8) this.#turn("mute", this.#muted, BANNED_MAX, person, why);
+    else this.#slowDown();
+  }
+
+  /** Everybody in the audience; or ends that. */
+  #slowDown(): void {
+    this.#slow = !this.#slow;
+    const body = { person: null, everyMs: this.#slow ? SLOW_MS : 0 };
+    this.#order("slow", "event.slow", body, body);
   }
 
   /** Takes somebody in who is out, and the other way round. */

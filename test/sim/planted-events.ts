@@ -122,6 +122,13 @@ export const EVENT_BUGS: readonly PlantedBug[] = [
     "member.speech = shardOf(room.id) ? undefined : doorOf(deps, room.id);",
   ),
   eventBug(
+    "slowForgotten",
+    "in slow mode everybody may go on talking",
+    "gateway/speech.ts",
+    'if (last && at - last.at < everyMs) return "slow_mode";',
+    "",
+  ),
+  eventBug(
     "auditApart",
     "what is announced is not in the audit",
     "actors/event/define-event.ts",
