@@ -8,7 +8,7 @@ import {
   recoveredShare,
   type Spread,
 } from "./measure.ts";
-import type { Figure } from "./plan.ts";
+import { type Figure, factsOf, type Kind } from "./plan.ts";
 import type { ChaosResult } from "./run.ts";
 
 export interface RunFacts {
@@ -78,7 +78,7 @@ export function reportOf(result: ChaosResult, facts: RunFacts, now: Date = new D
     audit: { lost: audit.lost.slice(0, 50), doubled: audit.doubled.slice(0, 50) },
     findings: result.findings.slice(0, 200),
   };
-  return { ...body, aims: aimsOf(body, spreads), timeline: records };
+  return { ...body, aims: aimsOf(body, spreads, askedOf(result)), timeline: records };
 }
 
 const P99_MAX: readonly (readonly [Figure, string, number])[] = [
@@ -101,7 +101,15 @@ interface Judged {
   readonly deaths: readonly string[];
 }
 
-function aimsOf(body: Judged, spreads: Figures["spreads"]): Aim[] {
+/** Figures that the run was to give, also where this machine did not let it. */
+const askedOf = ({ kinds, skipped }: ChaosResult): ReadonlySet<Figure | undefined> =>
+  new Set([...kinds, ...(Object.keys(skipped) as Kind[])].map((kind) => factsOf(kind).figure));
+
+function aimsOf(
+  body: Judged,
+  spreads: Figures["spreads"],
+  asked: ReadonlySet<Figure | undefined>,
+): Aim[] {
   const count = (name: string, value: number): Aim => ({
     name,
     aim: "0",
@@ -146,7 +154,9 @@ function aimsOf(body: Judged, spreads: Figures["spreads"]): Aim[] {
       kept: body.stale_rejected > 0,
       hard: false,
     },
-    ...P99_MAX.map(([figure, name, most]) => latencyAim(name, most, spreads[figure])),
+    ...P99_MAX.filter(([figure]) => asked.has(figure)).map(([figure, name, most]) =>
+      latencyAim(name, most, spreads[figure]),
+    ),
   ];
 }
 
