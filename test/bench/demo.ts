@@ -32,9 +32,10 @@ if (chromiumPath === undefined) {
   process.exit(2);
 }
 const people = Number(values.people);
+// The browser first: it ends with this process, whatever happens.
+const browser = await launchChromium(chromiumPath);
 const cluster = await DemoCluster.start(0);
 const band = startBand(cluster.ready.gateways, "show", silentObserver.log, holdingClock);
-const browser = await launchChromium(chromiumPath);
 let crowd: ChildProcess | undefined;
 try {
   // The visitor first: a shard is filled before another is opened, so the others come to this one,
