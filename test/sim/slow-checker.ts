@@ -16,8 +16,8 @@ interface Heard {
 }
 
 /**
- * GW68 and EV7: in slow mode a gateway hears everybody of the audience once in that time. It goes by
- * the stage's room time, which a new owner's clock may have moved on: half of it is asked for.
+ * GW68 and EV7: in slow mode a gateway hears everybody of the audience once in that time. It goes
+ * by the stage's room time, which a new owner's clock may have moved on: half of it is asked for.
  */
 export class SlowChecker {
   readonly #accuse: Accuse;
