@@ -39,7 +39,8 @@ export default defineConfig({
       },
     ],
     testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Most start a cluster: see support/cluster.ts.
+    hookTimeout: 120_000,
     // Integration tests start clusters of processes: two files at once fill two cores.
     maxWorkers: 2,
     // Real processes on a shared machine: one more try there, which the report names as a retry. On

@@ -47,7 +47,7 @@ export interface OverloadState {
   readonly standing: "behind" | "calm" | "between";
   /** Since when, or since the last step. */
   readonly since: number;
-  /** When the last step back was taken. */
+  /** When the last step back was taken, if no step was since. */
   readonly easedAt: number;
   readonly patience: number;
 }
@@ -71,9 +71,14 @@ export function decideOverload(
   if (standing !== state.standing) return { ...state, standing, since: now };
   const forMs = now - state.since;
   if (standing === "behind" && forMs >= limits.behindMs && state.step < STEP_LAST) {
-    const tooSoon = now - state.easedAt < limits.calmMs;
-    const patience = tooSoon ? Math.min(PATIENCE_MAX, state.patience * 2) : 1;
-    return { ...state, step: state.step + 1, since: now, patience };
+    const patience = patienceOf(state, now, limits);
+    return {
+      ...state,
+      step: state.step + 1,
+      since: now,
+      easedAt: Number.NEGATIVE_INFINITY,
+      patience,
+    };
   }
   // A step back begins a spell of its own: where it is calm since then, it has held.
   const easing = state.since === state.easedAt;
@@ -81,6 +86,12 @@ export function decideOverload(
   if (standing === "calm" && forMs >= calmMs && state.step > 0)
     return { ...state, step: state.step - 1, since: now, easedAt: now };
   return state;
+}
+
+/** Of a step that is taken. Only the first after a step back tells whether that one has held. */
+function patienceOf(state: OverloadState, now: number, { calmMs }: OverloadLimits): number {
+  if (state.easedAt === Number.NEGATIVE_INFINITY) return state.patience;
+  return now - state.easedAt < calmMs ? Math.min(PATIENCE_MAX, state.patience * 2) : 1;
 }
 
 function standingOf(

@@ -86,8 +86,8 @@ export function speakForNode(options: {
     told = true;
     options.overdue?.({ loopAgeMs, echoAgeMs, running });
   };
-  // People wait for a loop that hangs: between two beats, too, its last turn and the end of its
-  // time are seen when they are.
+  // People wait for a loop that hangs: by beats alone both its last turn and the end of its time
+  // would be noticed late.
   const glance = (): void => {
     if (!told && isOverdue(look(), config)) beat();
   };

@@ -87,9 +87,10 @@ async function drawn(page: Page, least: number): Promise<void> {
   await waitUntil(`${least} people are drawn`, enough, options);
 }
 
-/** After the page's compilers have had their time. */
+/** Of the frames that show them all. */
 async function costOf(page: Page): Promise<object> {
   await drawn(page, Math.floor(people * 0.95));
+  await page.evaluate(() => window.show?.cost());
   await new Promise((resolve) => setTimeout(resolve, Number(values.seconds) * 1_000));
   return page.evaluate(() => ({
     neighbours: window.show?.neighbours(),

@@ -18,7 +18,7 @@ import { LOOK_MS, ModerationChecker, type StageTruth } from "./moderation-checke
 import { Operator } from "./operator.ts";
 import { SeatsChecker, wished } from "./seats-checker.ts";
 import type { SimVisitor, VisitorWitness } from "./sim-visitor.ts";
-import { SlowChecker } from "./slow-checker.ts";
+import { SlowChecker, type StageClock } from "./slow-checker.ts";
 import type { Trace } from "./trace.ts";
 import type { VerdictChecker } from "./verdict-checker.ts";
 import type { Accuse } from "./violation.ts";
@@ -71,7 +71,7 @@ export class EventWatch {
     this.#seats = new SeatsChecker(shape, accuse);
     this.#counts = new CountsChecker(() => parts.fleet().time.now, accuse);
     this.#moderation = new ModerationChecker(() => this.#stage(), accuse);
-    this.#slow = new SlowChecker(accuse);
+    this.#slow = new SlowChecker(() => this.#stageClock(), accuse);
   }
 
   readonly answered = (answered: Answered): void => {
@@ -100,7 +100,7 @@ export class EventWatch {
     clapped: (visitor) => this.#clapped(visitor),
     said: (visitor) => {
       const muted = this.#moderation.said(visitor);
-      const slowed = this.#slow.said(visitor, this.#parts.fleet().time.now);
+      const slowed = this.#slow.said(visitor, () => this.#parts.fleet().time.now);
       return (status) => {
         muted(status);
         slowed(status);
@@ -225,7 +225,7 @@ export class EventWatch {
     const well = (visitor: SimVisitor): boolean => calm && isWell(visitor, disturbances, now);
     this.#moderation.look(fleet.visitors, well);
     const { event } = this.#stage();
-    if (event) for (const visitor of fleet.visitors) this.#slow.look(event, visitor, well(visitor));
+    for (const visitor of fleet.visitors) this.#slow.look(event, visitor, well(visitor));
   }
 
   #clapped(visitor: SimVisitor): void {
@@ -247,6 +247,14 @@ export class EventWatch {
     this.#operator?.read((answer) => {
       if (answer?.status === 200) this.#read = JSON.parse(String(answer.body));
     });
+  }
+
+  #stageClock(): StageClock {
+    const { fleet: fleetOf, journal } = this.#parts;
+    const { processes, time } = fleetOf();
+    const { owner } = journal.truth(STAGE);
+    const process = processes.find(({ self }) => self === owner);
+    return { owner, aheadMs: process ? process.main.clock.wallNow() - time.now : 0 };
   }
 
   #stage(): StageTruth {

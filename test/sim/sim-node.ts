@@ -24,7 +24,10 @@ const ROOM = {
   // Twice the period of its ticks.
   tickMsMax: 1_000,
 };
-/** The loop shows that it turns a little less often: nothing of it takes less than a second. */
+/**
+ * The loop shows that it turns a little less often: nothing of it takes less than a second. Its
+ * thread looks with every beat then, and never between two.
+ */
 const LIVENESS = { ...livenessDefaults, tickMs: 250 };
 /** Slower than a definition may ask for: frames are most of what a seed costs. */
 const TICK_HZ = 2;

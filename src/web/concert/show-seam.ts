@@ -28,8 +28,11 @@ export interface ShowSeam {
   /** Colours that were called last, by the light's name. */
   readonly lights: () => Record<string, number>;
   readonly look: (heading: number, tilt: number) => void;
-  /** `jsMs`: the median of the last 121 frames, without what the graphics card does. */
-  readonly cost: () => Drawn & { jsMs: number };
+  /**
+   * Of the frames since it was asked last, the latest 121 at most. `jsMs`: their median, without
+   * what the graphics card does.
+   */
+  readonly cost: () => Drawn & { jsMs: number; frames: number };
 }
 
 declare global {
@@ -68,7 +71,9 @@ export function makeShowSeam(
     look: (heading, tilt) => void Object.assign(picture.view, { heading, tilt }),
     cost: () => {
       const sorted = concert.frameMs.filter((ms) => ms > 0).sort();
-      return { ...picture.drawn, jsMs: sorted[sorted.length >> 1] ?? 0 };
+      concert.frameMs.fill(0);
+      const { length: frames } = sorted;
+      return { ...picture.drawn, jsMs: sorted[frames >> 1] ?? 0, frames };
     },
   };
 }
